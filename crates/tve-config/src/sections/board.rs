@@ -1,0 +1,130 @@
+//! The I2C devices: PWM expander and converter.
+
+use crate::field::{Flag, Leniency, OneOf, Scalar, Shape, Spec, int};
+use crate::issue::{Issue, join};
+use crate::section::{object, section};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Outputs of the PCA9685.
+const CHANNELS: u8 = 16;
+/// Longest channel name in characters: what a metric label and a display line take.
+const NAME_CHARS: usize = 32;
+
+section! {
+    /// The PCA9685 PWM board.
+    pub struct Pwm / PwmPatch {
+        /// Whether the board is fitted.
+        enabled: bool = true, Flag;
+        /// Number of the I2C bus.
+        bus: u8 = 1, int(0, 10, "");
+        /// Address on the bus.
+        address: u8 = 64, int(0x08, 0x77, "");
+        /// PWM frequency in Hz.
+        frequency: u32 = 60, int(24, 1526, "Hz");
+        /// Output channel by name. The names `fan`, `pump`, `peltier`, `z1`, `z2`, `led_status`, `led_red`, `led_green` and `led_yellow` are driven by the controller, others are free outputs.
+        channels: BTreeMap<String, u8> = default_channels(), Channels;
+    }
+}
+
+/// The wiring of the machines in the field.
+fn default_channels() -> BTreeMap<String, u8> {
+    [
+        ("fan", 0),
+        ("fan_nozzle", 1),
+        ("pump", 2),
+        ("led_status", 4),
+    ]
+    .map(|(name, channel)| (name.to_owned(), channel))
+    .into()
+}
+
+impl Pwm {
+    /// Names that the controller drives; any other channel is a free output.
+    pub const KNOWN: &'static [&'static str] = &[
+        "fan",
+        "pump",
+        "peltier",
+        "z1",
+        "z2",
+        "led_status",
+        "led_red",
+        "led_green",
+        "led_yellow",
+    ];
+
+    /// The channel of a name, when the board is fitted.
+    pub fn channel(&self, name: &str) -> Option<u8> {
+        if self.enabled {
+            self.channels.get(name).copied()
+        } else {
+            None
+        }
+    }
+}
+
+/// Name to channel; a patch replaces the map.
+struct Channels;
+
+impl Spec<BTreeMap<String, u8>> for Channels {
+    fn read(
+        &self,
+        value: &Value,
+        how: Leniency,
+        path: &str,
+        errors: &mut Vec<Issue>,
+    ) -> Option<BTreeMap<String, u8>> {
+        let mut channels = BTreeMap::new();
+        for (name, value) in object(value, path, errors)? {
+            let path = join(path, name);
+            let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(legal) {
+                let reason = format!("a name must be 1 to {NAME_CHARS} letters, digits or \"_\"");
+                errors.push(Issue::new(path, reason));
+                continue;
+            }
+            let spec = int(0, u64::from(CHANNELS) - 1, "");
+            if let Some(channel) = Spec::<u8>::read(&spec, value, how, &path, errors) {
+                channels.insert(name.clone(), channel);
+            }
+        }
+        Some(channels)
+    }
+
+    fn merge(&self, current: &mut BTreeMap<String, u8>, patch: &BTreeMap<String, u8>) {
+        current.clone_from(patch);
+    }
+
+    fn write(&self, value: &BTreeMap<String, u8>) -> Value {
+        let members: Map<String, Value> = value
+            .iter()
+            .map(|(name, channel)| (name.clone(), json!(channel)))
+            .collect();
+        Value::Object(members)
+    }
+
+    fn shape(&self) -> Shape {
+        let channel: Shape = Scalar::<u8>::describe(&int(0, u64::from(CHANNELS) - 1, ""));
+        let schema = json!({
+            "type": "object",
+            "maxProperties": CHANNELS,
+            "propertyNames": {"pattern": format!("^[A-Za-z0-9_]{{1,{NAME_CHARS}}}$")},
+            "additionalProperties": channel.schema,
+        });
+        Shape::new("object of name to channel", channel.range, "", schema)
+    }
+}
+
+section! {
+    /// The ADS1115 converter.
+    pub struct Adc / AdcPatch : Copy {
+        /// Whether the converter is fitted.
+        enabled: bool = true, Flag;
+        /// Number of the I2C bus.
+        bus: u8 = 1, int(0, 10, "");
+        /// Address on the bus; the chip has four.
+        address: u8 = 72, int(0x48, 0x4B, "");
+        /// Full-scale range in V.
+        fsr: f64 = 4.096, OneOf { choices: &[0.256, 0.512, 1.024, 2.048, 4.096, 6.144], unit: "V" };
+    }
+}
