@@ -1,0 +1,188 @@
+//! What the faults that are active right now do to the machine.
+
+use crate::faults::{Fault, FaultKind};
+use tve_hal::{Sensor, Zone};
+use tve_units::Micros;
+
+/// What is wrong with one thermistor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum SensorTrouble {
+    #[default]
+    None,
+    Open,
+    Shorted,
+    Frozen,
+    FallenOut,
+    Jumping,
+}
+
+/// The sum of all active faults.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Effects {
+    /// By [`Sensor::index`]; of two faults of one sensor the later injected one counts.
+    pub(crate) sensors: [SensorTrouble; 4],
+    pub(crate) swapped: bool,
+    /// Supply of the dividers as a share of nominal.
+    pub(crate) rail: f64,
+    pub(crate) stuck_on: [bool; 2],
+    /// Heater power while on, as a share of nominal, mains included.
+    pub(crate) heater_power: [f64; 2],
+    pub(crate) adc_gone: bool,
+    pub(crate) adc_stopped: bool,
+    pub(crate) pwm_write_lost: bool,
+    pub(crate) drive_alarm: bool,
+    pub(crate) motor_hot: bool,
+    pub(crate) throat_hot: bool,
+    pub(crate) estop: bool,
+    pub(crate) button_start: bool,
+    pub(crate) button_stop: bool,
+    /// °C of extra loss, see [`FaultKind::DoorDraught`].
+    pub(crate) draught: f64,
+}
+
+impl Effects {
+    const NONE: Self = Self {
+        sensors: [SensorTrouble::None; 4],
+        swapped: false,
+        rail: 1.0,
+        stuck_on: [false; 2],
+        heater_power: [1.0; 2],
+        adc_gone: false,
+        adc_stopped: false,
+        pwm_write_lost: false,
+        drive_alarm: false,
+        motor_hot: false,
+        throat_hot: false,
+        estop: false,
+        button_start: false,
+        button_stop: false,
+        draught: 0.0,
+    };
+
+    fn add(&mut self, kind: FaultKind) {
+        match kind {
+            FaultKind::SensorOpen(s) => self.trouble(s, SensorTrouble::Open),
+            FaultKind::SensorShorted(s) => self.trouble(s, SensorTrouble::Shorted),
+            FaultKind::SensorFrozen(s) => self.trouble(s, SensorTrouble::Frozen),
+            FaultKind::SensorFallenOut(s) => self.trouble(s, SensorTrouble::FallenOut),
+            FaultKind::SensorJumping(s) => self.trouble(s, SensorTrouble::Jumping),
+            FaultKind::SensorsSwapped => self.swapped = true,
+            FaultKind::RailOff { percent } => self.rail *= 1.0 + percent / 100.0,
+            FaultKind::SsrStuckOn(z) => self.stuck_on[z.index()] = true,
+            FaultKind::HeaterDead(z) => self.heater_power[z.index()] = 0.0,
+            FaultKind::HeaterPower(z, share) => self.heater_power[z.index()] *= share,
+            FaultKind::AdcGone => self.adc_gone = true,
+            FaultKind::AdcStopped => self.adc_stopped = true,
+            FaultKind::PwmWriteLost => self.pwm_write_lost = true,
+            FaultKind::DriveAlarm => self.drive_alarm = true,
+            FaultKind::MotorHot => self.motor_hot = true,
+            FaultKind::FeedThroatHot => self.throat_hot = true,
+            FaultKind::EstopOpen => self.estop = true,
+            FaultKind::ButtonStart => self.button_start = true,
+            FaultKind::ButtonStop => self.button_stop = true,
+            FaultKind::DoorDraught { celsius } => self.draught += celsius,
+            FaultKind::MainsVoltage { percent } => {
+                let share = percent / 100.0;
+                for z in Zone::ALL {
+                    self.heater_power[z.index()] *= share * share;
+                }
+            }
+        }
+    }
+
+    fn trouble(&mut self, sensor: Sensor, trouble: SensorTrouble) {
+        self.sensors[sensor.index()] = trouble;
+    }
+}
+
+/// All injected faults, and what those active now add up to.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    faults: Vec<Fault>,
+    now: Effects,
+    next_change: Micros,
+}
+
+impl Schedule {
+    pub(crate) const fn new() -> Self {
+        Self {
+            faults: Vec::new(),
+            now: Effects::NONE,
+            next_change: Micros::MAX,
+        }
+    }
+
+    /// What the active faults do.
+    #[inline]
+    pub(crate) const fn effects(&self) -> &Effects {
+        &self.now
+    }
+
+    /// The plant time at which [`Self::refresh`] is needed next.
+    #[inline]
+    pub(crate) const fn next_change(&self) -> Micros {
+        self.next_change
+    }
+
+    pub(crate) fn push(&mut self, fault: Fault, at: Micros) {
+        self.faults.push(fault);
+        self.refresh(at);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Bring the effects up to plant time `at`.
+    pub(crate) fn refresh(&mut self, at: Micros) {
+        self.faults.retain(|fault| !fault.is_over(at));
+        self.now = Effects::NONE;
+        self.next_change = Micros::MAX;
+        for fault in &self.faults {
+            let change = if fault.is_active(at) {
+                self.now.add(fault.kind);
+                fault.until.unwrap_or(Micros::MAX)
+            } else {
+                fault.from
+            };
+            self.next_change = self.next_change.min(change);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_acts_from_its_start_until_just_before_its_end() {
+        let mut schedule = Schedule::new();
+        let (from, until) = (Micros::from_millis(30), Micros::from_millis(50));
+        schedule.push(
+            Fault::between(FaultKind::DriveAlarm, from, until),
+            Micros::ZERO,
+        );
+        assert_eq!(schedule.next_change(), from);
+        for (ms, active) in [(0, false), (29, false), (30, true), (49, true), (50, false)] {
+            schedule.refresh(Micros::from_millis(ms));
+            assert_eq!(schedule.effects().drive_alarm, active, "at {ms} ms");
+        }
+        assert_eq!(schedule.next_change(), Micros::MAX);
+    }
+
+    #[test]
+    fn faults_that_scale_the_same_thing_multiply() {
+        let mut schedule = Schedule::new();
+        for kind in [
+            FaultKind::MainsVoltage { percent: 90.0 },
+            FaultKind::HeaterPower(Zone::Z1, 0.5),
+        ] {
+            schedule.push(Fault::always(kind), Micros::ZERO);
+        }
+        let [z1, z2] = schedule.effects().heater_power;
+        assert!(
+            (z1 - 0.405).abs() < 1e-12 && (z2 - 0.81).abs() < 1e-12,
+            "{z1} {z2}"
+        );
+    }
+}

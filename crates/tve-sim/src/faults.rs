@@ -1,0 +1,437 @@
+//! Faults as values: what is broken, from when, until when.
+//!
+//! A kind has one spelling (`ssr_stuck_on z1`), used by scenario files; [`FaultKind`]'s
+//! `FromStr` and `Display` are each other's inverse.
+
+use core::fmt;
+use core::str::FromStr;
+use tve_hal::{Sensor, Zone};
+use tve_units::Micros;
+
+/// One thing that can be broken about the machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FaultKind {
+    /// The sensor's wire is broken.
+    SensorOpen(Sensor),
+    /// The sensor's wires touch.
+    SensorShorted(Sensor),
+    /// The sensor's code stands still.
+    SensorFrozen(Sensor),
+    /// The sensor hangs in the air: it reads ambient, through its lag.
+    SensorFallenOut(Sensor),
+    /// The sensor reads 50 °C too high and too low in turn, sample by sample.
+    SensorJumping(Sensor),
+    /// The plugs of t2 and t3 are exchanged.
+    SensorsSwapped,
+    /// The supply of the dividers is off by this many percent of nominal, -50 to 50.
+    RailOff {
+        /// Signed deviation, %.
+        percent: f64,
+    },
+    /// The zone's solid-state relay conducts whatever is asked of it.
+    SsrStuckOn(Zone),
+    /// The zone's heater band is burnt out.
+    HeaterDead(Zone),
+    /// The zone's heater gives this share of its power, 0 to 2.
+    HeaterPower(Zone, f64),
+    /// The converter does not answer.
+    AdcGone,
+    /// The converter answers but converts nothing new.
+    AdcStopped,
+    /// Writes to the PWM expander do not arrive.
+    PwmWriteLost,
+    /// The drive of the screw reports a fault and does not turn.
+    DriveAlarm,
+    /// The screw motor's winding is driven to 90 °C.
+    MotorHot,
+    /// The feed throat is driven to 100 °C.
+    FeedThroatHot,
+    /// The emergency-stop button is pressed or its loop is broken: the contact leaves its healthy
+    /// position.
+    EstopOpen,
+    /// The start button is held.
+    ButtonStart,
+    /// The stop button is held.
+    ButtonStop,
+    /// A draught takes heat from both zones.
+    DoorDraught {
+        /// Extra loss, as °C that a barrel held at 200 °C (177 °C above its surroundings) would
+        /// sink by at unchanged power if its other losses stayed the same; 0 to 500.
+        celsius: f64,
+    },
+    /// The mains voltage; heater power goes with its square.
+    MainsVoltage {
+        /// Voltage in percent of nominal, 50 to 150.
+        percent: f64,
+    },
+}
+
+/// A fault with its time of life: active while `from <= plant time < until`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fault {
+    /// What is broken.
+    pub kind: FaultKind,
+    /// Plant time of its start.
+    pub from: Micros,
+    /// Plant time of its end; `None` lasts for ever.
+    pub until: Option<Micros>,
+}
+
+impl Fault {
+    /// A fault from the start of plant time, for ever.
+    pub const fn always(kind: FaultKind) -> Self {
+        Self {
+            kind,
+            from: Micros::ZERO,
+            until: None,
+        }
+    }
+
+    /// A fault between two plant times.
+    pub const fn between(kind: FaultKind, from: Micros, until: Micros) -> Self {
+        Self {
+            kind,
+            from,
+            until: Some(until),
+        }
+    }
+
+    pub(crate) fn is_active(&self, at: Micros) -> bool {
+        self.from <= at && !self.is_over(at)
+    }
+
+    pub(crate) fn is_over(&self, at: Micros) -> bool {
+        self.until.is_some_and(|until| at >= until)
+    }
+}
+
+/// Why a fault's text was refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ParseFaultError {
+    /// No fault has this name.
+    #[error("no fault is called {name:?}; known are {}", NAMES.join(", "))]
+    UnknownName {
+        /// The word given.
+        name: String,
+    },
+    /// The fault takes another number of arguments.
+    #[error("{name} takes {expected} argument(s), not {given}")]
+    ArgumentCount {
+        /// The fault.
+        name: String,
+        /// How many it takes.
+        expected: usize,
+        /// How many were given.
+        given: usize,
+    },
+    /// An argument cannot be what the fault needs.
+    #[error("{name} needs {expected}, not {given:?}")]
+    Argument {
+        /// The fault.
+        name: String,
+        /// What belongs there.
+        expected: String,
+        /// The word given.
+        given: String,
+    },
+}
+
+/// Every spelling, in the order of [`FaultKind`].
+const NAMES: [&str; 21] = [
+    "sensor_open",
+    "sensor_shorted",
+    "sensor_frozen",
+    "sensor_fallen_out",
+    "sensor_jumping",
+    "sensors_swapped",
+    "rail_off",
+    "ssr_stuck_on",
+    "heater_dead",
+    "heater_power",
+    "adc_gone",
+    "adc_stopped",
+    "pwm_write_lost",
+    "drive_alarm",
+    "motor_hot",
+    "feed_throat_hot",
+    "estop_open",
+    "button_start",
+    "button_stop",
+    "door_draught",
+    "mains_voltage",
+];
+
+impl FaultKind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::SensorOpen(_) => "sensor_open",
+            Self::SensorShorted(_) => "sensor_shorted",
+            Self::SensorFrozen(_) => "sensor_frozen",
+            Self::SensorFallenOut(_) => "sensor_fallen_out",
+            Self::SensorJumping(_) => "sensor_jumping",
+            Self::SensorsSwapped => "sensors_swapped",
+            Self::RailOff { .. } => "rail_off",
+            Self::SsrStuckOn(_) => "ssr_stuck_on",
+            Self::HeaterDead(_) => "heater_dead",
+            Self::HeaterPower(..) => "heater_power",
+            Self::AdcGone => "adc_gone",
+            Self::AdcStopped => "adc_stopped",
+            Self::PwmWriteLost => "pwm_write_lost",
+            Self::DriveAlarm => "drive_alarm",
+            Self::MotorHot => "motor_hot",
+            Self::FeedThroatHot => "feed_throat_hot",
+            Self::EstopOpen => "estop_open",
+            Self::ButtonStart => "button_start",
+            Self::ButtonStop => "button_stop",
+            Self::DoorDraught { .. } => "door_draught",
+            Self::MainsVoltage { .. } => "mains_voltage",
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name();
+        match *self {
+            Self::SensorOpen(s)
+            | Self::SensorShorted(s)
+            | Self::SensorFrozen(s)
+            | Self::SensorFallenOut(s)
+            | Self::SensorJumping(s) => write!(f, "{name} {}", s.name()),
+            Self::SsrStuckOn(z) | Self::HeaterDead(z) => write!(f, "{name} {}", z.name()),
+            Self::HeaterPower(z, share) => write!(f, "{name} {} {share}", z.name()),
+            Self::RailOff { percent: x }
+            | Self::DoorDraught { celsius: x }
+            | Self::MainsVoltage { percent: x } => write!(f, "{name} {x}"),
+            Self::SensorsSwapped
+            | Self::AdcGone
+            | Self::AdcStopped
+            | Self::PwmWriteLost
+            | Self::DriveAlarm
+            | Self::MotorHot
+            | Self::FeedThroatHot
+            | Self::EstopOpen
+            | Self::ButtonStart
+            | Self::ButtonStop => f.write_str(name),
+        }
+    }
+}
+
+/// The words behind the name of a fault.
+struct Arguments<'a> {
+    name: &'a str,
+    words: Vec<&'a str>,
+}
+
+impl Arguments<'_> {
+    fn expect(&self, expected: usize) -> Result<(), ParseFaultError> {
+        if self.words.len() == expected {
+            Ok(())
+        } else {
+            let name = self.name.to_owned();
+            Err(ParseFaultError::ArgumentCount {
+                name,
+                expected,
+                given: self.words.len(),
+            })
+        }
+    }
+
+    fn wrong(&self, index: usize, expected: String) -> ParseFaultError {
+        let given = self.words[index].to_owned();
+        ParseFaultError::Argument {
+            name: self.name.to_owned(),
+            expected,
+            given,
+        }
+    }
+
+    fn none(&self, kind: FaultKind) -> Result<FaultKind, ParseFaultError> {
+        self.expect(0).map(|()| kind)
+    }
+
+    fn sensor(&self) -> Result<Sensor, ParseFaultError> {
+        self.expect(1)?;
+        Sensor::from_name(self.words[0])
+            .ok_or_else(|| self.wrong(0, "a sensor (t1, t2, t3, motor)".to_owned()))
+    }
+
+    fn zone(&self, count: usize) -> Result<Zone, ParseFaultError> {
+        self.expect(count)?;
+        Zone::from_name(self.words[0]).ok_or_else(|| self.wrong(0, "a zone (z1, z2)".to_owned()))
+    }
+
+    fn number(&self, index: usize, min: f64, max: f64, of: &str) -> Result<f64, ParseFaultError> {
+        self.expect(index + 1)?;
+        match self.words[index].parse::<f64>() {
+            // NaN is outside every range.
+            Ok(x) if (min..=max).contains(&x) => Ok(x),
+            _ => Err(self.wrong(index, format!("{of} between {min} and {max}"))),
+        }
+    }
+}
+
+impl FromStr for FaultKind {
+    type Err = ParseFaultError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut words = text.split_whitespace();
+        let name = words.next().unwrap_or_default();
+        let args = Arguments {
+            name,
+            words: words.collect(),
+        };
+        match name {
+            "sensor_open" => args.sensor().map(Self::SensorOpen),
+            "sensor_shorted" => args.sensor().map(Self::SensorShorted),
+            "sensor_frozen" => args.sensor().map(Self::SensorFrozen),
+            "sensor_fallen_out" => args.sensor().map(Self::SensorFallenOut),
+            "sensor_jumping" => args.sensor().map(Self::SensorJumping),
+            "sensors_swapped" => args.none(Self::SensorsSwapped),
+            "rail_off" => args
+                .number(0, -50.0, 50.0, "a deviation in %")
+                .map(|percent| Self::RailOff { percent }),
+            "ssr_stuck_on" => args.zone(1).map(Self::SsrStuckOn),
+            "heater_dead" => args.zone(1).map(Self::HeaterDead),
+            "heater_power" => {
+                let zone = args.zone(2)?;
+                args.number(1, 0.0, 2.0, "a share of full power")
+                    .map(|share| Self::HeaterPower(zone, share))
+            }
+            "adc_gone" => args.none(Self::AdcGone),
+            "adc_stopped" => args.none(Self::AdcStopped),
+            "pwm_write_lost" => args.none(Self::PwmWriteLost),
+            "drive_alarm" => args.none(Self::DriveAlarm),
+            "motor_hot" => args.none(Self::MotorHot),
+            "feed_throat_hot" => args.none(Self::FeedThroatHot),
+            "estop_open" => args.none(Self::EstopOpen),
+            "button_start" => args.none(Self::ButtonStart),
+            "button_stop" => args.none(Self::ButtonStop),
+            "door_draught" => args
+                .number(0, 0.0, 500.0, "an extra loss in °C")
+                .map(|celsius| Self::DoorDraught { celsius }),
+            // The range refuses a deviation (10, -10) given in place of the voltage (110, 90).
+            "mains_voltage" => args
+                .number(0, 50.0, 150.0, "a voltage in % of nominal")
+                .map(|percent| Self::MainsVoltage { percent }),
+            _ => Err(ParseFaultError::UnknownName {
+                name: name.to_owned(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::noise::Noise;
+
+    fn every_kind(noise: &mut Noise) -> Vec<FaultKind> {
+        let mut all = vec![
+            FaultKind::SensorsSwapped,
+            FaultKind::RailOff {
+                percent: noise.standard() * 10.0,
+            },
+            FaultKind::AdcGone,
+            FaultKind::AdcStopped,
+            FaultKind::PwmWriteLost,
+            FaultKind::DriveAlarm,
+            FaultKind::MotorHot,
+            FaultKind::FeedThroatHot,
+            FaultKind::EstopOpen,
+            FaultKind::ButtonStart,
+            FaultKind::ButtonStop,
+            FaultKind::DoorDraught {
+                celsius: noise.standard().abs() * 100.0,
+            },
+            FaultKind::MainsVoltage {
+                percent: 100.0 + noise.standard() * 10.0,
+            },
+        ];
+        for s in Sensor::ALL {
+            all.push(FaultKind::SensorOpen(s));
+            all.push(FaultKind::SensorShorted(s));
+            all.push(FaultKind::SensorFrozen(s));
+            all.push(FaultKind::SensorFallenOut(s));
+            all.push(FaultKind::SensorJumping(s));
+        }
+        for z in Zone::ALL {
+            all.push(FaultKind::SsrStuckOn(z));
+            all.push(FaultKind::HeaterDead(z));
+            all.push(FaultKind::HeaterPower(z, noise.standard().abs() / 2.0));
+        }
+        all
+    }
+
+    #[test]
+    fn every_fault_reads_back_from_its_own_text() {
+        let seed = 42;
+        let mut noise = Noise::new(seed);
+        let mut names = std::collections::BTreeSet::new();
+        for _ in 0..200 {
+            for kind in every_kind(&mut noise) {
+                let text = kind.to_string();
+                assert_eq!(text.parse(), Ok(kind), "{text:?}, seed {seed}");
+                names.insert(kind.name());
+            }
+        }
+        assert_eq!(
+            names,
+            NAMES.into_iter().collect(),
+            "every name is tested and listed"
+        );
+    }
+
+    #[test]
+    fn scenario_spellings_mean_what_they_say() {
+        assert_eq!(
+            "sensor_open t2".parse(),
+            Ok(FaultKind::SensorOpen(Sensor::T2))
+        );
+        assert_eq!(
+            "  rail_off   3 ".parse(),
+            Ok(FaultKind::RailOff { percent: 3.0 })
+        );
+        assert_eq!(
+            "heater_power z2 0.5".parse(),
+            Ok(FaultKind::HeaterPower(Zone::Z2, 0.5))
+        );
+    }
+
+    #[test]
+    fn a_wrong_text_is_refused_with_what_belongs_there() {
+        for (text, message) in [
+            (
+                "rail_of 3",
+                "no fault is called \"rail_of\"; known are sensor_open, ",
+            ),
+            ("", "no fault is called \"\""),
+            ("sensor_open", "sensor_open takes 1 argument(s), not 0"),
+            ("adc_gone t2", "adc_gone takes 0 argument(s), not 1"),
+            (
+                "sensor_open z1",
+                "sensor_open needs a sensor (t1, t2, t3, motor), not \"z1\"",
+            ),
+            (
+                "ssr_stuck_on t2",
+                "ssr_stuck_on needs a zone (z1, z2), not \"t2\"",
+            ),
+            ("heater_power z1", "heater_power takes 2 argument(s), not 1"),
+            (
+                "rail_off NaN",
+                "rail_off needs a deviation in % between -50 and 50, not \"NaN\"",
+            ),
+            (
+                "mains_voltage -10",
+                "mains_voltage needs a voltage in % of nominal between 50",
+            ),
+            (
+                "mains_voltage 10",
+                "mains_voltage needs a voltage in % of nominal between 50",
+            ),
+        ] {
+            let error = text.parse::<FaultKind>().unwrap_err().to_string();
+            assert!(error.starts_with(message), "{text:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The simulated machine from outside: its plant, its wiring, its faults.
+
+mod bench;
+mod faults;
+mod machine;
+mod plant_response;
