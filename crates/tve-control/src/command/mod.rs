@@ -1,0 +1,227 @@
+//! Commands as types: what a client may ask of the machine, parsed once at the edge.
+
+mod parse;
+mod values;
+
+pub use parse::{lenient_json, parse_control, parse_gpio, parse_tune_start};
+
+use tve_config::{
+    Dm556Patch, ExtruderSequencePatch, HistoryPatch, LoggingPatch, MotionPatch, PidGainsPatch,
+    PinsPatch, SensorConfigPatch, TempSettingsPatch,
+};
+use tve_hal::{Motor, Pull, Zone};
+use tve_units::{Bcm, Celsius, Duty, Rpm};
+
+/// Who decides the heater duty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// The PID.
+    #[default]
+    Auto,
+    /// The operator.
+    Manual,
+}
+
+impl Mode {
+    /// Name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "AUTO",
+            Self::Manual => "MANUAL",
+        }
+    }
+}
+
+/// A switched auxiliary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relay {
+    /// Cooling fan.
+    Fan,
+    /// Pump.
+    Pump,
+}
+
+impl Relay {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Fan, Self::Pump];
+
+    /// Index into a pair.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fan => "fan",
+            Self::Pump => "pump",
+        }
+    }
+}
+
+/// Which alarms an acknowledgement is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmSelector {
+    /// Every active alarm.
+    All,
+    /// One, by id.
+    Id(u64),
+}
+
+/// How a tune turns its measurement into gains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TuneMethod {
+    /// Kp = 0.4545 Ku, Ti = 2.2 Pu, Td = Pu / 6.3 (Tyreus and Luyben, 1992).
+    #[default]
+    TyreusLuyben,
+    /// Kp = 0.6 Ku, Ti = Pu / 2, Td = Pu / 8 (Ziegler and Nichols, 1942).
+    ZieglerNichols,
+    /// Kp = 0.2 Ku, Ti = Pu / 2, Td = Pu / 3.
+    NoOvershoot,
+}
+
+impl TuneMethod {
+    /// Every method.
+    pub const ALL: [Self; 3] = [Self::TyreusLuyben, Self::ZieglerNichols, Self::NoOvershoot];
+
+    /// Name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TyreusLuyben => "tyreus_luyben",
+            Self::ZieglerNichols => "ziegler_nichols",
+            Self::NoOvershoot => "no_overshoot",
+        }
+    }
+}
+
+/// Everything a client may ask for. Values are in range; whether the moment is right is the
+/// controller's to judge.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(
+    missing_docs,
+    reason = "fields are named as on the wire and explained in the API reference"
+)]
+pub enum Command {
+    Start,
+    Stop,
+    EmergencyStop,
+    ClearAlarm,
+    AcknowledgeAlarm(AlarmSelector),
+    SetMode(Mode),
+    SetTarget {
+        zones: [Option<Celsius>; 2],
+    },
+    SetHeater {
+        zone: Zone,
+        duty: Duty,
+    },
+    SetMotor {
+        motor: Motor,
+        rpm: Rpm,
+    },
+    SetRelay {
+        relay: Relay,
+        on: bool,
+    },
+    SetPeltier(Duty),
+    SetPwmOutput {
+        name: String,
+        duty: Duty,
+    },
+    SetFillTarget {
+        level_cm: f64,
+    },
+    MoveMotorSteps {
+        motor: Motor,
+        steps: i32,
+        rate: f64,
+    },
+    StopManualMove(Motor),
+    UpdatePid {
+        zone: Zone,
+        patch: PidGainsPatch,
+    },
+    UpdatePins {
+        functions: PinsPatch,
+        labels: Vec<(String, Option<Bcm>)>,
+    },
+    SetPinName {
+        pin: Bcm,
+        name: String,
+    },
+    UpdateExtruderSeq(ExtruderSequencePatch),
+    UpdateDm556(Dm556Patch),
+    SetTempSettings(TempSettingsPatch),
+    SetLoggingSettings(LoggingPatch),
+    UpdateMotionConfig(MotionPatch),
+    SetHistorySettings(HistoryPatch),
+    SetSensorCalibration {
+        channel: usize,
+        patch: SensorConfigPatch,
+    },
+    GpioConfig {
+        pin: Bcm,
+        mode: PinMode,
+    },
+    /// GPIO_WRITE (debounced) and SET_GPIO_VALUE (not).
+    GpioWrite {
+        pin: Bcm,
+        high: bool,
+        debounced: bool,
+    },
+    GpioRead(Bcm),
+    TuneStart {
+        zone: Zone,
+        setpoint: Celsius,
+        method: TuneMethod,
+    },
+    TuneStop,
+    TuneApply,
+    /// Asks whether saving is allowed now; the owner of the file does the writing.
+    SaveConfig,
+    /// The recorder's health, reported by its owner; not reachable from outside.
+    ReportLogging(LoggingHealth),
+}
+
+/// Direction of a user pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinMode {
+    /// Input with a pull resistor.
+    In(Pull),
+    /// Output, low until written.
+    Out,
+}
+
+/// What the recorder says about its disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoggingHealth {
+    /// Writing fails.
+    pub failed: bool,
+    /// Free space is under `logging.min_free_mb`.
+    pub disk_low: bool,
+}
+
+/// What an accepted command answers beside success.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reply {
+    /// `msg`, when there is something to say (`NO_CHANGE`, `AUTO_ACTIVE`, skipped devices).
+    pub msg: Option<String>,
+    /// `value` of a read.
+    pub value: Option<bool>,
+}
+
+impl Reply {
+    /// Plain success.
+    pub const OK: Self = Self {
+        msg: None,
+        value: None,
+    };
+
+    /// Success with a message.
+    pub fn msg(text: impl Into<String>) -> Self {
+        Self {
+            msg: Some(text.into()),
+            value: None,
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Raising, latching, acknowledging and clearing: what an alarm does to the machine.
+
+use super::{Controller, Restored};
+use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, ClearRule, Reaction};
+use crate::command::{AlarmSelector, Reply};
+use crate::refusal::{Refusal, RefusalCode};
+use crate::sequence::{SequenceKind, estop_pressed};
+use crate::snapshot::TuneStatus;
+use tve_config::EstopContact;
+use tve_hal::{Reading, Sensor, Zone};
+use tve_units::Duty;
+
+/// Read-backs in a row that make a mismatch.
+const MISMATCHES: u8 = 2;
+
+/// What the active alarms forbid, kept beside them because every tick asks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Latches {
+    pub(super) trip: bool,
+    pub(super) zone_trip: [bool; 2],
+    pub(super) stop: bool,
+    pub(super) driver_fault: bool,
+}
+
+impl Latches {
+    /// Some alarm keeps the screw from turning.
+    pub(super) fn any_stop(&self) -> bool {
+        self.trip || self.stop || self.zone_trip != [false; 2]
+    }
+}
+
+impl Controller {
+    pub(super) fn restore(&mut self, restored: Restored) {
+        for alarm in restored.latched {
+            self.alarms.push(AlarmRecord {
+                id: alarm.id,
+                code: alarm.code,
+                cause: Cause::Restored(alarm.zone),
+                raised_at: self.now,
+                wall: alarm.wall,
+                acknowledged: alarm.acknowledged,
+                cleared: false,
+            });
+        }
+        self.update_latches();
+        if restored.config_fault {
+            self.raise(AlarmCode::ConfigFault, Cause::Plain);
+        }
+        match restored.unclean {
+            Some(unclean) if unclean.energised => self.raise(AlarmCode::UncleanStop, Cause::Plain),
+            Some(_) => self.raise(AlarmCode::UncleanStopIdle, Cause::Plain),
+            None => {}
+        }
+    }
+
+    /// Raises an alarm, unless it is active already, and reacts at once.
+    pub(super) fn raise(&mut self, code: AlarmCode, cause: Cause) {
+        let zone = cause.zone();
+        if self
+            .alarms
+            .iter()
+            .any(|a| a.code == code && (a.zone() == zone || a.zone().is_none()))
+        {
+            return;
+        }
+        let record = AlarmRecord {
+            id: self.next_alarm_id,
+            code,
+            cause,
+            raised_at: self.now,
+            wall: self.wall,
+            acknowledged: false,
+            cleared: false,
+        };
+        if !self.alarms.push(record) {
+            return;
+        }
+        self.next_alarm_id += 1;
+        self.events.push_back(AlarmEvent::Raised(record));
+        self.update_latches();
+        match code.row().reaction {
+            Reaction::Trip => self.trip(),
+            Reaction::ZoneTrip => self.trip_zone(zone),
+            Reaction::Stop => self.halt(),
+            Reaction::Note => {}
+        }
+    }
+
+    fn update_latches(&mut self) {
+        let mut latches = Latches::default();
+        for alarm in self.alarms.iter() {
+            match alarm.code.row().reaction {
+                Reaction::Trip => latches.trip = true,
+                Reaction::ZoneTrip => match alarm.zone() {
+                    Some(zone) => latches.zone_trip[zone.index()] = true,
+                    None => latches.zone_trip = [true; 2],
+                },
+                Reaction::Stop => latches.stop = true,
+                Reaction::Note => {}
+            }
+            latches.driver_fault |= alarm.code == AlarmCode::DriverFault;
+        }
+        self.latches = latches;
+    }
+
+    fn trip(&mut self) {
+        self.all_heat_off();
+        self.peltier = Duty::ZERO;
+        for axis in &mut self.axes {
+            axis.cut();
+        }
+        self.screw_follows_feed = false;
+        self.on_speed = [None; 2];
+        // What is hot goes on being cooled; a sensor that failed counts with its last good value.
+        let hot = Zone::ALL.into_iter().any(|z| {
+            self.chains[z.sensor().index()]
+                .last_believed()
+                .is_some_and(|t| t > self.config.safety.cooling_above)
+        });
+        if hot {
+            for (relay, fitted) in self.relays.iter_mut().zip(self.capabilities.relays) {
+                *relay |= fitted;
+            }
+        }
+        self.begin_sequence(SequenceKind::Emergency);
+    }
+
+    fn trip_zone(&mut self, zone: Option<Zone>) {
+        for z in Zone::ALL {
+            if zone.is_none_or(|tripped| tripped == z) {
+                self.zone_off(z);
+            }
+        }
+        self.halt();
+    }
+
+    /// The STOP reaction.
+    fn halt(&mut self) {
+        if !matches!(self.sequence.map(|s| s.kind), Some(SequenceKind::Emergency)) {
+            self.sequence = None;
+        }
+        self.stop_motors();
+    }
+
+    pub(super) fn all_heat_off(&mut self) {
+        for zone in Zone::ALL {
+            self.zone_off(zone);
+        }
+    }
+
+    fn zone_off(&mut self, zone: Zone) {
+        self.zones[zone.index()].switch_off();
+        if self.tune.is_some_and(|tune| tune.zone == zone) {
+            self.end_tune(TuneStatus::Failed);
+        }
+    }
+
+    /// Whether the controller still sees what an alarm is about.
+    fn cause_present(&self, alarm: &AlarmRecord) -> bool {
+        match alarm.code.row().clear {
+            ClearRule::Always => return false,
+            ClearRule::Never => return true,
+            ClearRule::Acknowledged => return !alarm.acknowledged,
+            ClearRule::CauseGone => {}
+        }
+        let zones = || {
+            Zone::ALL
+                .into_iter()
+                .filter(|z| alarm.zone().is_none_or(|a| a == *z))
+        };
+        let reading = |sensor: Sensor| self.chains[sensor.index()].reading();
+        let bad = |sensor: Sensor| is_bad(reading(sensor));
+        let above = |sensor: Sensor, limit: f64| {
+            bad(sensor) || reading(sensor).value().is_some_and(|t| t.get() > limit)
+        };
+        let safety = &self.config.safety;
+        match alarm.code {
+            AlarmCode::EmergencyStopBtn => self.estop_is_pressed(),
+            AlarmCode::HeaterSensorFailure | AlarmCode::SensorFrozen => {
+                zones().any(|z| bad(z.sensor()))
+            }
+            AlarmCode::TempDataStale => Zone::ALL.into_iter().any(|z| {
+                matches!(
+                    reading(z.sensor()),
+                    Reading::Stale | Reading::BusError | Reading::Starting
+                )
+            }),
+            AlarmCode::HeaterOverTemperature => {
+                zones().any(|z| above(z.sensor(), safety.over_temperature))
+            }
+            AlarmCode::HeaterStuckOn => zones().any(|z| {
+                self.chains[z.sensor().index()]
+                    .mean(self.now)
+                    .is_none_or(|pv| self.heat_watches[z.index()].is_rising(pv))
+            }),
+            AlarmCode::MotorOverheat => above(Sensor::Motor, safety.motor_max),
+            AlarmCode::MotorSensorFailure => bad(Sensor::Motor),
+            AlarmCode::FeedThroatHot => above(Sensor::T1, safety.feed_throat_max),
+            AlarmCode::FeedSensorFailure => bad(Sensor::T1),
+            AlarmCode::DriverFault => self.inputs.drive_alarm,
+            AlarmCode::OutputMismatch => self.inputs.pwm_mismatches >= MISMATCHES,
+            AlarmCode::LoggingFailed => self.logging.failed,
+            AlarmCode::LoggingDiskFull => self.logging.disk_low,
+            // A zone that tripped is no longer heated, so it cannot be cold while heated.
+            _ => false,
+        }
+    }
+
+    pub(super) fn pwm_mismatched(&self) -> bool {
+        self.inputs.pwm_mismatches >= MISMATCHES
+    }
+
+    pub(super) fn estop_is_pressed(&self) -> bool {
+        let normally_closed = self.config.safety.estop_contact() == EstopContact::Nc;
+        estop_pressed(self.inputs.estop, normally_closed)
+    }
+
+    pub(super) fn clear_alarms(&mut self) -> Result<Reply, Refusal> {
+        let emergency = self
+            .alarms
+            .iter()
+            .any(|a| a.code == AlarmCode::EmergencyStopBtn);
+        if emergency && self.estop_is_pressed() {
+            return Err(RefusalCode::EmergencyBtnActive.into());
+        }
+        let mut remaining: Vec<&'static str> = Vec::new();
+        let mut kept: Vec<u64> = Vec::new();
+        for alarm in self.alarms.iter() {
+            if self.cause_present(alarm) {
+                remaining.push(alarm.code.name());
+                kept.push(alarm.id);
+            }
+        }
+        let cleared: Vec<u64> = self
+            .alarms
+            .iter()
+            .map(|a| a.id)
+            .filter(|id| !kept.contains(id))
+            .collect();
+        self.alarms.retain(|a| kept.contains(&a.id));
+        self.events
+            .extend(cleared.into_iter().map(|id| AlarmEvent::Cleared { id }));
+        self.update_latches();
+        if !self.latches.trip
+            && matches!(self.sequence.map(|s| s.kind), Some(SequenceKind::Emergency))
+        {
+            self.sequence = None;
+        }
+        if remaining.is_empty() {
+            Ok(Reply::OK)
+        } else {
+            Err(Refusal::with(
+                RefusalCode::CausePresent,
+                remaining.join(", "),
+            ))
+        }
+    }
+
+    /// Takes away a note that has served its purpose.
+    pub(super) fn withdraw(&mut self, code: AlarmCode) {
+        let ids: Vec<u64> = self
+            .alarms
+            .iter()
+            .filter(|a| a.code == code)
+            .map(|a| a.id)
+            .collect();
+        if ids.is_empty() {
+            return;
+        }
+        self.alarms.retain(|a| a.code != code);
+        self.events
+            .extend(ids.into_iter().map(|id| AlarmEvent::Cleared { id }));
+        self.update_latches();
+    }
+
+    pub(super) fn acknowledge(&mut self, which: AlarmSelector) -> Result<Reply, Refusal> {
+        let mut found = which == AlarmSelector::All;
+        for alarm in self.alarms.iter_mut() {
+            let meant = match which {
+                AlarmSelector::All => true,
+                AlarmSelector::Id(id) => alarm.id == id,
+            };
+            if meant {
+                found = true;
+                if !alarm.acknowledged {
+                    alarm.acknowledged = true;
+                    self.events
+                        .push_back(AlarmEvent::Acknowledged { id: alarm.id });
+                }
+            }
+        }
+        if found {
+            Ok(Reply::OK)
+        } else {
+            Err(RefusalCode::AlarmNotFound.into())
+        }
+    }
+}
+
+/// The sensor gives no temperature, and that is a fault.
+pub(super) const fn is_bad(reading: Reading) -> bool {
+    match reading {
+        Reading::Stale
+        | Reading::Open
+        | Reading::Shorted
+        | Reading::Jumping
+        | Reading::Frozen
+        | Reading::BusError => true,
+        Reading::Starting
+        | Reading::Good(_)
+        | Reading::Uncertain(_)
+        | Reading::ColdOrOpen
+        | Reading::NotFitted => false,
+    }
+}

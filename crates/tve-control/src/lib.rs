@@ -1,0 +1,53 @@
+//! The extruder controller: pure, deterministic, without I/O, clock or threads.
+//!
+//! # Theory of operation
+//!
+//! ```text
+//!             ┌───────────────────────── Controller::step(now, &Inputs) ───────────────────────┐
+//!  Inputs ──▶ │ sense ──▶ watch ──▶ sequence ──▶ heat ──▶ move ──▶ compose                     │ ──▶ Outputs
+//!             │ judge     alarms    START/STOP   PID,     ramps    gate by alarms,             │
+//!             │ sensors   of the    buttons      tune              SSR slots, lamps            │
+//!             │           table                                                                │
+//!             └────────────────────────────────────────────────────────────────────────────────┘
+//!  Command ──▶ Controller::command(now, Command) ──▶ Reply or Refusal
+//! ```
+//!
+//! Time is an argument. The same inputs and commands give the same outputs bit for bit on every
+//! platform: transcendental functions come from `libm`, maps are ordered, nothing reads a clock.
+//! [`Controller::step`] does not allocate.
+//!
+//! The last stage composes the outputs from nothing each tick and gates them by the latched
+//! alarms, so that no earlier stage can energise what an alarm forbids.
+
+mod alarm;
+mod autotune;
+mod capabilities;
+mod command;
+mod controller;
+mod heat_watch;
+mod motion;
+mod permissives;
+mod pid;
+mod refusal;
+mod sensors;
+mod sequence;
+mod snapshot;
+mod ssr;
+mod swap_watch;
+
+pub use alarm::{
+    AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Reaction, Severity,
+};
+pub use capabilities::{Capabilities, HARDWARE_PWM_PINS, MAX_PULSE_RATE, THREAD_PULSE_RATE};
+pub use command::{
+    AlarmSelector, Command, LoggingHealth, Mode, PinMode, Relay, Reply, TuneMethod, lenient_json,
+    parse_control, parse_gpio, parse_tune_start,
+};
+pub use controller::{Controller, Restored, RestoredAlarm, Unclean};
+pub use permissives::{Condition, ConditionKind, Permissives};
+pub use pid::{Pid, PidInput};
+pub use refusal::{Refusal, RefusalClass, RefusalCode};
+pub use sensors::{celsius, ohms, share, volts};
+pub use snapshot::{
+    ActiveAlarms, MAX_ACTIVE_ALARMS, PinView, Snapshot, Status, TuneResult, TuneStatus, TuneView,
+};

@@ -1,0 +1,344 @@
+//! Shaft speed ramps: trapezoid, S-curve, reversal through zero, the STOP deceleration.
+//!
+//! One [`Axis`] per drive turns a setpoint in rpm into the speed of this tick. Speeds are rpm,
+//! accelerations rpm/s, jerk rpm/s².
+
+use tve_config::Motion;
+use tve_hal::{JogId, Motor, MotorDrive};
+use tve_units::{Micros, Rpm, StepRate};
+
+/// Acceleration where the configuration asks for none, rpm/s.
+const DEFAULT_ACCEL: f64 = 60.0;
+/// Rest at zero before a shaft turns the other way.
+const REVERSAL_REST: Micros = Micros::from_millis(200);
+/// A STOP brings the screw from any speed to zero in this time, s.
+const STOP_SCREW_S: f64 = 1.45;
+/// The feeder stops first, in this time, s; together both are done within 2 s.
+const STOP_FEED_S: f64 = 0.4;
+/// Speeds below this are standstill, rpm.
+const STANDSTILL: f64 = 1e-6;
+
+/// Limits of one ramp, derived from `motion`.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    accel: f64,
+    decel: f64,
+    jerk: f64,
+}
+
+/// A counted move under way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Jog {
+    id: JogId,
+    steps: i32,
+    rate: f64,
+}
+
+/// One shaft.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Axis {
+    setpoint: f64,
+    speed: f64,
+    /// Present acceleration; used by the S-curve alone.
+    accel: f64,
+    /// Deceleration of a STOP under way, zero when none is.
+    stop_decel: f64,
+    resting_until: Option<Micros>,
+    jog: Option<Jog>,
+    last_jog: JogId,
+}
+
+impl Axis {
+    pub(crate) fn setpoint(&self) -> Rpm {
+        Rpm::clamped(self.setpoint)
+    }
+
+    pub(crate) fn speed(&self) -> Rpm {
+        Rpm::clamped(self.speed)
+    }
+
+    pub(crate) fn is_turning(&self) -> bool {
+        self.speed != 0.0
+    }
+
+    pub(crate) fn is_jogging(&self) -> bool {
+        self.jog.is_some()
+    }
+
+    /// Nothing turns and nothing is meant to.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.setpoint == 0.0 && self.speed == 0.0 && self.jog.is_none()
+    }
+
+    pub(crate) fn set(&mut self, rpm: Rpm) {
+        self.setpoint = rpm.get();
+        if !rpm.is_zero() {
+            self.stop_decel = 0.0;
+        }
+    }
+
+    /// Starts a counted move; the caller has checked that the axis is idle.
+    pub(crate) fn start_jog(&mut self, steps: i32, rate: f64) {
+        self.last_jog = JogId(self.last_jog.0.wrapping_add(1));
+        self.jog = Some(Jog {
+            id: self.last_jog,
+            steps,
+            rate,
+        });
+    }
+
+    pub(crate) fn stop_jog(&mut self) {
+        self.jog = None;
+    }
+
+    /// To zero within the STOP time of the motor, whatever `motion` says.
+    pub(crate) fn stop(&mut self, motor: Motor) {
+        self.jog = None;
+        self.setpoint = 0.0;
+        if self.speed != 0.0 && self.stop_decel == 0.0 {
+            let within = match motor {
+                Motor::Main => STOP_SCREW_S,
+                Motor::Feed => STOP_FEED_S,
+            };
+            self.stop_decel = (self.speed.abs() / within).max(DEFAULT_ACCEL);
+        }
+    }
+
+    /// Pulses and drive off now.
+    pub(crate) fn cut(&mut self) {
+        *self = Self {
+            last_jog: self.last_jog,
+            ..Self::default()
+        };
+    }
+
+    /// Moves the ramp on by `dt` seconds.
+    pub(crate) fn advance(
+        &mut self,
+        now: Micros,
+        dt: f64,
+        motion: &Motion,
+        jog_done: Option<JogId>,
+    ) {
+        if self.jog.is_some_and(|jog| jog_done == Some(jog.id)) {
+            self.jog = None;
+        }
+        if self.speed == self.setpoint && self.accel == 0.0 {
+            return;
+        }
+        if self.resting_until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.resting_until = None;
+
+        let reversing = self.speed * self.setpoint < 0.0;
+        let target = if reversing { 0.0 } else { self.setpoint };
+        let limits = self.limits(motion);
+        let rate = if target.abs() < self.speed.abs() {
+            limits.decel
+        } else {
+            limits.accel
+        };
+        if limits.jerk > 0.0 && self.stop_decel == 0.0 {
+            self.s_curve(target, rate, limits.jerk, dt);
+        } else {
+            self.accel = 0.0;
+            let step = rate * dt;
+            let gap = target - self.speed;
+            self.speed = if gap.abs() <= step {
+                target
+            } else {
+                self.speed + step.copysign(gap)
+            };
+        }
+        if self.speed == 0.0 {
+            self.stop_decel = 0.0;
+            if reversing {
+                self.resting_until = Some(now + REVERSAL_REST);
+            }
+        }
+    }
+
+    /// Jerk-limited approach: the acceleration may be at most what can still be taken back to zero
+    /// by the time the speed arrives. In steps of `dt`, taking `a` back by `j dt` a step covers
+    /// `a²/2j + a dt/2`, so `a = j dt (sqrt(1/4 + 2 gap / (j dt²)) - 1/2)`.
+    fn s_curve(&mut self, target: f64, max_rate: f64, jerk: f64, dt: f64) {
+        let gap = target - self.speed;
+        let change = jerk * dt;
+        if change <= 0.0 {
+            return;
+        }
+        let steps = libm::sqrt(0.25 + 2.0 * gap.abs() / (change * dt)) - 0.5;
+        let wanted = (change * steps).min(max_rate).copysign(gap);
+        self.accel += (wanted - self.accel).clamp(-change, change);
+        let step = self.accel * dt;
+        let arrives = gap.abs() <= step.abs() + change * dt / 2.0 && step * gap >= 0.0;
+        if arrives || gap.abs() < STANDSTILL {
+            self.speed = target;
+            self.accel = 0.0;
+        } else {
+            self.speed += step;
+        }
+    }
+
+    fn limits(&self, motion: &Motion) -> Limits {
+        let base = if motion.max_accel > 0.0 {
+            motion.max_accel
+        } else {
+            DEFAULT_ACCEL
+        };
+        // A ramp time is the least time between standstill and the faster of both speeds.
+        let span = self.setpoint.abs().max(self.speed.abs());
+        let over = |ramp: f64| {
+            if ramp > 0.0 {
+                base.min((span / ramp).max(1.0))
+            } else {
+                base
+            }
+        };
+        let decel = if self.stop_decel > 0.0 {
+            self.stop_decel.max(base)
+        } else {
+            over(motion.ramp_down)
+        };
+        Limits {
+            accel: over(motion.ramp_up),
+            decel,
+            jerk: motion.max_jerk,
+        }
+    }
+
+    /// What the drive is to do this tick.
+    pub(crate) fn drive(&self, microsteps: u32) -> MotorDrive {
+        if let Some(Jog { id, steps, rate }) = self.jog {
+            return MotorDrive::Jog { id, steps, rate };
+        }
+        if self.is_idle() {
+            return MotorDrive::Disabled;
+        }
+        MotorDrive::Run(StepRate::clamped(pulse_rate(self.speed, microsteps)))
+    }
+}
+
+/// Steps per second at `rpm` with `microsteps` steps per revolution.
+pub(crate) fn pulse_rate(rpm: f64, microsteps: u32) -> f64 {
+    rpm * f64::from(microsteps) / 60.0
+}
+
+/// Highest rpm that a pulse rate allows.
+pub(crate) fn highest_rpm(max_rate: f64, microsteps: u32) -> f64 {
+    max_rate * 60.0 / f64::from(microsteps.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: f64 = 0.01;
+
+    fn run(axis: &mut Axis, motion: &Motion, from: &mut Micros, seconds: f64) -> Vec<f64> {
+        (0..(seconds / TICK).round() as usize)
+            .map(|_| {
+                *from = *from + Micros::from_millis(10);
+                axis.advance(*from, TICK, motion, None);
+                axis.speed
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_default_ramp_is_sixty_rpm_a_second() {
+        let mut axis = Axis::default();
+        axis.set(Rpm::new(120.0).unwrap());
+        let mut now = Micros::ZERO;
+        let speeds = run(&mut axis, &Motion::default(), &mut now, 3.0);
+        assert!((speeds[99] - 60.0).abs() < 1.0, "{}", speeds[99]);
+        assert_eq!(speeds[299], 120.0);
+    }
+
+    #[test]
+    fn feed_then_screw_stand_still_within_two_seconds_of_a_stop() {
+        for rpm in [10.0, 600.0, 5000.0, -5000.0] {
+            let slow = Motion {
+                ramp_down: 60.0,
+                max_accel: 1.0,
+                max_jerk: 1.0,
+                ..Motion::default()
+            };
+            let (mut feed, mut screw) = (Axis::default(), Axis::default());
+            feed.speed = rpm;
+            screw.speed = rpm;
+            let mut now = Micros::ZERO;
+            feed.stop(Motor::Feed);
+            let feed_speeds = run(&mut feed, &slow, &mut now, 0.5);
+            assert_eq!(*feed_speeds.last().unwrap(), 0.0, "feed from {rpm}");
+            screw.stop(Motor::Main);
+            assert_eq!(
+                *run(&mut screw, &slow, &mut now, 1.5).last().unwrap(),
+                0.0,
+                "screw from {rpm}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_reversal_rests_at_zero_for_200_ms() {
+        let mut axis = Axis {
+            speed: 6.0,
+            ..Axis::default()
+        };
+        axis.set(Rpm::new(-6.0).unwrap());
+        let mut now = Micros::ZERO;
+        let speeds = run(&mut axis, &Motion::default(), &mut now, 1.0);
+        let still = speeds.iter().filter(|s| **s == 0.0).count();
+        assert!((20..=21).contains(&still), "{still} ticks at rest");
+        assert_eq!(*speeds.last().unwrap(), -6.0);
+    }
+
+    #[test]
+    fn the_s_curve_keeps_jerk_and_acceleration_and_does_not_overshoot() {
+        let motion = Motion {
+            max_accel: 100.0,
+            max_jerk: 200.0,
+            ..Motion::default()
+        };
+        let mut axis = Axis::default();
+        axis.set(Rpm::new(300.0).unwrap());
+        let mut now = Micros::ZERO;
+        let speeds = run(&mut axis, &motion, &mut now, 6.0);
+        let accel: Vec<f64> = speeds.windows(2).map(|w| (w[1] - w[0]) / TICK).collect();
+        assert!(accel.iter().all(|a| *a <= 100.0 + 1e-9));
+        let worst = accel
+            .windows(2)
+            .map(|w| ((w[1] - w[0]) / TICK).abs())
+            .fold(0.0, f64::max);
+        assert!(worst <= 200.0 * 1.001, "jerk {worst}");
+        assert!(speeds.iter().all(|s| *s <= 300.0 + 1e-9));
+        assert_eq!(*speeds.last().unwrap(), 300.0);
+    }
+
+    #[test]
+    fn a_ramp_time_stretches_the_way_from_standstill() {
+        let motion = Motion {
+            ramp_up: 10.0,
+            ..Motion::default()
+        };
+        let mut axis = Axis::default();
+        axis.set(Rpm::new(100.0).unwrap());
+        let mut now = Micros::ZERO;
+        let speeds = run(&mut axis, &motion, &mut now, 10.1);
+        assert!((speeds[499] - 50.0).abs() < 1.0);
+        assert_eq!(*speeds.last().unwrap(), 100.0);
+    }
+
+    #[test]
+    fn a_cut_axis_asks_for_nothing_and_its_next_move_has_a_new_id() {
+        let mut axis = Axis::default();
+        axis.start_jog(10, 100.0);
+        let first = axis.last_jog;
+        axis.cut();
+        assert_eq!(axis.drive(3200), MotorDrive::Disabled);
+        axis.start_jog(10, 100.0);
+        assert_ne!(axis.last_jog, first);
+    }
+}

@@ -1,0 +1,449 @@
+//! The sensor chain: ADC code → volts → ohms → °C → judgement → average.
+//!
+//! ```text
+//!  code ──volts()──▶ V ──share()──▶ x = R/(R + r_fixed) ──▶ open? short?
+//!                                   │
+//!                                   └──ohms()──▶ R ──beta equation──▶ °C ──line──▶ °C
+//!                                                     jump? frozen? ──▶ Reading
+//! ```
+//!
+//! *Share*: the thermistor's part of the divider's supply, whichever way it is wired, so that one
+//! rule serves both. Alarms act on what this file calls the reading; the PID on [`Chain::mean`].
+
+use tve_config::{Line, Safety, SensorConfig, Wiring};
+use tve_hal::{AdcReading, Reading};
+use tve_units::{Celsius, Micros, Ohms, Volts};
+
+/// Samples in a row that make a fault (1.0 s at the slowest sampling of 0.25 s).
+pub(crate) const CONFIRM: u8 = 4;
+/// Above this the wire is broken, whatever the divider.
+const OPEN_OHMS: f64 = 1e6;
+/// Below this the wires touch, whatever the divider.
+const SHORT_OHMS: f64 = 20.0;
+/// A sensor that has been this warm is no cold barrel, °C.
+const WARM: f64 = 40.0;
+/// A sensor without a heater that stood this far from the open band, as a ratio, did not get there
+/// by an error of the supply.
+const RAIL_MARGIN: f64 = 1.02;
+/// How long a zone at the cold end of its divider may be heated before that counts as open.
+const COLD_HEATING_LIMIT: Micros = Micros::from_secs(120);
+/// Movement that a stuck code must have missed, in codes.
+const FROZEN_CODES: f64 = 10.0;
+/// Window of the average that the PID works on.
+const MEAN_WINDOW: Micros = Micros::from_millis(1000);
+/// Absolute zero, °C.
+const KELVIN: f64 = 273.15;
+/// Temperature at which `r_25` is given, K.
+const T25: f64 = 298.15;
+
+/// Volts of a code: `code / 32768 * fsr` (ADS1115 data sheet, table 3).
+pub fn volts(code: i16, fsr: f64) -> Volts {
+    Volts::clamped(f64::from(code) * fsr / 32768.0)
+}
+
+/// The thermistor's share of the supply, 0 (shorted) to 1 (open); beyond with a wrong supply.
+pub fn share(v: Volts, sensor: &SensorConfig) -> f64 {
+    let x = v.get() / sensor.v_ref;
+    match sensor.wiring {
+        Wiring::NtcToGnd => x,
+        Wiring::NtcToVref => 1.0 - x,
+    }
+}
+
+/// Resistance of the thermistor, or `None` where the share leaves no finite positive one.
+pub fn ohms(share: f64, sensor: &SensorConfig) -> Option<Ohms> {
+    if share <= 0.0 || share >= 1.0 {
+        return None;
+    }
+    Ohms::new(sensor.r_fixed * share / (1.0 - share)).ok()
+}
+
+/// `1/T = 1/298.15 + ln(R / r_25) / beta` (the beta form of the Steinhart-Hart equation).
+pub fn celsius(r: Ohms, sensor: &SensorConfig) -> Celsius {
+    let inverse = 1.0 / T25 + libm::log(r.get() / sensor.r_25) / sensor.beta;
+    Celsius::clamped(1.0 / inverse - KELVIN)
+}
+
+/// Codes per °C at `t`, from the derivative of divider and curve.
+fn codes_per_degree(share: f64, t: Celsius, sensor: &SensorConfig, fsr: f64) -> f64 {
+    let kelvin = t.get() + KELVIN;
+    sensor.v_ref * share * (1.0 - share) * sensor.beta / (kelvin * kelvin) * 32768.0 / fsr
+}
+
+/// One electrical word, judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Word {
+    Open,
+    Short,
+    Value { t: f64, share: f64 },
+}
+
+/// Mean over the newest [`MEAN_WINDOW`] (or any window), by samples in a small ring.
+#[derive(Debug, Clone, Copy)]
+struct Boxcar {
+    ring: [(Micros, f64); Boxcar::CAPACITY],
+    next: usize,
+    len: usize,
+    /// Samples closer together than this share a place, so that a long window fits the ring.
+    spacing: Micros,
+}
+
+impl Boxcar {
+    const CAPACITY: usize = 32;
+
+    const fn new() -> Self {
+        Self {
+            ring: [(Micros::ZERO, 0.0); Self::CAPACITY],
+            next: 0,
+            len: 0,
+            spacing: Micros::ZERO,
+        }
+    }
+
+    fn set_window(&mut self, window: Micros) {
+        let spacing = Micros::new(window.get() / Self::CAPACITY as u64);
+        if spacing != self.spacing {
+            *self = Self {
+                spacing,
+                ..Self::new()
+            };
+        }
+    }
+
+    fn push(&mut self, at: Micros, value: f64) {
+        let newest = (self.next + Self::CAPACITY - 1) % Self::CAPACITY;
+        if self.len > 0 && at.since(self.ring[newest].0) < self.spacing {
+            return;
+        }
+        self.ring[self.next] = (at, value);
+        self.next = (self.next + 1) % Self::CAPACITY;
+        self.len = (self.len + 1).min(Self::CAPACITY);
+    }
+
+    fn mean(&self, now: Micros, window: Micros) -> Option<f64> {
+        let (mut sum, mut n) = (0.0, 0u32);
+        for back in 1..=self.len {
+            let (at, value) = self.ring[(self.next + Self::CAPACITY - back) % Self::CAPACITY];
+            if n > 0 && now.since(at) > window {
+                break;
+            }
+            sum += value;
+            n += 1;
+        }
+        (n > 0).then(|| sum / f64::from(n))
+    }
+}
+
+/// What the chain needs to know about the heater of its zone.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct HeatContext {
+    /// The sensor measures a heated zone.
+    pub(crate) heated: bool,
+    /// Duty in force, %.
+    pub(crate) duty: f64,
+    /// Rate of rise that the heater model expects at the last value, °C/s.
+    pub(crate) expected_rate: f64,
+}
+
+/// One sensor from code to reading.
+#[derive(Debug, Clone)]
+pub(crate) struct Chain {
+    channel: Option<usize>,
+    config: SensorConfig,
+    line: Line,
+    reading: Reading,
+    started: Option<Micros>,
+    last_at: Option<Micros>,
+    last_code: i16,
+    /// Value of the newest sample that was no outlier, °C.
+    accepted: Option<f64>,
+    /// Value of the newest sample of any kind, °C.
+    newest: Option<f64>,
+    last_share: f64,
+    open_run: u8,
+    short_run: u8,
+    jump_run: u8,
+    steady_run: u8,
+    was_warm: bool,
+    cold_heating: Micros,
+    still_since: Micros,
+    missed_codes: f64,
+    recent: Boxcar,
+    published: Boxcar,
+}
+
+impl Chain {
+    pub(crate) fn new(channel: Option<usize>, config: SensorConfig) -> Self {
+        let line = config.calibration().unwrap_or(Line::IDENTITY);
+        Self {
+            reading: if channel.is_some() {
+                Reading::Starting
+            } else {
+                Reading::NotFitted
+            },
+            channel,
+            config,
+            line,
+            started: None,
+            last_at: None,
+            last_code: 0,
+            accepted: None,
+            newest: None,
+            last_share: 0.0,
+            open_run: 0,
+            short_run: 0,
+            jump_run: 0,
+            steady_run: 0,
+            was_warm: false,
+            cold_heating: Micros::ZERO,
+            still_since: Micros::ZERO,
+            missed_codes: 0.0,
+            recent: Boxcar::new(),
+            published: Boxcar::new(),
+        }
+    }
+
+    pub(crate) const fn reading(&self) -> Reading {
+        self.reading
+    }
+
+    pub(crate) const fn config(&self) -> &SensorConfig {
+        &self.config
+    }
+
+    /// When the newest sample was taken.
+    pub(crate) const fn sampled_at(&self) -> Option<Micros> {
+        self.last_at
+    }
+
+    /// The last temperature that was believed, °C, also when the sensor has failed since.
+    pub(crate) const fn last_believed(&self) -> Option<f64> {
+        self.accepted
+    }
+
+    /// Mean of the newest second, °C, for the PID; only while the reading is a value.
+    pub(crate) fn mean(&self, now: Micros) -> Option<f64> {
+        self.reading.value()?;
+        self.recent.mean(now, MEAN_WINDOW)
+    }
+
+    /// Mean over the publishing window, °C.
+    pub(crate) fn published_mean(&self, now: Micros, window: Micros) -> Option<f64> {
+        self.reading.value()?;
+        self.published.mean(now, window)
+    }
+
+    /// Takes in the word of this tick; `true` when it was a new sample.
+    pub(crate) fn advance(
+        &mut self,
+        now: Micros,
+        adc: &[AdcReading; 4],
+        fsr: f64,
+        safety: &Safety,
+        heat: HeatContext,
+        publish_window: Micros,
+    ) -> bool {
+        let Some(channel) = self.channel else {
+            return false;
+        };
+        let started = *self.started.get_or_insert(now);
+        let mut is_new = false;
+        if let AdcReading::Sample { code, taken_at } = adc[channel]
+            && self.last_at != Some(taken_at)
+        {
+            let dt = taken_at.since(self.last_at.unwrap_or(taken_at));
+            self.last_at = Some(taken_at);
+            self.published.set_window(publish_window);
+            self.judge(taken_at, dt, code, fsr, safety, heat);
+            is_new = true;
+        }
+        let age = now.since(self.last_at.unwrap_or(started));
+        if age.secs() > safety.stale_after {
+            self.restart_runs();
+            self.reading = if matches!(adc[channel], AdcReading::BusError) {
+                Reading::BusError
+            } else {
+                Reading::Stale
+            };
+        }
+        is_new
+    }
+
+    fn word(&self, code: i16, fsr: f64, safety: &Safety) -> Word {
+        let share = share(volts(code, fsr), &self.config);
+        match ohms(share, &self.config) {
+            _ if share > safety.open_ratio => Word::Open,
+            _ if share < safety.short_ratio => Word::Short,
+            None => Word::Open,
+            Some(r) if r.get() > OPEN_OHMS => Word::Open,
+            Some(r) if r.get() < SHORT_OHMS => Word::Short,
+            Some(r) => Word::Value {
+                t: self.line.at(celsius(r, &self.config).get()),
+                share,
+            },
+        }
+    }
+
+    fn judge(
+        &mut self,
+        at: Micros,
+        dt: Micros,
+        code: i16,
+        fsr: f64,
+        safety: &Safety,
+        heat: HeatContext,
+    ) {
+        let same_code = code == self.last_code && self.newest.is_some();
+        self.last_code = code;
+        match self.word(code, fsr, safety) {
+            Word::Open => self.judge_open(dt, safety, heat),
+            Word::Short => {
+                self.short_run = self.short_run.saturating_add(1);
+                self.open_run = 0;
+                self.steady_run = 0;
+                if self.short_run >= CONFIRM {
+                    self.reading = Reading::Shorted;
+                }
+            }
+            Word::Value { t, share } => {
+                self.open_run = 0;
+                self.short_run = 0;
+                self.cold_heating = Micros::ZERO;
+                if same_code && matches!(self.reading, Reading::Frozen) {
+                    return;
+                }
+                self.judge_value(at, t, share, safety);
+                self.judge_frozen(at, dt, same_code, share, t, fsr, safety, heat);
+            }
+        }
+    }
+
+    fn judge_open(&mut self, dt: Micros, safety: &Safety, heat: HeatContext) {
+        self.open_run = self.open_run.saturating_add(1);
+        self.short_run = 0;
+        self.steady_run = 0;
+        if self.open_run < CONFIRM {
+            return;
+        }
+        let was_cold = matches!(self.reading, Reading::ColdOrOpen);
+        // Only a supply error can move a healthy divider into the band; a sensor without a heater
+        // has no heating check behind it, so there the way it came must be short enough.
+        let near_band =
+            self.accepted.is_none() || self.last_share * RAIL_MARGIN > safety.open_ratio;
+        let may_be_cold = !self.was_warm
+            && if heat.heated {
+                was_cold || heat.duty == 0.0
+            } else {
+                was_cold || near_band
+            };
+        if heat.duty > 0.0 {
+            self.cold_heating = self.cold_heating + dt;
+        }
+        self.reading = if may_be_cold && self.cold_heating <= COLD_HEATING_LIMIT {
+            Reading::ColdOrOpen
+        } else {
+            Reading::Open
+        };
+    }
+
+    fn judge_value(&mut self, at: Micros, t: f64, share: f64, safety: &Safety) {
+        let limit = safety.jump_limit;
+        let steady = self
+            .newest
+            .is_some_and(|newest| (t - newest).abs() <= limit);
+        self.steady_run = if steady {
+            self.steady_run.saturating_add(1)
+        } else {
+            0
+        };
+        self.newest = Some(t);
+
+        let in_service = matches!(self.reading, Reading::Good(_) | Reading::Uncertain(_));
+        if in_service {
+            let believed = self.accepted.unwrap_or(t);
+            if (t - believed).abs() > limit {
+                self.jump_run = self.jump_run.saturating_add(1);
+                if self.jump_run >= CONFIRM {
+                    self.reading = Reading::Jumping;
+                    self.steady_run = 0;
+                }
+                return;
+            }
+        } else {
+            // A sensor comes into service after two samples that agree, and back into it after
+            // as many as took it out.
+            let needed = match self.reading {
+                Reading::Starting | Reading::ColdOrOpen => 1,
+                _ => CONFIRM,
+            };
+            if self.steady_run < needed {
+                return;
+            }
+            self.recent = Boxcar::new();
+            self.published = Boxcar {
+                spacing: self.published.spacing,
+                ..Boxcar::new()
+            };
+            self.still_since = at;
+            self.missed_codes = 0.0;
+        }
+        self.jump_run = 0;
+        self.accepted = Some(t);
+        self.last_share = share;
+        self.was_warm |= t > WARM;
+        self.recent.push(at, t);
+        self.published.push(at, t);
+        self.reading = Reading::Good(Celsius::clamped(t));
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one judgement, all of its evidence"
+    )]
+    fn judge_frozen(
+        &mut self,
+        at: Micros,
+        dt: Micros,
+        same_code: bool,
+        share: f64,
+        t: f64,
+        fsr: f64,
+        safety: &Safety,
+        heat: HeatContext,
+    ) {
+        if !same_code {
+            self.still_since = at;
+            self.missed_codes = 0.0;
+            return;
+        }
+        if !heat.heated {
+            return;
+        }
+        self.missed_codes += heat.expected_rate
+            * dt.secs()
+            * codes_per_degree(share, Celsius::clamped(t), &self.config, fsr);
+        let still = at.since(self.still_since).secs();
+        if self.missed_codes.abs() < FROZEN_CODES {
+            return;
+        }
+        if still >= safety.frozen_after {
+            self.reading = Reading::Frozen;
+            self.steady_run = 0;
+        } else if still >= safety.frozen_uncertain_after
+            && let Reading::Good(t) = self.reading
+        {
+            self.reading = Reading::Uncertain(t);
+        }
+    }
+
+    fn restart_runs(&mut self) {
+        self.open_run = 0;
+        self.short_run = 0;
+        self.jump_run = 0;
+        self.steady_run = 0;
+        self.newest = None;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! The start and stop sequences: steps with delays, each done once.
+
+use tve_config::{Device, SequenceStep};
+use tve_hal::{Contact, Motor};
+use tve_units::Micros;
+
+/// Which sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SequenceKind {
+    Startup,
+    Shutdown,
+    Emergency,
+}
+
+/// Steps of one device each, so four are all there can be.
+const MAX_STEPS: usize = 4;
+
+/// A sequence under way. It keeps its own copy of the steps: a change of the configuration counts
+/// from the next run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sequence {
+    pub(crate) kind: SequenceKind,
+    started: Micros,
+    steps: [Option<SequenceStep>; MAX_STEPS],
+}
+
+impl Sequence {
+    pub(crate) fn new(kind: SequenceKind, steps: &[SequenceStep], now: Micros) -> Self {
+        let mut slots = [None; MAX_STEPS];
+        for (slot, step) in slots.iter_mut().zip(steps.iter().filter(|s| s.enabled)) {
+            *slot = Some(*step);
+        }
+        Self {
+            kind,
+            started: now,
+            steps: slots,
+        }
+    }
+
+    /// Takes out the steps that are due, in the order of the configuration.
+    pub(crate) fn take_due(&mut self, now: Micros) -> impl Iterator<Item = SequenceStep> + use<> {
+        let elapsed = now.since(self.started);
+        let mut due = [None; MAX_STEPS];
+        for (out, slot) in due.iter_mut().zip(&mut self.steps) {
+            if slot.is_some_and(|step| elapsed >= Micros::from_secs_f64(step.delay)) {
+                *out = slot.take();
+            }
+        }
+        due.into_iter().flatten()
+    }
+
+    /// Forgets the steps of a motor that somebody has stopped by hand.
+    pub(crate) fn drop_motor(&mut self, motor: Motor) {
+        for slot in &mut self.steps {
+            if slot.is_some_and(|step| motor_of(step.device) == Some(motor)) {
+                *slot = None;
+            }
+        }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.steps.iter().all(Option::is_none)
+    }
+}
+
+/// The motor that a device of a sequence is.
+pub(crate) const fn motor_of(device: Device) -> Option<Motor> {
+    match device {
+        Device::MainMotor => Some(Motor::Main),
+        Device::FeedMotor => Some(Motor::Feed),
+        Device::Fan | Device::Pump => None,
+    }
+}
+
+/// A push button: reports the press, once, after it has been stable.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Button {
+    pressed: bool,
+    changed_at: Option<Micros>,
+    reported: bool,
+}
+
+/// Contacts bounce for a few milliseconds; a press is believed after this long.
+const DEBOUNCE: Micros = Micros::from_millis(30);
+
+impl Button {
+    /// `true` once for each press. A button held down at start is no press.
+    pub(crate) fn advance(&mut self, now: Micros, pressed: bool) -> bool {
+        let Some(changed_at) = self.changed_at else {
+            *self = Self {
+                pressed,
+                changed_at: Some(now),
+                reported: pressed,
+            };
+            return false;
+        };
+        if pressed != self.pressed {
+            self.pressed = pressed;
+            self.changed_at = Some(now);
+            return false;
+        }
+        if now.since(changed_at) < DEBOUNCE {
+            return false;
+        }
+        let press = pressed && !self.reported;
+        self.reported = pressed;
+        press
+    }
+}
+
+/// Whether the emergency stop is asked for by its contact.
+pub(crate) fn estop_pressed(contact: Contact, normally_closed: bool) -> bool {
+    match contact {
+        Contact::NotMapped => false,
+        Contact::Closed => !normally_closed,
+        Contact::Open => normally_closed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tve_config::Action;
+
+    #[test]
+    fn each_enabled_step_comes_once_when_its_delay_is_over() {
+        let step = |device, delay, enabled| SequenceStep {
+            device,
+            action: Action::On,
+            delay,
+            enabled,
+        };
+        let steps = [
+            step(Device::MainMotor, 0.0, true),
+            step(Device::FeedMotor, 2.0, true),
+            step(Device::Fan, 0.0, false),
+        ];
+        let mut sequence = Sequence::new(SequenceKind::Startup, &steps, Micros::ZERO);
+        let at = |s: &mut Sequence, t| {
+            s.take_due(Micros::from_secs(t))
+                .map(|s| s.device)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(at(&mut sequence, 0), [Device::MainMotor]);
+        assert_eq!(at(&mut sequence, 1), []);
+        assert!(!sequence.is_done());
+        assert_eq!(at(&mut sequence, 2), [Device::FeedMotor]);
+        assert!(sequence.is_done());
+    }
+
+    #[test]
+    fn a_bouncing_press_is_one_press_and_a_held_button_none() {
+        let mut button = Button::default();
+        let mut presses = 0;
+        let levels = [
+            true, true, false, false, false, false, true, false, true, true, true, true, true,
+        ];
+        for (tick, level) in levels.into_iter().enumerate() {
+            presses += u32::from(button.advance(Micros::from_millis(10 * tick as u64), level));
+        }
+        assert_eq!(presses, 1);
+    }
+
+    #[test]
+    fn a_broken_wire_of_a_normally_closed_loop_stops_the_machine() {
+        assert!(estop_pressed(Contact::Open, true));
+        assert!(!estop_pressed(Contact::Closed, true));
+        assert!(estop_pressed(Contact::Closed, false));
+        assert!(!estop_pressed(Contact::NotMapped, true));
+    }
+}

@@ -1,0 +1,258 @@
+//! The machine as published each tick: one plain value, copied without allocation.
+
+use crate::alarm::{AlarmRecord, Reaction};
+use crate::command::{Mode, TuneMethod};
+use crate::permissives::Permissives;
+use tve_hal::{PWM_CHANNELS, Pull, Reading, Zone};
+use tve_units::{Bcm, Celsius, Duty, Micros, Rpm, WallMillis};
+
+/// Most alarms that can be active at once; each code is active at most once a zone.
+pub const MAX_ACTIVE_ALARMS: usize = 32;
+
+/// What the machine is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Status {
+    /// Nothing moves.
+    #[default]
+    Ready,
+    /// The start sequence runs.
+    Starting,
+    /// A motor turns.
+    Running,
+    /// The stop sequence runs.
+    Stopping,
+    /// A trip or stop alarm is latched.
+    Alarm,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 5] = [
+        Self::Ready,
+        Self::Starting,
+        Self::Running,
+        Self::Stopping,
+        Self::Alarm,
+    ];
+
+    /// Name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "READY",
+            Self::Starting => "STARTING",
+            Self::Running => "RUNNING",
+            Self::Stopping => "STOPPING",
+            Self::Alarm => "ALARM",
+        }
+    }
+}
+
+/// Where an autotune stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TuneStatus {
+    /// None has run.
+    #[default]
+    Idle,
+    /// Approaching the setpoint.
+    Starting,
+    /// Relay high.
+    Heating,
+    /// Relay low.
+    Cooling,
+    /// A result waits.
+    Done,
+    /// Given up or stopped.
+    Failed,
+}
+
+impl TuneStatus {
+    /// Name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "IDLE",
+            Self::Starting => "STARTING",
+            Self::Heating => "HEATING",
+            Self::Cooling => "COOLING",
+            Self::Done => "DONE",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    /// Whether a tune is under way.
+    pub const fn is_running(self) -> bool {
+        matches!(self, Self::Starting | Self::Heating | Self::Cooling)
+    }
+}
+
+/// Gains that a tune proposes, with what it measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TuneResult {
+    /// Zone.
+    pub zone: Zone,
+    /// Rule.
+    pub method: TuneMethod,
+    /// %/°C.
+    pub kp: f64,
+    /// %/(°C s).
+    pub ki: f64,
+    /// % s/°C.
+    pub kd: f64,
+    /// Ultimate gain, %/°C.
+    pub ku: f64,
+    /// Ultimate period, s.
+    pub pu: f64,
+}
+
+/// The tune as shown.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct TuneView {
+    /// Where it stands.
+    pub status: TuneStatus,
+    /// Finished relay cycles.
+    pub cycle: u8,
+    /// The newest result.
+    pub result: Option<TuneResult>,
+}
+
+/// The active alarms, first-out order, in place.
+#[derive(Debug, Clone, Copy)]
+pub struct ActiveAlarms {
+    slots: [Option<AlarmRecord>; MAX_ACTIVE_ALARMS],
+    len: usize,
+}
+
+impl Default for ActiveAlarms {
+    fn default() -> Self {
+        Self {
+            slots: [None; MAX_ACTIVE_ALARMS],
+            len: 0,
+        }
+    }
+}
+
+impl PartialEq for ActiveAlarms {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl ActiveAlarms {
+    /// In the order of raising.
+    pub fn iter(&self) -> impl Iterator<Item = &AlarmRecord> {
+        self.slots[..self.len].iter().flatten()
+    }
+
+    /// For marking as acknowledged.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut AlarmRecord> {
+        self.slots[..self.len].iter_mut().flatten()
+    }
+
+    /// How many are active.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether none is.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The harshest reaction among them.
+    pub fn worst(&self) -> Option<Reaction> {
+        self.iter().map(|a| a.code.row().reaction).max()
+    }
+
+    /// Adds one; `false` when the table is full (every code is then active already).
+    pub(crate) fn push(&mut self, record: AlarmRecord) -> bool {
+        let Some(slot) = self.slots.get_mut(self.len) else {
+            return false;
+        };
+        *slot = Some(record);
+        self.len += 1;
+        true
+    }
+
+    /// Keeps those for which `keep` holds, in order.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&AlarmRecord) -> bool) {
+        let mut kept = 0;
+        for i in 0..self.len {
+            if let Some(record) = self.slots[i].take()
+                && keep(&record)
+            {
+                self.slots[kept] = Some(record);
+                kept += 1;
+            }
+        }
+        self.len = kept;
+    }
+}
+
+/// A header pin as shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PinView {
+    /// `true` for an output.
+    pub output: bool,
+    /// `true` for high.
+    pub high: bool,
+    /// Pull resistor of an input.
+    pub pull: Pull,
+}
+
+/// The whole machine at one tick.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Snapshot {
+    /// Monotonic time of the tick.
+    pub now: Micros,
+    /// Wall-clock label of the tick.
+    pub wall: WallMillis,
+    /// Ticks since start.
+    pub tick: u64,
+    /// What the machine is doing.
+    pub status: Status,
+    /// Who decides the duty.
+    pub mode: Mode,
+    /// Raw judgement by sensor ([`tve_hal::Sensor::index`]).
+    pub readings: [Reading; 4],
+    /// Published temperatures by sensor, averaged and rounded as `temp_settings` says.
+    pub temps: [Option<Celsius>; 4],
+    /// Monotonic time of the newest sample.
+    pub temps_at: Micros,
+    /// Targets by zone, °C; zero is off.
+    pub targets: [Celsius; 2],
+    /// Manual duties by zone.
+    pub manual_duty: [Duty; 2],
+    /// Duties in force by zone.
+    pub heater_duty: [Duty; 2],
+    /// Heater conducting during this tick, by zone.
+    pub heater_on: [bool; 2],
+    /// Setpoints by motor.
+    pub motors: [Rpm; 2],
+    /// Commanded speed of the ramp by motor.
+    pub motors_actual: [Rpm; 2],
+    /// Fan, pump.
+    pub relays: [bool; 2],
+    /// Duty by PWM channel.
+    pub pwm: [Duty; PWM_CHANNELS],
+    /// Peltier.
+    pub peltier: Duty,
+    /// Hopper level, cm.
+    pub fill_level: Option<f64>,
+    /// Wanted hopper level, cm.
+    pub target_fill_level: f64,
+    /// Wall-clock start of the running sequence.
+    pub sequence_started: Option<WallMillis>,
+    /// Autotune.
+    pub tune: TuneView,
+    /// Active alarms.
+    pub alarms: ActiveAlarms,
+    /// Counted moves under way, by motor.
+    pub jogging: [bool; 2],
+    /// Conditions for the screw.
+    pub permissives: Permissives,
+    /// Header pins.
+    pub pins: [PinView; Bcm::COUNT],
+    /// Anything that can heat or move is on, or will be by a standing setpoint.
+    pub energised: bool,
+    /// Grows with every change of the configuration.
+    pub config_revision: u64,
+}

@@ -1,0 +1,109 @@
+//! Is the zone that gets the heat the zone that gets warm?
+//!
+//! A zone *dominates* while its duty exceeds its model holding duty by [`EXCESS`] and the other's
+//! does not. One minute after a domination began, the other zone must not have risen in its place.
+
+use crate::alarm::{AlarmCode, Cause};
+use crate::heat_watch::HeatWatch;
+use tve_hal::Zone;
+use tve_units::Micros;
+
+/// Duty above the holding duty that must make a zone rise, %.
+pub(crate) const EXCESS: f64 = 30.0;
+/// The warm-up pulse: zone 1 alone for this long.
+pub(crate) const PULSE: Micros = Micros::from_secs(45);
+/// The verdict falls this long after the domination began.
+const VERDICT: Micros = Micros::from_secs(60);
+/// Heat already on its way in the other zone has arrived after this long.
+const COAST: Micros = Micros::from_secs(100);
+/// A rise that noise and coupling do not explain, °C a minute.
+const RISE: f64 = 3.0;
+
+/// One zone at one evaluation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SwapView {
+    pub(crate) pv: Option<f64>,
+    /// Duty less the model's holding duty, %.
+    pub(crate) excess: f64,
+}
+
+/// Memory of both zones.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SwapWatch {
+    dominance: Option<(Zone, Micros)>,
+    /// A domination that lasted a pulse and awaits its verdict.
+    pending: Option<(Zone, Micros)>,
+    last_excess: [Option<Micros>; 2],
+}
+
+impl SwapWatch {
+    /// One evaluation; `Some` when the wrong zone rises.
+    pub(crate) fn advance(
+        &mut self,
+        now: Micros,
+        views: [SwapView; 2],
+        watches: &[HeatWatch; 2],
+    ) -> Option<(AlarmCode, Cause)> {
+        let over = views.map(|v| v.excess >= EXCESS);
+        let dominant = match over {
+            [true, false] => Some(Zone::Z1),
+            [false, true] => Some(Zone::Z2),
+            _ => None,
+        };
+        match (self.dominance, dominant) {
+            (Some((was, since)), Some(zone)) if was == zone => {
+                if now.since(since) >= PULSE {
+                    self.pending = Some((zone, since));
+                }
+            }
+            (_, Some(zone)) => self.dominance = Some((zone, now)),
+            (_, None) => self.dominance = None,
+        }
+        let verdict = self.pending.and_then(|(zone, since)| {
+            let elapsed = now.since(since);
+            if elapsed < VERDICT {
+                return None;
+            }
+            if self.dominance != Some((zone, since)) {
+                self.pending = None;
+            }
+            self.judge(now, zone, since, views, watches)
+        });
+        for (last, over) in self.last_excess.iter_mut().zip(over) {
+            if over {
+                *last = Some(now);
+            }
+        }
+        verdict
+    }
+
+    fn judge(
+        &self,
+        now: Micros,
+        heated: Zone,
+        since: Micros,
+        views: [SwapView; 2],
+        watches: &[HeatWatch; 2],
+    ) -> Option<(AlarmCode, Cause)> {
+        let other = heated.other();
+        let coasting = self.last_excess[other.index()]
+            .is_some_and(|last| last <= since && now.since(last) < COAST);
+        if coasting {
+            return None;
+        }
+        let rise = |zone: Zone| {
+            views[zone.index()]
+                .pv
+                .and_then(|pv| watches[zone.index()].gain(pv, 60))
+        };
+        let (own_rise, other_rise) = (rise(heated)?, rise(other)?);
+        (other_rise >= RISE && own_rise < other_rise / 2.0).then_some((
+            AlarmCode::ZonesSwapped,
+            Cause::Swapped {
+                heated,
+                own_rise,
+                other_rise,
+            },
+        ))
+    }
+}
