@@ -59,10 +59,7 @@ impl Config {
     fn check_board(&self, errors: &mut Vec<Issue>) {
         let channels = &self.pwm.channels;
         if channels.len() > PWM_CHANNELS {
-            let reason = format!(
-                "must be at most {PWM_CHANNELS} names, not {}",
-                channels.len()
-            );
+            let reason = format!("must be at most {PWM_CHANNELS} names, not {}", channels.len());
             errors.push(Issue::new("pwm.channels", reason));
         }
         let mut owners: BTreeMap<u8, &str> = BTreeMap::new();
@@ -74,10 +71,7 @@ impl Config {
         }
         let (pwm, adc) = (&self.pwm, &self.adc);
         if pwm.enabled && adc.enabled && (pwm.bus, pwm.address) == (adc.bus, adc.address) {
-            let reason = format!(
-                "{} on bus {} already is the PWM board",
-                adc.address, adc.bus
-            );
+            let reason = format!("{} on bus {} already is the PWM board", adc.address, adc.bus);
             errors.push(Issue::new("adc.address", reason));
         }
     }
@@ -192,9 +186,7 @@ impl Config {
             }
             warnings.push(Issue::new(join("pins", name), reason));
         }
-        let heaters = ["z1", "z2"]
-            .into_iter()
-            .filter(|zone| self.pwm.channel(zone).is_some());
+        let heaters = ["z1", "z2"].into_iter().filter(|zone| self.pwm.channel(zone).is_some());
         if self.pins.pca_oe.is_none() {
             for zone in heaters {
                 warnings.push(Issue::new(

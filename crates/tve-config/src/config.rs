@@ -96,11 +96,7 @@ impl Config {
         if errors.is_empty() {
             config.validate(&mut errors);
         }
-        if errors.is_empty() {
-            Ok(config)
-        } else {
-            Err(ConfigErrors(errors))
-        }
+        if errors.is_empty() { Ok(config) } else { Err(ConfigErrors(errors)) }
     }
 
     /// What a client may see: everything but users, limits and the path of the private key, and

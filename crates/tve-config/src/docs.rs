@@ -31,10 +31,7 @@ pub fn reference_markdown() -> String {
             rows(&mut page, prefix, &section.shape.fields);
         }
         for also in section.shape.also {
-            let _ = write!(
-                page,
-                "\n`{also}` is accepted, too: shown or old, and never written.\n"
-            );
+            let _ = write!(page, "\n`{also}` is accepted, too: shown or old, and never written.\n");
         }
     }
     page.push_str("\n## Rules between keys\n\n");
@@ -56,17 +53,9 @@ fn rows(page: &mut String, prefix: &str, fields: &[Descriptor]) {
 }
 
 fn row(page: &mut String, key: &str, field: &Descriptor) {
-    let Descriptor {
-        doc,
-        default,
-        shape,
-        ..
-    } = field;
+    let Descriptor { doc, default, shape, .. } = field;
     let (kind, range, unit) = (&shape.kind, &shape.range, shape.unit);
-    let _ = writeln!(
-        page,
-        "| {key} | {kind} | {range} | {unit} | `{default}` | {doc} |"
-    );
+    let _ = writeln!(page, "| {key} | {kind} | {range} | {unit} | `{default}` | {doc} |");
 }
 
 /// JSON Schema (draft 2020-12) of config.json. Rules between keys are beyond a schema.

@@ -33,14 +33,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn new(kind: &str, range: String, unit: &'static str, schema: Value) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            range,
-            unit,
-            schema,
-            fields: Vec::new(),
-            also: &[],
-        }
+        Self { kind: kind.to_owned(), range, unit, schema, fields: Vec::new(), also: &[] }
     }
 }
 
@@ -77,9 +70,7 @@ pub(crate) trait Scalar<V> {
 
 impl<V: Clone, S: Scalar<V>> Spec<V, V> for S {
     fn read(&self, value: &Value, how: Leniency, path: &str, errors: &mut Vec<Issue>) -> Option<V> {
-        self.parse(value, how)
-            .map_err(|reason| errors.push(Issue::new(path, reason)))
-            .ok()
+        self.parse(value, how).map_err(|reason| errors.push(Issue::new(path, reason))).ok()
     }
 
     fn merge(&self, current: &mut V, patch: &V) {
@@ -97,11 +88,7 @@ impl<V: Clone, S: Scalar<V>> Spec<V, V> for S {
 
 /// `" V"` for a unit of volts, nothing for none.
 fn spaced(unit: &str) -> String {
-    if unit.is_empty() {
-        String::new()
-    } else {
-        format!(" {unit}")
-    }
+    if unit.is_empty() { String::new() } else { format!(" {unit}") }
 }
 
 /// A number as commands and files carry it.
@@ -121,10 +108,7 @@ fn within(x: f64, min: f64, max: f64, unit: &str) -> Result<f64, String> {
     if x >= min && x <= max {
         Ok(x)
     } else {
-        Err(format!(
-            "must be between {min} and {max}{}, not {x}",
-            spaced(unit)
-        ))
+        Err(format!("must be between {min} and {max}{}, not {x}", spaced(unit)))
     }
 }
 
@@ -193,12 +177,7 @@ impl Scalar<f64> for Ohm {
     }
 
     fn describe(&self) -> Shape {
-        Num {
-            min: self.min,
-            max: self.max,
-            unit: "ohm",
-        }
-        .describe()
+        Num { min: self.min, max: self.max, unit: "ohm" }.describe()
     }
 }
 
@@ -226,9 +205,7 @@ impl Int {
             Ok(x as u64)
         } else {
             let unit = spaced(unit);
-            Err(format!(
-                "must be a whole number between {min} and {max}{unit}, not {x}"
-            ))
+            Err(format!("must be a whole number between {min} and {max}{unit}, not {x}"))
         }
     }
 }
@@ -334,11 +311,7 @@ pub(crate) struct Nullable<S>(pub(crate) S);
 
 impl<V, S: Scalar<V>> Scalar<Option<V>> for Nullable<S> {
     fn parse(&self, value: &Value, how: Leniency) -> Result<Option<V>, String> {
-        if value.is_null() {
-            Ok(None)
-        } else {
-            self.0.parse(value, how).map(Some)
-        }
+        if value.is_null() { Ok(None) } else { self.0.parse(value, how).map(Some) }
     }
 
     fn print(&self, value: &Option<V>) -> Value {
@@ -384,11 +357,7 @@ impl<E: Named> Scalar<E> for Choice {
 
 /// `"a", "b"` for messages and documentation.
 pub(crate) fn quoted(names: &[&str]) -> String {
-    names
-        .iter()
-        .map(|n| format!("\"{n}\""))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ")
 }
 
 /// An enum with names on the wire: `name()`, `from_name()` and `ALL`.
@@ -437,19 +406,9 @@ mod tests {
     fn a_file_holds_numbers_as_numbers_and_a_command_may_quote_them() {
         let spec = num(0.0, 10.0, "V");
         assert_eq!(spec.parse(&json!("2.5"), Lenient), Ok(2.5));
-        assert!(
-            spec.parse(&json!("2.5"), Strict)
-                .unwrap_err()
-                .contains("must be a number")
-        );
-        for bad in [
-            json!("nan"),
-            json!("inf"),
-            json!("1e999"),
-            json!([1]),
-            json!(true),
-            json!(""),
-        ] {
+        assert!(spec.parse(&json!("2.5"), Strict).unwrap_err().contains("must be a number"));
+        for bad in [json!("nan"), json!("inf"), json!("1e999"), json!([1]), json!(true), json!("")]
+        {
             assert!(spec.parse(&bad, Lenient).is_err(), "{bad}");
         }
         assert_eq!(
@@ -474,19 +433,9 @@ mod tests {
             (json!("false"), false),
         ] {
             assert_eq!(Flag.parse(&value, Lenient), Ok(want), "{value}");
-            assert_eq!(
-                Flag.parse(&value, Strict).is_ok(),
-                value.is_boolean(),
-                "{value}"
-            );
+            assert_eq!(Flag.parse(&value, Strict).is_ok(), value.is_boolean(), "{value}");
         }
-        for bad in [
-            json!("1"),
-            json!("yes"),
-            json!(2),
-            json!(null),
-            json!("True"),
-        ] {
+        for bad in [json!("1"), json!("yes"), json!(2), json!(null), json!("True")] {
             assert!(Flag.parse(&bad, Lenient).is_err(), "{bad}");
         }
     }
@@ -497,13 +446,7 @@ mod tests {
         assert_eq!(spec.parse(&json!("4.7k"), Lenient), Ok(4700.0));
         assert_eq!(spec.parse(&json!(" 1 M "), Lenient), Ok(1e6));
         assert_eq!(spec.parse(&json!("220"), Lenient), Ok(220.0));
-        for bad in [
-            json!("4.7m"),
-            json!("k"),
-            json!("infk"),
-            json!("11M"),
-            json!("0.0001k"),
-        ] {
+        for bad in [json!("4.7m"), json!("k"), json!("infk"), json!("11M"), json!("0.0001k")] {
             assert!(spec.parse(&bad, Lenient).is_err(), "{bad}");
         }
         assert!(spec.parse(&json!("4.7k"), Strict).is_err());
@@ -512,27 +455,15 @@ mod tests {
     #[test]
     fn whole_numbers_take_no_fractions() {
         let spec = int(1, 51_200, "steps/rev");
-        assert_eq!(
-            Scalar::<u32>::parse(&spec, &json!(3200.0), Lenient),
-            Ok(3200)
-        );
-        for bad in [
-            json!(3200.5),
-            json!(0),
-            json!(-1),
-            json!(51_201),
-            json!(1e300),
-        ] {
+        assert_eq!(Scalar::<u32>::parse(&spec, &json!(3200.0), Lenient), Ok(3200));
+        for bad in [json!(3200.5), json!(0), json!(-1), json!(51_201), json!(1e300)] {
             assert!(Scalar::<u32>::parse(&spec, &bad, Lenient).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn null_is_a_value_only_where_it_means_something() {
-        assert_eq!(
-            Nullable(num(0.0, 1.0, "")).parse(&json!(null), Strict),
-            Ok(None)
-        );
+        assert_eq!(Nullable(num(0.0, 1.0, "")).parse(&json!(null), Strict), Ok(None));
         assert!(num(0.0, 1.0, "").parse(&json!(null), Lenient).is_err());
     }
 }

@@ -16,10 +16,7 @@ pub struct Issue {
 
 impl Issue {
     pub(crate) fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            reason: reason.into(),
-        }
+        Self { path: path.into(), reason: reason.into() }
     }
 }
 
@@ -40,20 +37,12 @@ pub struct ConfigErrors(pub Vec<Issue>);
 
 /// `key` under `path`.
 pub(crate) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        printable(key)
-    } else {
-        format!("{path}.{}", printable(key))
-    }
+    if path.is_empty() { printable(key) } else { format!("{path}.{}", printable(key)) }
 }
 
 /// Foreign text as a message may repeat it: one line, not long.
 pub(crate) fn printable(text: &str) -> String {
-    let mut out: String = text
-        .chars()
-        .take(SHOWN_CHARS)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut out: String = text.chars().take(SHOWN_CHARS).flat_map(char::escape_debug).collect();
     if text.chars().nth(SHOWN_CHARS).is_some() {
         out.push('…');
     }

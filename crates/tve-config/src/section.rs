@@ -25,11 +25,7 @@ impl<S: Section> Sub<S> {
     pub(crate) fn shape() -> Shape {
         let fields = S::fields();
         let schema = object_schema(&fields, S::ALSO);
-        Shape {
-            fields,
-            also: S::ALSO,
-            ..Shape::new("object", String::new(), "", schema)
-        }
+        Shape { fields, also: S::ALSO, ..Shape::new("object", String::new(), "", schema) }
     }
 }
 
@@ -51,19 +47,14 @@ pub(crate) fn object<'a>(
 ) -> Option<&'a Map<String, Value>> {
     let map = value.as_object();
     if map.is_none() {
-        errors.push(Issue::new(
-            path,
-            format!("must be an object, not {}", shown(value)),
-        ));
+        errors.push(Issue::new(path, format!("must be an object, not {}", shown(value))));
     }
     map
 }
 
 /// JSON Schema of an object with exactly `fields`, all optional, and the keys of `also`.
 pub(crate) fn object_schema(fields: &[Descriptor], also: &[&str]) -> Value {
-    let also = also
-        .iter()
-        .map(|key| ((*key).to_owned(), json!({"type": "number"})));
+    let also = also.iter().map(|key| ((*key).to_owned(), json!({"type": "number"})));
     let properties: Map<String, Value> = fields
         .iter()
         .map(|field| {

@@ -51,21 +51,13 @@ pub enum Saved {
 /// [`LoadError::Read`] when it cannot be read (or is not text, or longer than 1 MiB),
 /// [`LoadError::Invalid`] with every fault.
 pub fn load(path: &Path) -> Result<Config, LoadError> {
-    let text = read(path).map_err(|source| LoadError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    Config::parse(&text).map_err(|errors| LoadError::Invalid {
-        path: path.to_owned(),
-        errors,
-    })
+    let text = read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+    Config::parse(&text).map_err(|errors| LoadError::Invalid { path: path.to_owned(), errors })
 }
 
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?
-        .take(MAX_BYTES + 1)
-        .read_to_string(&mut text)?;
+    File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_BYTES {
         let reason = format!("longer than {MAX_BYTES} bytes, which no configuration is");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
@@ -97,14 +89,10 @@ pub fn save(path: &Path, config: &Config) -> io::Result<Saved> {
         _ => Path::new("."),
     };
     // Readable by its owner alone: the file holds password hashes.
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".config-")
-        .tempfile_in(folder)?;
+    let mut temporary = tempfile::Builder::new().prefix(".config-").tempfile_in(folder)?;
     temporary.write_all(text.as_bytes())?;
     if old.is_some() {
-        temporary
-            .as_file()
-            .set_permissions(fs::metadata(&path)?.permissions())?;
+        temporary.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
     }
     temporary.as_file().sync_all()?;
     if old.is_some() {
@@ -178,10 +166,7 @@ mod tests {
         }
         assert_eq!(load(&path).unwrap().z1.kp, 12.0);
         for n in 1..=GENERATIONS {
-            assert_eq!(
-                load(&generation(&path, n)).unwrap().z1.kp,
-                f64::from(12 - n)
-            );
+            assert_eq!(load(&generation(&path, n)).unwrap().z1.kp, f64::from(12 - n));
         }
         // The file, ten generations, and no temporary file.
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 11);
@@ -190,10 +175,7 @@ mod tests {
     #[test]
     fn a_linked_file_is_replaced_at_its_target() {
         let folder = tempfile::tempdir().unwrap();
-        let (real, link) = (
-            folder.path().join("real.json"),
-            folder.path().join("config.json"),
-        );
+        let (real, link) = (folder.path().join("real.json"), folder.path().join("config.json"));
         save(&real, &with_gain(1.0)).unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
         save(&link, &with_gain(2.0)).unwrap();
@@ -221,9 +203,6 @@ mod tests {
         assert!(matches!(load(&path), Err(LoadError::Read { .. })));
         fs::write(&path, r#"{"z1": {"kp": -1}}"#).unwrap();
         let invalid = load(&path).unwrap_err().to_string();
-        assert!(
-            invalid.contains("z1.kp: must be between 0 and 1000"),
-            "{invalid}"
-        );
+        assert!(invalid.contains("z1.kp: must be between 0 and 1000"), "{invalid}");
     }
 }

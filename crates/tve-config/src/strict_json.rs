@@ -9,19 +9,12 @@ use std::fmt;
 pub(crate) fn parse(text: &str) -> Result<Value, Vec<Issue>> {
     let mut duplicates = Vec::new();
     let mut reader = serde_json::Deserializer::from_str(text);
-    let seed = Unique {
-        path: String::new(),
-        duplicates: &mut duplicates,
-    };
+    let seed = Unique { path: String::new(), duplicates: &mut duplicates };
     let value = seed
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value))
         .map_err(|error| vec![Issue::new("", format!("not valid JSON: {error}"))])?;
-    if duplicates.is_empty() {
-        Ok(value)
-    } else {
-        Err(duplicates)
-    }
+    if duplicates.is_empty() { Ok(value) } else { Err(duplicates) }
 }
 
 struct Unique<'a> {
@@ -106,20 +99,14 @@ mod tests {
         let lines: Vec<String> = issues.iter().map(ToString::to_string).collect();
         assert_eq!(
             lines,
-            [
-                "a[0].b: \"b\" is given twice; remove one",
-                "a: \"a\" is given twice; remove one"
-            ]
+            ["a[0].b: \"b\" is given twice; remove one", "a: \"a\" is given twice; remove one"]
         );
     }
 
     #[test]
     fn a_text_reads_as_the_plain_parser_reads_it() {
         let text = r#"{"a": [1, -2, 2.5, 1e300, "x\u00e9", null, true], "b": {}}"#;
-        assert_eq!(
-            parse(text).unwrap(),
-            serde_json::from_str::<Value>(text).unwrap()
-        );
+        assert_eq!(parse(text).unwrap(), serde_json::from_str::<Value>(text).unwrap());
         for bad in ["", "{", "{} x", "[1,]", "nul", "{\"a\":1e999}"] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -24,9 +24,9 @@ fn accepted(value: &Value) -> Config {
 /// Whether every member of `part` is in `whole` with the same value.
 fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
-        (Value::Object(whole), Value::Object(part)) => part
-            .iter()
-            .all(|(k, v)| whole.get(k).is_some_and(|w| contains(w, v))),
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(k, v)| whole.get(k).is_some_and(|w| contains(w, v)))
+        }
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
         (a, b) => a == b,
     }
@@ -60,10 +60,7 @@ fn an_empty_file_means_the_defaults() {
     assert_eq!(accepted(&json!({})), Config::default());
     assert_eq!(accepted(&Config::default().to_json()), Config::default());
     let logical = Config::default().sensors.map(|s| s.logical);
-    assert_eq!(
-        logical,
-        [Logical::T1, Logical::T2, Logical::Motor, Logical::T3]
-    );
+    assert_eq!(logical, [Logical::T1, Logical::T2, Logical::Motor, Logical::T3]);
 }
 
 #[test]
@@ -71,58 +68,25 @@ fn every_fault_of_a_file_is_named_with_its_path() {
     for (file, line) in [
         (json!(3), "must be an object, not 3"),
         (json!({"z1": 3}), "z1: must be an object, not 3"),
-        (
-            json!({"z1": {"kp": -1}}),
-            "z1.kp: must be between 0 and 1000 %/°C, not -1",
-        ),
-        (
-            json!({"z1": {"kp": "4"}}),
-            "z1.kp: must be a number, not \"4\"",
-        ),
-        (
-            json!({"z1": {"kp": null}}),
-            "z1.kp: must be a number, not null",
-        ),
-        (
-            json!({"z1": {"kq": 1}}),
-            "z1.kq: unknown key, nearest known is \"kp\"",
-        ),
-        (
-            json!({"safty": {}}),
-            "safty: unknown key, nearest known is \"safety\"",
-        ),
-        (
-            json!({"dm556": {"idle_half": 1}}),
-            "dm556.idle_half: must be true or false, not 1",
-        ),
+        (json!({"z1": {"kp": -1}}), "z1.kp: must be between 0 and 1000 %/°C, not -1"),
+        (json!({"z1": {"kp": "4"}}), "z1.kp: must be a number, not \"4\""),
+        (json!({"z1": {"kp": null}}), "z1.kp: must be a number, not null"),
+        (json!({"z1": {"kq": 1}}), "z1.kq: unknown key, nearest known is \"kp\""),
+        (json!({"safty": {}}), "safty: unknown key, nearest known is \"safety\""),
+        (json!({"dm556": {"idle_half": 1}}), "dm556.idle_half: must be true or false, not 1"),
         (
             json!({"pins": {"ssr_z1": 99}}),
             "pins.ssr_z1: must be a pin from 4 to 27 or null, not 99",
         ),
-        (
-            json!({"pins": {"ssr_z1": 2}}),
-            "pins.ssr_z1: pin 2 is reserved for I2C; use 4 to 27",
-        ),
-        (
-            json!({"pins": {"led_red": 24}}),
-            "pins.led_red: pin 24 already serves ssr_z2",
-        ),
-        (
-            json!({"pwm": {"channels": {"a": 1, "b": 1}}}),
-            "pwm.channels.b: channel 1 already is a",
-        ),
+        (json!({"pins": {"ssr_z1": 2}}), "pins.ssr_z1: pin 2 is reserved for I2C; use 4 to 27"),
+        (json!({"pins": {"led_red": 24}}), "pins.led_red: pin 24 already serves ssr_z2"),
+        (json!({"pwm": {"channels": {"a": 1, "b": 1}}}), "pwm.channels.b: channel 1 already is a"),
         (
             json!({"pwm": {"channels": {"a b": 1}}}),
             "pwm.channels.a b: a name must be 1 to 32 letters, digits or \"_\"",
         ),
-        (
-            json!({"pwm": {"address": 72}}),
-            "adc.address: 72 on bus 1 already is the PWM board",
-        ),
-        (
-            json!({"sensors": {"4": {}}}),
-            "sensors.4: unknown channel; there are \"0\" to \"3\"",
-        ),
+        (json!({"pwm": {"address": 72}}), "adc.address: 72 on bus 1 already is the PWM board"),
+        (json!({"sensors": {"4": {}}}), "sensors.4: unknown channel; there are \"0\" to \"3\""),
         (
             json!({"sensors": {"0": {"logical": "t2"}}}),
             "sensors.1.logical: t2 is already measured by channel 0",
@@ -169,10 +133,7 @@ fn every_fault_of_a_file_is_named_with_its_path() {
             json!({"control": {"mains_hz": 55}}),
             "control.mains_hz: must be one of 50, 60 Hz, not 55",
         ),
-        (
-            json!({"gpio_labels": {"07": "x"}}),
-            "gpio_labels.07: the key must be a pin from 0 to 27",
-        ),
+        (json!({"gpio_labels": {"07": "x"}}), "gpio_labels.07: the key must be a pin from 0 to 27"),
         (
             json!({"gpio_labels": {"7": ""}}),
             "gpio_labels.7: a label must have 1 to 32 characters, not 0",
@@ -191,20 +152,14 @@ fn all_faults_are_reported_at_once() {
 #[test]
 fn a_key_given_twice_refuses_the_file() {
     let errors = Config::parse(r#"{"z1": {"kp": 1, "kp": 2}}"#).unwrap_err();
-    assert_eq!(
-        errors.to_string(),
-        "z1.kp: \"kp\" is given twice; remove one"
-    );
+    assert_eq!(errors.to_string(), "z1.kp: \"kp\" is given twice; remove one");
 }
 
 #[test]
 fn a_refused_password_is_never_repeated() {
     for hash in ["hunter2", "scrypt:", "$argon2id$hunter2 x"] {
         let lines = refused(&json!({"security": {"users": {"eva": {"hash": hash}}}}));
-        assert!(
-            lines.iter().all(|line| !line.contains("hunter2")),
-            "{lines:?}"
-        );
+        assert!(lines.iter().all(|line| !line.contains("hunter2")), "{lines:?}");
     }
 }
 
@@ -233,10 +188,7 @@ fn the_public_view_holds_no_secret() {
     }
     let security = json!({"enabled": true, "protect_reads": false, "stop_needs_login": false});
     assert_eq!(public["security"], security);
-    assert_eq!(
-        public["server"]["tls"],
-        json!({"cert": "/etc/tve/cert.pem"})
-    );
+    assert_eq!(public["server"]["tls"], json!({"cert": "/etc/tve/cert.pem"}));
     assert_eq!(public["temp_settings"]["freshness_timeout"], json!(2.0));
     assert!(!format!("{config:?}").contains("beef"));
 }
@@ -248,25 +200,12 @@ fn a_sequence_of_a_file_is_merged_by_device() {
         "stop_delay_motor": 11.0,
     }}));
     let startup = &config.extruder_sequence.startup;
-    let feed = startup
-        .iter()
-        .find(|s| s.device == Device::FeedMotor)
-        .unwrap();
-    assert_eq!(
-        (feed.delay, feed.action, feed.enabled),
-        (7.0, Action::On, true)
-    );
+    let feed = startup.iter().find(|s| s.device == Device::FeedMotor).unwrap();
+    assert_eq!((feed.delay, feed.action, feed.enabled), (7.0, Action::On, true));
     assert_eq!(startup.len(), 4, "the other devices stay");
-    assert_eq!(
-        startup[0].device,
-        Device::MainMotor,
-        "a partial list leaves the order alone"
-    );
+    assert_eq!(startup[0].device, Device::MainMotor, "a partial list leaves the order alone");
     let shutdown = &config.extruder_sequence.shutdown;
-    let main = shutdown
-        .iter()
-        .find(|s| s.device == Device::MainMotor)
-        .unwrap();
+    let main = shutdown.iter().find(|s| s.device == Device::MainMotor).unwrap();
     assert_eq!((main.delay, main.action), (11.0, Action::Off));
 }
 
@@ -277,12 +216,7 @@ fn a_complete_sequence_list_keeps_its_order() {
         .map(|d| json!({"device": d, "action": "off", "delay": 0, "enabled": true}))
         .collect();
     let config = accepted(&json!({"extruder_sequence": {"shutdown": list}}));
-    let order: Vec<_> = config
-        .extruder_sequence
-        .shutdown
-        .iter()
-        .map(|s| s.device.name())
-        .collect();
+    let order: Vec<_> = config.extruder_sequence.shutdown.iter().map(|s| s.device.name()).collect();
     assert_eq!(order, ["pump", "fan", "feed_motor", "main_motor"]);
     assert_eq!(accepted(&config.to_json()), config);
 }
@@ -291,24 +225,14 @@ fn a_complete_sequence_list_keeps_its_order() {
 fn curves_that_a_file_does_not_name_keep_their_axis() {
     let config = accepted(&json!({"history": {"series_axis": {"t1": "none"}}}));
     let axes = &config.history.series_axis;
-    assert_eq!(
-        (axes[&Series::T1], axes[&Series::T2]),
-        (Axis::None, Axis::Left)
-    );
-    assert_eq!(
-        (axes[&Series::TargetZ2], axes[&Series::PumpState]),
-        (Axis::Left, Axis::Right)
-    );
+    assert_eq!((axes[&Series::T1], axes[&Series::T2]), (Axis::None, Axis::Left));
+    assert_eq!((axes[&Series::TargetZ2], axes[&Series::PumpState]), (Axis::Left, Axis::Right));
 }
 
 #[test]
 fn what_deserves_a_look_is_warned_of() {
     let paths = |file: Value| -> Vec<String> {
-        accepted(&file)
-            .warnings()
-            .into_iter()
-            .map(|w| w.path)
-            .collect()
+        accepted(&file).warnings().into_iter().map(|w| w.path).collect()
     };
     let clean = json!({
         "pins": {"step_main": 12},
@@ -321,17 +245,9 @@ fn what_deserves_a_look_is_warned_of() {
     assert_eq!(paths(clean.clone()), [""; 0]);
     for (pointer, change, path) in [
         ("/sensors/2", json!({"r_fixed": 1000}), "sensors.2.r_fixed"),
-        (
-            "/sensors/2",
-            json!({"r_fixed": 4700, "v_ref": 5}),
-            "sensors.2.v_ref",
-        ),
+        ("/sensors/2", json!({"r_fixed": 4700, "v_ref": 5}), "sensors.2.v_ref"),
         ("/pins", json!({"step_main": 21}), "pins.step_main"),
-        (
-            "/pins",
-            json!({"step_main": 12, "btn_emergency": 5}),
-            "safety.estop_contact",
-        ),
+        ("/pins", json!({"step_main": 12, "btn_emergency": 5}), "safety.estop_contact"),
         ("/pwm", json!({"channels": {"z1": 3}}), "pwm.channels.z1"),
         ("/control", json!({"law": 1}), "control.law"),
         (
@@ -339,11 +255,7 @@ fn what_deserves_a_look_is_warned_of() {
             json!({"check_temp_before_start": false}),
             "extruder_sequence.check_temp_before_start",
         ),
-        (
-            "/safety",
-            json!({"max_target": 150}),
-            "safety.min_temp_for_motor",
-        ),
+        ("/safety", json!({"max_target": 150}), "safety.min_temp_for_motor"),
         ("/security", json!({"enabled": true}), "security.users"),
     ] {
         let mut file = clean.clone();
@@ -356,16 +268,10 @@ fn what_deserves_a_look_is_warned_of() {
 #[test]
 fn the_step_pin_warning_names_the_highest_speed() {
     let warnings = accepted(&json!({"dm556": {"microsteps": 51_200}})).warnings();
-    let step = warnings
-        .iter()
-        .find(|w| w.path == "pins.step_main")
-        .unwrap();
+    let step = warnings.iter().find(|w| w.path == "pins.step_main").unwrap();
     // 5000 steps/s * 60 s/min / 51200 steps/rev, under the default 10 rpm of a start.
     assert!(step.reason.contains("highest rpm is 5.9"), "{step}");
-    assert!(
-        step.reason.contains("start_rpm 10 will be refused"),
-        "{step}"
-    );
+    assert!(step.reason.contains("start_rpm 10 will be refused"), "{step}");
 }
 
 #[test]
@@ -383,38 +289,17 @@ fn a_calibration_is_the_least_squares_line() {
     let identity = line(json!([])).unwrap();
     assert_eq!((identity.slope, identity.offset), (1.0, 0.0));
     let two = line(json!([{"x": 0, "y": 2}, {"raw_temp": "100", "true_temp": 112}])).unwrap();
-    assert!(
-        (two.slope - 1.1).abs() < 1e-12 && (two.offset - 2.0).abs() < 1e-9,
-        "{two:?}"
-    );
+    assert!((two.slope - 1.1).abs() < 1e-12 && (two.offset - 2.0).abs() < 1e-9, "{two:?}");
     // The line through (0,1), (100,101), (200,207) by hand: slope 1.03, offset 0.
     let three =
         line(json!([{"x": 0, "y": 1}, {"x": 100, "y": 101}, {"x": 200, "y": 207}])).unwrap();
-    assert!(
-        (three.at(100.0) - 103.0).abs() < 1e-9 && three.offset.abs() < 1e-9,
-        "{three:?}"
-    );
+    assert!((three.at(100.0) - 103.0).abs() < 1e-9 && three.offset.abs() < 1e-9, "{three:?}");
     for (points, word) in [
-        (
-            json!([{"x": 5, "y": 5}, {"x": 5, "y": 6}]),
-            "different readings",
-        ),
-        (
-            json!([{"x": 0, "y": 0}, {"x": 100, "y": 130}]),
-            "slope 1.300",
-        ),
-        (
-            json!([{"x": 0, "y": 0}, {"x": 100, "y": 70}]),
-            "slope 0.700",
-        ),
-        (
-            json!([{"x": 0, "y": 16}, {"x": 100, "y": 116}]),
-            "offset 16.0",
-        ),
-        (
-            json!([{"x": 0, "y": -16}, {"x": 100, "y": 84}]),
-            "offset -16.0",
-        ),
+        (json!([{"x": 5, "y": 5}, {"x": 5, "y": 6}]), "different readings"),
+        (json!([{"x": 0, "y": 0}, {"x": 100, "y": 130}]), "slope 1.300"),
+        (json!([{"x": 0, "y": 0}, {"x": 100, "y": 70}]), "slope 0.700"),
+        (json!([{"x": 0, "y": 16}, {"x": 100, "y": 116}]), "offset 16.0"),
+        (json!([{"x": 0, "y": -16}, {"x": 100, "y": 84}]), "offset -16.0"),
     ] {
         let reason = line(points).unwrap_err();
         assert!(reason.contains(word), "{reason}");

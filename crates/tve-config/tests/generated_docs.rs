@@ -4,17 +4,12 @@ use std::path::Path;
 
 /// `UPDATE_DOCS=1` writes the file; otherwise it must already be the same.
 fn check(name: &str, content: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("docs")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     if std::env::var_os("UPDATE_DOCS").is_some_and(|v| v == "1") {
         std::fs::write(&path, content).unwrap();
     }
     let stored = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        stored == content,
-        "{name} is old; run UPDATE_DOCS=1 cargo test -p tve-config"
-    );
+    assert!(stored == content, "{name} is old; run UPDATE_DOCS=1 cargo test -p tve-config");
 }
 
 #[test]

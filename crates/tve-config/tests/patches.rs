@@ -22,22 +22,12 @@ fn lines(errors: &[Issue]) -> Vec<String> {
 #[test]
 fn a_patch_changes_what_it_names_and_nothing_else() {
     let mut errors = Vec::new();
-    let patch = PidGains::patch_from(
-        &map(json!({"kp": "6.5"})),
-        Leniency::Lenient,
-        "",
-        &mut errors,
-    );
+    let patch =
+        PidGains::patch_from(&map(json!({"kp": "6.5"})), Leniency::Lenient, "", &mut errors);
     let mut gains = PidGains::default();
     gains.apply(&patch);
     assert_eq!(errors, []);
-    assert_eq!(
-        gains,
-        PidGains {
-            kp: 6.5,
-            ..PidGains::default()
-        }
-    );
+    assert_eq!(gains, PidGains { kp: 6.5, ..PidGains::default() });
 }
 
 #[test]
@@ -45,15 +35,7 @@ fn a_derived_key_that_is_shown_may_be_sent_back() {
     let config = Config::default();
     let shown = config.to_public_json();
     let mut errors = Vec::new();
-    for key in [
-        "z1",
-        "dm556",
-        "pins",
-        "logging",
-        "motion",
-        "history",
-        "extruder_sequence",
-    ] {
+    for key in ["z1", "dm556", "pins", "logging", "motion", "history", "extruder_sequence"] {
         assert!(shown[key].is_object(), "{key}");
     }
     let section = map(shown["temp_settings"].clone());
@@ -68,12 +50,8 @@ fn a_derived_key_that_is_shown_may_be_sent_back() {
 fn a_whole_public_configuration_sent_back_changes_nothing() {
     let config = Config::default();
     let mut errors = Vec::new();
-    let patch = Config::patch_from(
-        &map(config.to_public_json()),
-        Leniency::Lenient,
-        "",
-        &mut errors,
-    );
+    let patch =
+        Config::patch_from(&map(config.to_public_json()), Leniency::Lenient, "", &mut errors);
     let mut copy = config.clone();
     copy.apply(&patch);
     assert_eq!(errors, []);
@@ -113,10 +91,7 @@ fn a_delay_in_the_list_wins_over_the_old_key() {
     let patch = ExtruderSequence::patch_from(&map(value), Leniency::Lenient, "", &mut errors);
     let mut sequence = ExtruderSequence::default();
     sequence.apply(&patch);
-    assert_eq!(
-        (sequence.startup[1].delay, sequence.shutdown[1].delay),
-        (3.0, 6.0)
-    );
+    assert_eq!((sequence.startup[1].delay, sequence.shutdown[1].delay), (3.0, 6.0));
 }
 
 #[test]
@@ -147,26 +122,14 @@ fn a_value_that_no_file_could_hold_does_not_validate() {
     let paths: Vec<&str> = errors.iter().map(|issue| issue.path.as_str()).collect();
     assert_eq!(
         paths,
-        [
-            "z1.kp",
-            "z2.kp",
-            "pins.led_red",
-            "sensors.3.beta",
-            "security.limits.burst"
-        ]
+        ["z1.kp", "z2.kp", "pins.led_red", "sensors.3.beta", "security.limits.burst"]
     );
 }
 
 #[test]
 fn a_board_that_is_not_fitted_has_no_channels() {
-    let board = Pwm {
-        enabled: false,
-        ..Pwm::default()
-    };
-    assert_eq!(
-        (Pwm::default().channel("fan"), board.channel("fan")),
-        (Some(0), None)
-    );
+    let board = Pwm { enabled: false, ..Pwm::default() };
+    assert_eq!((Pwm::default().channel("fan"), board.channel("fan")), (Some(0), None));
 }
 
 #[test]
@@ -174,16 +137,10 @@ fn commands_write_ohms_and_whole_numbers_as_people_do() {
     let mut errors = Vec::new();
     let sensor = map(json!({"r_fixed": "4.7k", "r_25": "0.1M", "decimals": "1"}));
     let patch = SensorConfig::patch_from(&sensor, Leniency::Lenient, "", &mut errors);
-    assert_eq!(
-        (patch.r_fixed, patch.r_25, patch.decimals),
-        (Some(4700.0), Some(1e5), Some(1))
-    );
+    assert_eq!((patch.r_fixed, patch.r_25, patch.decimals), (Some(4700.0), Some(1e5), Some(1)));
     let drive = map(json!({"microsteps": 800.0, "idle_half": 0}));
     let patch = Dm556::patch_from(&drive, Leniency::Lenient, "", &mut errors);
-    assert_eq!(
-        (patch.microsteps, patch.idle_half),
-        (Some(800), Some(false))
-    );
+    assert_eq!((patch.microsteps, patch.idle_half), (Some(800), Some(false)));
     assert_eq!(errors, []);
 }
 
@@ -204,10 +161,7 @@ fn number() -> impl Strategy<Value = Value> {
 /// A list of calibration points near a healthy line.
 fn points() -> impl Strategy<Value = Value> {
     proptest::collection::vec((0.0..250.0_f64, -8.0..8.0_f64), 0..4).prop_map(|points| {
-        points
-            .into_iter()
-            .map(|(x, error)| json!({"x": x, "y": x + error}))
-            .collect()
+        points.into_iter().map(|(x, error)| json!({"x": x, "y": x + error})).collect()
     })
 }
 
@@ -224,12 +178,7 @@ fn change() -> impl Strategy<Value = Value> {
     let config = Config::default().to_json();
     let mut keys = Vec::new();
     for (section, members) in config.as_object().into_iter().flatten() {
-        for key in members
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(key, _)| key.clone())
-        {
+        for key in members.as_object().into_iter().flatten().map(|(key, _)| key.clone()) {
             keys.push((section.clone(), key));
         }
     }

@@ -208,10 +208,7 @@ impl AlarmCode {
 
     /// The code of a name from the journal (the milder one where two share a name).
     pub fn from_name(name: &str, reaction: Reaction) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|c| c.name() == name && c.row().reaction == reaction)
+        Self::ALL.iter().copied().find(|c| c.name() == name && c.row().reaction == reaction)
     }
 }
 
@@ -310,47 +307,22 @@ impl fmt::Display for AlarmRecord {
         match self.cause {
             Cause::Plain => write!(f, "{}", headline(self.code))?,
             Cause::Sensor(sensor, reading) => {
-                write!(
-                    f,
-                    "Sensor {} is {}",
-                    sensor.name(),
-                    reading.name().replace('_', " ")
-                )?;
+                write!(f, "Sensor {} is {}", sensor.name(), reading.name().replace('_', " "))?;
             }
-            Cause::Limit {
-                sensor,
-                reading,
-                limit,
-            } => {
-                write!(
-                    f,
-                    "{} reads {reading:.1} °C, limit {limit:.1} °C",
-                    sensor.name()
-                )?;
+            Cause::Limit { sensor, reading, limit } => {
+                write!(f, "{} reads {reading:.1} °C, limit {limit:.1} °C", sensor.name())?;
             }
-            Cause::Rate {
-                zone,
-                expected,
-                actual,
-            } => write!(
+            Cause::Rate { zone, expected, actual } => write!(
                 f,
                 "Zone {} gained {actual:.1} °C in the last minute, {expected:.1} °C expected",
                 zone.name()
             )?,
-            Cause::Runaway {
-                zone,
-                reading,
-                target,
-            } => write!(
+            Cause::Runaway { zone, reading, target } => write!(
                 f,
                 "Zone {} is at {reading:.1} °C and rising by itself, target {target:.1} °C",
                 zone.name()
             )?,
-            Cause::Swapped {
-                heated,
-                own_rise,
-                other_rise,
-            } => write!(
+            Cause::Swapped { heated, own_rise, other_rise } => write!(
                 f,
                 "Zone {} was heated and rose {own_rise:.1} °C while zone {} rose {other_rise:.1} °C",
                 heated.name(),
@@ -424,10 +396,7 @@ mod tests {
     #[test]
     fn a_name_and_reaction_find_their_code_again() {
         for &code in AlarmCode::ALL {
-            assert_eq!(
-                AlarmCode::from_name(code.name(), code.row().reaction),
-                Some(code)
-            );
+            assert_eq!(AlarmCode::from_name(code.name(), code.row().reaction), Some(code));
         }
     }
 
@@ -436,11 +405,7 @@ mod tests {
         let record = AlarmRecord {
             id: 1,
             code: AlarmCode::HeaterOverTemperature,
-            cause: Cause::Limit {
-                sensor: Sensor::T2,
-                reading: 281.25,
-                limit: 280.0,
-            },
+            cause: Cause::Limit { sensor: Sensor::T2, reading: 281.25, limit: 280.0 },
             raised_at: Micros::ZERO,
             wall: WallMillis::new(0),
             acknowledged: false,

@@ -5,6 +5,9 @@
 //!      └───────────── too hot, too long, sensor lost, stopped ─────────────▶ Failed
 //! ```
 //!
+//! The approach uses gains of its own, far below any that could oscillate: the gains in force may be
+//! what is wrong with the loop.
+//!
 //! The relay swings the holding duty `u0` by `±d` with a hysteresis `e`; the zone answers with an
 //! oscillation of amplitude `a` and period `Pu`. The describing function of a relay with
 //! hysteresis gives the ultimate gain `Ku = 4 d / (pi sqrt(a² - e²))` (Åström and Hägglund,
@@ -13,6 +16,7 @@
 
 use crate::command::TuneMethod;
 use crate::snapshot::{TuneResult, TuneStatus};
+use tve_config::{PidGains, Safety};
 use tve_hal::Zone;
 use tve_units::Micros;
 
@@ -22,8 +26,10 @@ const HYSTERESIS: f64 = 0.5;
 const MAX_SWING: f64 = 35.0;
 /// Smallest swing that still moves a barrel, %.
 const MIN_SWING: f64 = 3.0;
-/// A first swing beyond this halves `d`, °C.
-const FIRST_SWING_LIMIT: f64 = 10.0;
+/// `d` is halved where it would swing the zone by more than this, °C. The first cycle, which is
+/// discarded anyway, runs with half of `d` to find out: the heat of a full one is on its way before
+/// anybody can see how far it goes.
+const SWING_LIMIT: f64 = 10.0;
 /// Cycles that count, after the first is discarded.
 const CYCLES: usize = 4;
 /// Largest spread of the periods, as a share of their mean.
@@ -45,6 +51,34 @@ const ABORT_ABOVE: f64 = 30.0;
 /// Absolute limit, °C: under the over-temperature trip.
 const ABORT_AT: f64 = 275.0;
 
+/// Share of `T / (K L)` that the approach dares as its gain. A loop is calm up to about 0.5; this
+/// leaves room for a plant of twice the gain, half the time constant and nearly twice the lag.
+const APPROACH_CAUTION: f64 = 0.075;
+/// Lags of heater and sensor beside the dead time, s.
+const APPROACH_LAG_S: f64 = 25.0;
+/// Integral time of the approach as a share of the time constant of the zone.
+const APPROACH_TI_SHARE: f64 = 0.5;
+/// Derivative time of the approach, s.
+const APPROACH_TD_S: f64 = 20.0;
+
+/// The approach integrates only while the zone moves less than this, °C a minute: what it has not
+/// yet answered must not be asked for twice.
+pub(crate) const APPROACH_CALM: f64 = 4.0;
+/// Share of the model's holding duty that the approach begins with; right for twice the gain.
+pub(crate) const APPROACH_TRUST: f64 = 0.5;
+
+/// Gains for the approach, from the model of a zone in `safety`: `Kp = c T / (K (L + lags))`.
+pub(crate) fn approach_gains(safety: &Safety) -> PidGains {
+    let gain_per_percent = safety.zone_gain / 100.0;
+    let kp = APPROACH_CAUTION * safety.zone_time_constant
+        / (gain_per_percent * (safety.zone_dead_time + APPROACH_LAG_S));
+    PidGains {
+        kp,
+        ki: kp / (APPROACH_TI_SHARE * safety.zone_time_constant),
+        kd: kp * APPROACH_TD_S,
+    }
+}
+
 /// What the tuned zone is to do now.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum TuneDrive {
@@ -56,11 +90,7 @@ pub(crate) enum TuneDrive {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
-    Approach {
-        near_since: Option<(Micros, f64)>,
-        duty_sum: f64,
-        samples: u32,
-    },
+    Approach { near_since: Option<(Micros, f64)>, duty_sum: f64, samples: u32 },
     Relay(Relay),
 }
 
@@ -99,18 +129,8 @@ pub(crate) enum Progress {
 
 impl Autotune {
     pub(crate) fn new(zone: Zone, setpoint: f64, method: TuneMethod, now: Micros) -> Self {
-        let phase = Phase::Approach {
-            near_since: None,
-            duty_sum: 0.0,
-            samples: 0,
-        };
-        Self {
-            zone,
-            setpoint,
-            method,
-            started: now,
-            phase,
-        }
+        let phase = Phase::Approach { near_since: None, duty_sum: 0.0, samples: 0 };
+        Self { zone, setpoint, method, started: now, phase }
     }
 
     pub(crate) fn status(&self) -> TuneStatus {
@@ -125,6 +145,14 @@ impl Autotune {
         match self.phase {
             Phase::Approach { .. } => 0,
             Phase::Relay(relay) => relay.cycles,
+        }
+    }
+
+    /// Whether the relay runs, and if so whether it is high.
+    pub(crate) fn relay_high(&self) -> Option<bool> {
+        match self.phase {
+            Phase::Approach { .. } => None,
+            Phase::Relay(relay) => Some(relay.high),
         }
     }
 
@@ -144,11 +172,7 @@ impl Autotune {
             return Progress::Failed;
         }
         match &mut self.phase {
-            Phase::Approach {
-                near_since,
-                duty_sum,
-                samples,
-            } => {
+            Phase::Approach { near_since, duty_sum, samples } => {
                 let near = (pv - self.setpoint).abs() <= STEADY_BAND;
                 match *near_since {
                     Some((_, first)) if near && (pv - first).abs() <= STEADY_DRIFT => {}
@@ -175,12 +199,12 @@ impl Autotune {
 
     fn begin_relay(&mut self, now: Micros, pv: f64, u0: f64) -> Progress {
         let d = MAX_SWING.min(u0).min(100.0 - u0);
-        if d < MIN_SWING {
+        if d / 2.0 < MIN_SWING {
             return Progress::Failed;
         }
         self.phase = Phase::Relay(Relay {
             u0,
-            d,
+            d: d / 2.0,
             high: pv < self.setpoint,
             peak: pv,
             trough: pv,
@@ -230,8 +254,8 @@ impl Relay {
         (self.peak, self.trough) = (pv, pv);
         self.cycles += 1;
         if self.cycles == 1 {
-            if amplitude > FIRST_SWING_LIMIT {
-                self.d /= 2.0;
+            if amplitude <= SWING_LIMIT / 2.0 {
+                self.d *= 2.0;
             }
             return Progress::Running;
         }
@@ -240,17 +264,15 @@ impl Relay {
         if usize::from(self.cycles) <= CYCLES {
             return Progress::Running;
         }
-        let (longest, shortest, sum) = self.measured.iter().fold(
-            (0.0_f64, f64::INFINITY, 0.0),
-            |(long, short, sum), (_, p)| (long.max(*p), short.min(*p), sum + p),
-        );
+        let (longest, shortest, sum) = self
+            .measured
+            .iter()
+            .fold((0.0_f64, f64::INFINITY, 0.0), |(long, short, sum), (_, p)| {
+                (long.max(*p), short.min(*p), sum + p)
+            });
         let pu = sum / CYCLES as f64;
         if longest - shortest > PERIOD_SPREAD * pu {
-            return if self.cycles >= MAX_CYCLES {
-                Progress::Failed
-            } else {
-                Progress::Running
-            };
+            return if self.cycles >= MAX_CYCLES { Progress::Failed } else { Progress::Running };
         }
         let a = self.measured.iter().map(|(a, _)| a).sum::<f64>() / CYCLES as f64;
         if a <= HYSTERESIS {
@@ -268,13 +290,5 @@ fn rule(zone: Zone, method: TuneMethod, ku: f64, pu: f64) -> TuneResult {
         TuneMethod::ZieglerNichols => (0.6 * ku, pu / 2.0, pu / 8.0),
         TuneMethod::NoOvershoot => (0.2 * ku, pu / 2.0, pu / 3.0),
     };
-    TuneResult {
-        zone,
-        method,
-        kp,
-        ki: kp / ti,
-        kd: kp * td,
-        ku,
-        pu,
-    }
+    TuneResult { zone, method, kp, ki: kp / ti, kd: kp * td, ku, pu }
 }

@@ -37,6 +37,9 @@ pub(crate) struct HeatView {
     /// Setpoint of the loop in AUTO or of the tune; `None` when no loop is closed.
     pub(crate) target: Option<f64>,
     pub(crate) duty: f64,
+    /// An autotune's relay drives the zone, and whether it is high. Its swings are wanted, so the
+    /// zone is only asked to answer the high half, in the time that an approach would get.
+    pub(crate) relay_high: Option<bool>,
     pub(crate) screw_turning: bool,
 }
 
@@ -102,7 +105,8 @@ impl HeatWatch {
         view: HeatView,
         safety: &Safety,
     ) -> Option<(AlarmCode, Cause)> {
-        self.high_since = (view.duty >= HIGH_DUTY).then(|| self.high_since.unwrap_or(now));
+        let asked = view.relay_high.unwrap_or(view.duty >= HIGH_DUTY);
+        self.high_since = asked.then(|| self.high_since.unwrap_or(now));
         let quiet = view.duty == 0.0 && !view.screw_turning;
         self.zero_since = quiet.then(|| self.zero_since.unwrap_or(now));
         let Some(pv) = view.pv else {
@@ -124,7 +128,7 @@ impl HeatWatch {
         self.unasked_rise(now, pv, view).or_else(|| {
             if target > 0.0 {
                 self.far_above(now, pv, target, view.zone, safety)
-                    .or_else(|| self.not_heating(now, pv, target, view.zone, safety))
+                    .or_else(|| self.not_heating(now, pv, target, view, safety))
             } else {
                 None
             }
@@ -136,17 +140,15 @@ impl HeatWatch {
         now: Micros,
         pv: f64,
         target: f64,
-        zone: Zone,
+        view: HeatView,
         safety: &Safety,
     ) -> Option<(AlarmCode, Cause)> {
         let patience = Micros::from_secs_f64(60.0 + 3.0 * safety.zone_dead_time);
         let gain = self.gain(pv, GAIN_WINDOW)?;
-        let (lagging, expected) = if self.reached {
+        let (lagging, expected) = if self.reached && view.relay_high.is_none() {
             (pv < target - BAND && gain < HOLD_GAIN, HOLD_GAIN)
         } else {
-            let long = self
-                .high_since
-                .is_some_and(|since| now.since(since) >= patience);
+            let long = self.high_since.is_some_and(|since| now.since(since) >= patience);
             (long && gain < APPROACH_GAIN, APPROACH_GAIN)
         };
         if !lagging {
@@ -156,11 +158,7 @@ impl HeatWatch {
         self.deficit += (target - BAND - pv).max(0.0) * PERIOD.secs();
         (self.deficit >= safety.not_heating_area).then_some((
             AlarmCode::HeaterNotHeating,
-            Cause::Rate {
-                zone,
-                expected,
-                actual: gain,
-            },
+            Cause::Rate { zone: view.zone, expected, actual: gain },
         ))
     }
 
@@ -177,17 +175,9 @@ impl HeatWatch {
             return None;
         }
         let since = *self.above_since.get_or_insert(now);
-        let falling = self
-            .gain(pv, STUCK_FOR.secs() as usize)
-            .is_some_and(|gain| gain < 0.0);
-        (now.since(since) >= STUCK_FOR && !falling).then_some((
-            AlarmCode::HeaterStuckOn,
-            Cause::Runaway {
-                zone,
-                reading: pv,
-                target,
-            },
-        ))
+        let falling = self.gain(pv, STUCK_FOR.secs() as usize).is_some_and(|gain| gain < 0.0);
+        (now.since(since) >= STUCK_FOR && !falling)
+            .then_some((AlarmCode::HeaterStuckOn, Cause::Runaway { zone, reading: pv, target }))
     }
 
     fn unasked_rise(&self, now: Micros, pv: f64, view: HeatView) -> Option<(AlarmCode, Cause)> {
@@ -199,11 +189,7 @@ impl HeatWatch {
         let rise = self.gain(pv, since_coast as usize)?;
         (rise >= UNASKED_RISE).then_some((
             AlarmCode::HeaterStuckOn,
-            Cause::Runaway {
-                zone: view.zone,
-                reading: pv,
-                target: 0.0,
-            },
+            Cause::Runaway { zone: view.zone, reading: pv, target: 0.0 },
         ))
     }
 

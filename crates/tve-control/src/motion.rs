@@ -80,11 +80,7 @@ impl Axis {
     /// Starts a counted move; the caller has checked that the axis is idle.
     pub(crate) fn start_jog(&mut self, steps: i32, rate: f64) {
         self.last_jog = JogId(self.last_jog.0.wrapping_add(1));
-        self.jog = Some(Jog {
-            id: self.last_jog,
-            steps,
-            rate,
-        });
+        self.jog = Some(Jog { id: self.last_jog, steps, rate });
     }
 
     pub(crate) fn stop_jog(&mut self) {
@@ -106,10 +102,7 @@ impl Axis {
 
     /// Pulses and drive off now.
     pub(crate) fn cut(&mut self) {
-        *self = Self {
-            last_jog: self.last_jog,
-            ..Self::default()
-        };
+        *self = Self { last_jog: self.last_jog, ..Self::default() };
     }
 
     /// Moves the ramp on by `dt` seconds.
@@ -134,22 +127,14 @@ impl Axis {
         let reversing = self.speed * self.setpoint < 0.0;
         let target = if reversing { 0.0 } else { self.setpoint };
         let limits = self.limits(motion);
-        let rate = if target.abs() < self.speed.abs() {
-            limits.decel
-        } else {
-            limits.accel
-        };
+        let rate = if target.abs() < self.speed.abs() { limits.decel } else { limits.accel };
         if limits.jerk > 0.0 && self.stop_decel == 0.0 {
             self.s_curve(target, rate, limits.jerk, dt);
         } else {
             self.accel = 0.0;
             let step = rate * dt;
             let gap = target - self.speed;
-            self.speed = if gap.abs() <= step {
-                target
-            } else {
-                self.speed + step.copysign(gap)
-            };
+            self.speed = if gap.abs() <= step { target } else { self.speed + step.copysign(gap) };
         }
         if self.speed == 0.0 {
             self.stop_decel = 0.0;
@@ -182,30 +167,15 @@ impl Axis {
     }
 
     fn limits(&self, motion: &Motion) -> Limits {
-        let base = if motion.max_accel > 0.0 {
-            motion.max_accel
-        } else {
-            DEFAULT_ACCEL
-        };
+        let base = if motion.max_accel > 0.0 { motion.max_accel } else { DEFAULT_ACCEL };
         // A ramp time is the least time between standstill and the faster of both speeds.
         let span = self.setpoint.abs().max(self.speed.abs());
         let over = |ramp: f64| {
-            if ramp > 0.0 {
-                base.min((span / ramp).max(1.0))
-            } else {
-                base
-            }
+            if ramp > 0.0 { base.min((span / ramp).max(1.0)) } else { base }
         };
-        let decel = if self.stop_decel > 0.0 {
-            self.stop_decel.max(base)
-        } else {
-            over(motion.ramp_down)
-        };
-        Limits {
-            accel: over(motion.ramp_up),
-            decel,
-            jerk: motion.max_jerk,
-        }
+        let decel =
+            if self.stop_decel > 0.0 { self.stop_decel.max(base) } else { over(motion.ramp_down) };
+        Limits { accel: over(motion.ramp_up), decel, jerk: motion.max_jerk }
     }
 
     /// What the drive is to do this tick.
@@ -259,12 +229,8 @@ mod tests {
     #[test]
     fn feed_then_screw_stand_still_within_two_seconds_of_a_stop() {
         for rpm in [10.0, 600.0, 5000.0, -5000.0] {
-            let slow = Motion {
-                ramp_down: 60.0,
-                max_accel: 1.0,
-                max_jerk: 1.0,
-                ..Motion::default()
-            };
+            let slow =
+                Motion { ramp_down: 60.0, max_accel: 1.0, max_jerk: 1.0, ..Motion::default() };
             let (mut feed, mut screw) = (Axis::default(), Axis::default());
             feed.speed = rpm;
             screw.speed = rpm;
@@ -283,10 +249,7 @@ mod tests {
 
     #[test]
     fn a_reversal_rests_at_zero_for_200_ms() {
-        let mut axis = Axis {
-            speed: 6.0,
-            ..Axis::default()
-        };
+        let mut axis = Axis { speed: 6.0, ..Axis::default() };
         axis.set(Rpm::new(-6.0).unwrap());
         let mut now = Micros::ZERO;
         let speeds = run(&mut axis, &Motion::default(), &mut now, 1.0);
@@ -297,21 +260,14 @@ mod tests {
 
     #[test]
     fn the_s_curve_keeps_jerk_and_acceleration_and_does_not_overshoot() {
-        let motion = Motion {
-            max_accel: 100.0,
-            max_jerk: 200.0,
-            ..Motion::default()
-        };
+        let motion = Motion { max_accel: 100.0, max_jerk: 200.0, ..Motion::default() };
         let mut axis = Axis::default();
         axis.set(Rpm::new(300.0).unwrap());
         let mut now = Micros::ZERO;
         let speeds = run(&mut axis, &motion, &mut now, 6.0);
         let accel: Vec<f64> = speeds.windows(2).map(|w| (w[1] - w[0]) / TICK).collect();
         assert!(accel.iter().all(|a| *a <= 100.0 + 1e-9));
-        let worst = accel
-            .windows(2)
-            .map(|w| ((w[1] - w[0]) / TICK).abs())
-            .fold(0.0, f64::max);
+        let worst = accel.windows(2).map(|w| ((w[1] - w[0]) / TICK).abs()).fold(0.0, f64::max);
         assert!(worst <= 200.0 * 1.001, "jerk {worst}");
         assert!(speeds.iter().all(|s| *s <= 300.0 + 1e-9));
         assert_eq!(*speeds.last().unwrap(), 300.0);
@@ -319,10 +275,7 @@ mod tests {
 
     #[test]
     fn a_ramp_time_stretches_the_way_from_standstill() {
-        let motion = Motion {
-            ramp_up: 10.0,
-            ..Motion::default()
-        };
+        let motion = Motion { ramp_up: 10.0, ..Motion::default() };
         let mut axis = Axis::default();
         axis.set(Rpm::new(100.0).unwrap());
         let mut now = Micros::ZERO;

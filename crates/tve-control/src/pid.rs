@@ -46,6 +46,8 @@ pub struct PidInput {
     pub dt: f64,
     /// Duty expected to hold the setpoint, %.
     pub holding_duty: f64,
+    /// Whether the integral may move now; a cautious caller lets it rest while the process moves.
+    pub integrate: bool,
     /// Greatest output, %: 100, or less while a zone may not have full power.
     pub max: f64,
 }
@@ -53,22 +55,19 @@ pub struct PidInput {
 impl Pid {
     /// A loop that starts from rest.
     pub const fn new() -> Self {
-        Self {
-            integral: 0.0,
-            slope: 0.0,
-            last_pv: None,
-            resume_at: None,
-        }
+        Self { integral: 0.0, slope: 0.0, last_pv: None, resume_at: None }
+    }
+
+    /// A loop that starts from rest near its setpoint or far from it, with `holding_duty` % as its
+    /// integral term: what anti-windup would bring it to. From zero, a hot barrel would first sink
+    /// by `holding_duty / kp`, which looks like a heater that does not heat.
+    pub const fn holding(holding_duty: f64) -> Self {
+        Self { integral: holding_duty, ..Self::new() }
     }
 
     /// A loop whose first output will be `output` %.
     pub const fn resume(output: f64) -> Self {
-        Self {
-            integral: 0.0,
-            slope: 0.0,
-            last_pv: None,
-            resume_at: Some(output),
-        }
+        Self { integral: 0.0, slope: 0.0, last_pv: None, resume_at: Some(output) }
     }
 
     /// Keeps the output where it is across a change of gains: the next computation starts there.
@@ -78,22 +77,12 @@ impl Pid {
 
     /// One computation; the output is in 0 to `max` %.
     pub fn update(&mut self, gains: &PidGains, input: PidInput) -> f64 {
-        let PidInput {
-            setpoint,
-            pv,
-            holding_duty,
-            max,
-            ..
-        } = input;
+        let PidInput { setpoint, pv, holding_duty, integrate, max, .. } = input;
         let dt = input.dt.clamp(DT_RANGE_S.0, DT_RANGE_S.1);
         let error = setpoint - pv;
 
         if let Some(last) = self.last_pv {
-            let filter = if gains.kp > 0.0 {
-                gains.kd / gains.kp / DERIVATIVE_N
-            } else {
-                0.0
-            };
+            let filter = if gains.kp > 0.0 { gains.kd / gains.kp / DERIVATIVE_N } else { 0.0 };
             self.slope += ((pv - last) / dt - self.slope) * dt / (filter + dt);
         }
         self.last_pv = Some(pv);
@@ -108,7 +97,8 @@ impl Pid {
         if unlimited == output {
             let bounded = self.integral.clamp(0.0, 100.0);
             if (bounded - self.integral).abs() < BLED {
-                self.integral = (self.integral + gains.ki * error * dt).clamp(0.0, 100.0);
+                let change = if integrate { gains.ki * error * dt } else { 0.0 };
+                self.integral = (self.integral + change).clamp(0.0, 100.0);
             } else {
                 self.integral += (bounded - self.integral) * dt / BLEED_S;
             }
@@ -129,20 +119,10 @@ impl Default for Pid {
 mod tests {
     use super::*;
 
-    const GAINS: PidGains = PidGains {
-        kp: 4.0,
-        ki: 0.02,
-        kd: 80.0,
-    };
+    const GAINS: PidGains = PidGains { kp: 4.0, ki: 0.02, kd: 80.0 };
 
     fn at(setpoint: f64, pv: f64) -> PidInput {
-        PidInput {
-            setpoint,
-            pv,
-            dt: 0.2,
-            holding_duty: 40.0,
-            max: 100.0,
-        }
+        PidInput { setpoint, pv, dt: 0.2, holding_duty: 40.0, integrate: true, max: 100.0 }
     }
 
     #[test]
@@ -171,13 +151,7 @@ mod tests {
         let mut pid = Pid::new();
         for i in 0..10_000_i32 {
             let pv = f64::from((i * 7919) % 500) - 50.0;
-            let out = pid.update(
-                &GAINS,
-                PidInput {
-                    max: 30.0,
-                    ..at(f64::from(i % 265), pv)
-                },
-            );
+            let out = pid.update(&GAINS, PidInput { max: 30.0, ..at(f64::from(i % 265), pv) });
             assert!((0.0..=30.0).contains(&out), "{out}");
         }
     }
@@ -185,11 +159,7 @@ mod tests {
     #[test]
     fn a_change_of_setpoint_does_not_kick_the_derivative() {
         let mut pid = Pid::resume(40.0);
-        let only_d = PidGains {
-            kp: 0.0,
-            ki: 0.0,
-            kd: 80.0,
-        };
+        let only_d = PidGains { kp: 0.0, ki: 0.0, kd: 80.0 };
         pid.update(&only_d, at(100.0, 100.0));
         let before = pid.update(&only_d, at(100.0, 100.0));
         assert_eq!(before, pid.update(&only_d, at(250.0, 100.0)));

@@ -122,18 +122,12 @@ pub struct Refusal {
 impl Refusal {
     /// Bad input, explained by a sentence that names the key.
     pub fn invalid(sentence: impl Into<String>) -> Self {
-        Self {
-            code: RefusalCode::Invalid,
-            detail: Some(sentence.into()),
-        }
+        Self { code: RefusalCode::Invalid, detail: Some(sentence.into()) }
     }
 
     /// A code with an explanation.
     pub fn with(code: RefusalCode, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: Some(detail.into()),
-        }
+        Self { code, detail: Some(detail.into()) }
     }
 
     /// What `msg` says on the wire: the code, or the sentence where there is no code.

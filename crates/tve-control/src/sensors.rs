@@ -92,21 +92,13 @@ impl Boxcar {
     const CAPACITY: usize = 32;
 
     const fn new() -> Self {
-        Self {
-            ring: [(Micros::ZERO, 0.0); Self::CAPACITY],
-            next: 0,
-            len: 0,
-            spacing: Micros::ZERO,
-        }
+        Self { ring: [(Micros::ZERO, 0.0); Self::CAPACITY], next: 0, len: 0, spacing: Micros::ZERO }
     }
 
     fn set_window(&mut self, window: Micros) {
         let spacing = Micros::new(window.get() / Self::CAPACITY as u64);
         if spacing != self.spacing {
-            *self = Self {
-                spacing,
-                ..Self::new()
-            };
+            *self = Self { spacing, ..Self::new() };
         }
     }
 
@@ -176,11 +168,7 @@ impl Chain {
     pub(crate) fn new(channel: Option<usize>, config: SensorConfig) -> Self {
         let line = config.calibration().unwrap_or(Line::IDENTITY);
         Self {
-            reading: if channel.is_some() {
-                Reading::Starting
-            } else {
-                Reading::NotFitted
-            },
+            reading: if channel.is_some() { Reading::Starting } else { Reading::NotFitted },
             channel,
             config,
             line,
@@ -277,10 +265,7 @@ impl Chain {
             None => Word::Open,
             Some(r) if r.get() > OPEN_OHMS => Word::Open,
             Some(r) if r.get() < SHORT_OHMS => Word::Short,
-            Some(r) => Word::Value {
-                t: self.line.at(celsius(r, &self.config).get()),
-                share,
-            },
+            Some(r) => Word::Value { t: self.line.at(celsius(r, &self.config).get()), share },
         }
     }
 
@@ -331,11 +316,7 @@ impl Chain {
         let near_band =
             self.accepted.is_none() || self.last_share * RAIL_MARGIN > safety.open_ratio;
         let may_be_cold = !self.was_warm
-            && if heat.heated {
-                was_cold || heat.duty == 0.0
-            } else {
-                was_cold || near_band
-            };
+            && if heat.heated { was_cold || heat.duty == 0.0 } else { was_cold || near_band };
         if heat.duty > 0.0 {
             self.cold_heating = self.cold_heating + dt;
         }
@@ -348,14 +329,8 @@ impl Chain {
 
     fn judge_value(&mut self, at: Micros, t: f64, share: f64, safety: &Safety) {
         let limit = safety.jump_limit;
-        let steady = self
-            .newest
-            .is_some_and(|newest| (t - newest).abs() <= limit);
-        self.steady_run = if steady {
-            self.steady_run.saturating_add(1)
-        } else {
-            0
-        };
+        let steady = self.newest.is_some_and(|newest| (t - newest).abs() <= limit);
+        self.steady_run = if steady { self.steady_run.saturating_add(1) } else { 0 };
         self.newest = Some(t);
 
         let in_service = matches!(self.reading, Reading::Good(_) | Reading::Uncertain(_));
@@ -380,10 +355,7 @@ impl Chain {
                 return;
             }
             self.recent = Boxcar::new();
-            self.published = Boxcar {
-                spacing: self.published.spacing,
-                ..Boxcar::new()
-            };
+            self.published = Boxcar { spacing: self.published.spacing, ..Boxcar::new() };
             self.still_since = at;
             self.missed_codes = 0.0;
         }
@@ -396,10 +368,7 @@ impl Chain {
         self.reading = Reading::Good(Celsius::clamped(t));
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one judgement, all of its evidence"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "one judgement, all of its evidence")]
     fn judge_frozen(
         &mut self,
         at: Micros,

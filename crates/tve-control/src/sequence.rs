@@ -30,11 +30,7 @@ impl Sequence {
         for (slot, step) in slots.iter_mut().zip(steps.iter().filter(|s| s.enabled)) {
             *slot = Some(*step);
         }
-        Self {
-            kind,
-            started: now,
-            steps: slots,
-        }
+        Self { kind, started: now, steps: slots }
     }
 
     /// Takes out the steps that are due, in the order of the configuration.
@@ -87,11 +83,7 @@ impl Button {
     /// `true` once for each press. A button held down at start is no press.
     pub(crate) fn advance(&mut self, now: Micros, pressed: bool) -> bool {
         let Some(changed_at) = self.changed_at else {
-            *self = Self {
-                pressed,
-                changed_at: Some(now),
-                reported: pressed,
-            };
+            *self = Self { pressed, changed_at: Some(now), reported: pressed };
             return false;
         };
         if pressed != self.pressed {
@@ -124,12 +116,8 @@ mod tests {
 
     #[test]
     fn each_enabled_step_comes_once_when_its_delay_is_over() {
-        let step = |device, delay, enabled| SequenceStep {
-            device,
-            action: Action::On,
-            delay,
-            enabled,
-        };
+        let step =
+            |device, delay, enabled| SequenceStep { device, action: Action::On, delay, enabled };
         let steps = [
             step(Device::MainMotor, 0.0, true),
             step(Device::FeedMotor, 2.0, true),
@@ -137,9 +125,7 @@ mod tests {
         ];
         let mut sequence = Sequence::new(SequenceKind::Startup, &steps, Micros::ZERO);
         let at = |s: &mut Sequence, t| {
-            s.take_due(Micros::from_secs(t))
-                .map(|s| s.device)
-                .collect::<Vec<_>>()
+            s.take_due(Micros::from_secs(t)).map(|s| s.device).collect::<Vec<_>>()
         };
         assert_eq!(at(&mut sequence, 0), [Device::MainMotor]);
         assert_eq!(at(&mut sequence, 1), []);
@@ -152,9 +138,8 @@ mod tests {
     fn a_bouncing_press_is_one_press_and_a_held_button_none() {
         let mut button = Button::default();
         let mut presses = 0;
-        let levels = [
-            true, true, false, false, false, false, true, false, true, true, true, true, true,
-        ];
+        let levels =
+            [true, true, false, false, false, false, true, false, true, true, true, true, true];
         for (tick, level) in levels.into_iter().enumerate() {
             presses += u32::from(button.advance(Micros::from_millis(10 * tick as u64), level));
         }

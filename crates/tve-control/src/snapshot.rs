@@ -27,13 +27,8 @@ pub enum Status {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 5] = [
-        Self::Ready,
-        Self::Starting,
-        Self::Running,
-        Self::Stopping,
-        Self::Alarm,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Ready, Self::Starting, Self::Running, Self::Stopping, Self::Alarm];
 
     /// Name on the wire.
     pub const fn name(self) -> &'static str {
@@ -123,10 +118,7 @@ pub struct ActiveAlarms {
 
 impl Default for ActiveAlarms {
     fn default() -> Self {
-        Self {
-            slots: [None; MAX_ACTIVE_ALARMS],
-            len: 0,
-        }
+        Self { slots: [None; MAX_ACTIVE_ALARMS], len: 0 }
     }
 }
 

@@ -17,11 +17,7 @@ pub(crate) struct SigmaDelta {
 
 /// Length of a slot for a mains frequency in Hz.
 pub(crate) const fn slot_length(mains_hz: u32) -> Micros {
-    if mains_hz == 60 {
-        Micros::from_millis(50)
-    } else {
-        Micros::from_millis(20)
-    }
+    if mains_hz == 60 { Micros::from_millis(50) } else { Micros::from_millis(20) }
 }
 
 impl SigmaDelta {
@@ -31,10 +27,7 @@ impl SigmaDelta {
             *self = Self::default();
             return false;
         }
-        if self
-            .slot_started
-            .is_none_or(|started| now.since(started) >= slot)
-        {
+        if self.slot_started.is_none_or(|started| now.since(started) >= slot) {
             self.slot_started = Some(now);
             self.accumulated += duty.get();
             self.on = self.accumulated >= Duty::FULL.get();
@@ -67,14 +60,8 @@ mod tests {
     #[test]
     fn the_mean_power_is_within_one_percent_over_the_window_of_each_mains() {
         for duty in [0.0, 1.0, 7.3, 33.3, 50.0, 66.7, 99.0, 100.0] {
-            assert!(
-                (mean_on(duty, 50, 2) - duty).abs() <= 1.0,
-                "50 Hz, {duty} %"
-            );
-            assert!(
-                (mean_on(duty, 60, 5) - duty).abs() <= 1.0,
-                "60 Hz, {duty} %"
-            );
+            assert!((mean_on(duty, 50, 2) - duty).abs() <= 1.0, "50 Hz, {duty} %");
+            assert!((mean_on(duty, 60, 5) - duty).abs() <= 1.0, "60 Hz, {duty} %");
         }
     }
 

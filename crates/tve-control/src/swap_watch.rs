@@ -91,19 +91,10 @@ impl SwapWatch {
         if coasting {
             return None;
         }
-        let rise = |zone: Zone| {
-            views[zone.index()]
-                .pv
-                .and_then(|pv| watches[zone.index()].gain(pv, 60))
-        };
+        let rise =
+            |zone: Zone| views[zone.index()].pv.and_then(|pv| watches[zone.index()].gain(pv, 60));
         let (own_rise, other_rise) = (rise(heated)?, rise(other)?);
-        (other_rise >= RISE && own_rise < other_rise / 2.0).then_some((
-            AlarmCode::ZonesSwapped,
-            Cause::Swapped {
-                heated,
-                own_rise,
-                other_rise,
-            },
-        ))
+        (other_rise >= RISE && own_rise < other_rise / 2.0)
+            .then_some((AlarmCode::ZonesSwapped, Cause::Swapped { heated, own_rise, other_rise }))
     }
 }

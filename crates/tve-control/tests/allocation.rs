@@ -13,10 +13,7 @@ thread_local! {
 
 struct Counting;
 
-#[expect(
-    unsafe_code,
-    reason = "GlobalAlloc is an unsafe trait; every call goes to the system's"
-)]
+#[expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait; every call goes to the system's")]
 // SAFETY: both methods forward their arguments unchanged to the system allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -39,24 +36,14 @@ const MILD: i16 = 24_900;
 
 fn samples(now: Micros, zones: i16) -> Inputs {
     let mild = if zones == i16::MAX { zones } else { MILD };
-    let adc = [mild, zones, mild, zones].map(|code| AdcReading::Sample {
-        code,
-        taken_at: now,
-    });
-    Inputs {
-        adc,
-        estop: Contact::Closed,
-        ..Inputs::default()
-    }
+    let adc = [mild, zones, mild, zones].map(|code| AdcReading::Sample { code, taken_at: now });
+    Inputs { adc, estop: Contact::Closed, ..Inputs::default() }
 }
 
 #[test]
 fn step_and_snapshot_do_not_allocate_while_heating_running_tripping_and_in_alarm() {
-    let mut controller = Controller::new(
-        Config::embedded(),
-        MachineKind::Simulator,
-        Restored::default(),
-    );
+    let mut controller =
+        Controller::new(Config::embedded(), MachineKind::Simulator, Restored::default());
     let mut snapshot = Snapshot::default();
     let mut now = Micros::ZERO;
     let mut counted = |controller: &mut Controller, ticks: u64, code: fn(u64) -> i16| {

@@ -41,13 +41,7 @@ pub(crate) struct Drive {
 
 impl Drive {
     pub(crate) const fn new() -> Self {
-        Self {
-            mode: Mode::Off,
-            phase: 0.0,
-            pulses: 0,
-            seen: None,
-            finished: None,
-        }
+        Self { mode: Mode::Off, phase: 0.0, pulses: 0, seen: None, finished: None }
     }
 
     /// Follow a command. A move that is replaced ends where it is and counts as finished.
@@ -75,13 +69,7 @@ impl Drive {
                     self.mode = Mode::Run(0.0);
                 } else {
                     let steps = i64::from(steps);
-                    self.mode = Mode::Move(Move {
-                        id,
-                        steps,
-                        rate,
-                        running_us: 0,
-                        sent: 0,
-                    });
+                    self.mode = Mode::Move(Move { id, steps, rate, running_us: 0, sent: 0 });
                 }
             }
         }
@@ -162,21 +150,14 @@ mod tests {
     const TICK: Micros = Micros::from_millis(10);
 
     fn jog(id: u32, steps: i32, rate: f64) -> MotorDrive {
-        MotorDrive::Jog {
-            id: JogId(id),
-            steps,
-            rate,
-        }
+        MotorDrive::Jog { id: JogId(id), steps, rate }
     }
 
     #[test]
     fn a_move_counts_exactly_its_steps_at_any_rate_and_tick() {
-        for (steps, rate, tick_us) in [
-            (1, 1.0, 10_000),
-            (800, 333.3, 10_000),
-            (-12_345, 20_000.0, 9_973),
-            (7, 0.5, 3_000),
-        ] {
+        for (steps, rate, tick_us) in
+            [(1, 1.0, 10_000), (800, 333.3, 10_000), (-12_345, 20_000.0, 9_973), (7, 0.5, 3_000)]
+        {
             let mut drive = Drive::new();
             let mut passed_us = 0;
             while drive.finished().is_none() {
@@ -187,27 +168,16 @@ mod tests {
             assert_eq!(drive.pulses(), i64::from(steps));
             let expected = f64::from(steps.abs()) / rate * 1e6;
             let late = passed_us as f64 - expected;
-            assert!(
-                (0.0..=tick_us as f64).contains(&late),
-                "{steps} at {rate}: {late} us late"
-            );
+            assert!((0.0..=tick_us as f64).contains(&late), "{steps} at {rate}: {late} us late");
             drive.apply(jog(1, steps, rate));
             drive.advance(Micros::from_secs(10));
-            assert_eq!(
-                drive.pulses(),
-                i64::from(steps),
-                "a finished move stays finished"
-            );
+            assert_eq!(drive.pulses(), i64::from(steps), "a finished move stays finished");
         }
     }
 
     #[test]
     fn a_move_that_is_replaced_is_cut_off_and_reported() {
-        for replacement in [
-            MotorDrive::Disabled,
-            MotorDrive::Run(StepRate::ZERO),
-            jog(2, 5, 1.0),
-        ] {
+        for replacement in [MotorDrive::Disabled, MotorDrive::Run(StepRate::ZERO), jog(2, 5, 1.0)] {
             let mut drive = Drive::new();
             drive.apply(jog(1, 1000, 1000.0));
             drive.advance(TICK);
@@ -217,11 +187,7 @@ mod tests {
             if !matches!(replacement, MotorDrive::Jog { .. }) {
                 drive.apply(jog(1, 1000, 1000.0));
                 drive.advance(Micros::from_secs(5));
-                assert_eq!(
-                    drive.pulses(),
-                    10,
-                    "a move starts only when its id is first seen"
-                );
+                assert_eq!(drive.pulses(), 10, "a move starts only when its id is first seen");
             }
         }
     }

@@ -105,11 +105,7 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     pub(crate) const fn new() -> Self {
-        Self {
-            faults: Vec::new(),
-            now: Effects::NONE,
-            next_change: Micros::MAX,
-        }
+        Self { faults: Vec::new(), now: Effects::NONE, next_change: Micros::MAX }
     }
 
     /// What the active faults do.
@@ -158,10 +154,7 @@ mod tests {
     fn a_fault_acts_from_its_start_until_just_before_its_end() {
         let mut schedule = Schedule::new();
         let (from, until) = (Micros::from_millis(30), Micros::from_millis(50));
-        schedule.push(
-            Fault::between(FaultKind::DriveAlarm, from, until),
-            Micros::ZERO,
-        );
+        schedule.push(Fault::between(FaultKind::DriveAlarm, from, until), Micros::ZERO);
         assert_eq!(schedule.next_change(), from);
         for (ms, active) in [(0, false), (29, false), (30, true), (49, true), (50, false)] {
             schedule.refresh(Micros::from_millis(ms));
@@ -173,16 +166,12 @@ mod tests {
     #[test]
     fn faults_that_scale_the_same_thing_multiply() {
         let mut schedule = Schedule::new();
-        for kind in [
-            FaultKind::MainsVoltage { percent: 90.0 },
-            FaultKind::HeaterPower(Zone::Z1, 0.5),
-        ] {
+        for kind in
+            [FaultKind::MainsVoltage { percent: 90.0 }, FaultKind::HeaterPower(Zone::Z1, 0.5)]
+        {
             schedule.push(Fault::always(kind), Micros::ZERO);
         }
         let [z1, z2] = schedule.effects().heater_power;
-        assert!(
-            (z1 - 0.405).abs() < 1e-12 && (z2 - 0.81).abs() < 1e-12,
-            "{z1} {z2}"
-        );
+        assert!((z1 - 0.405).abs() < 1e-12 && (z2 - 0.81).abs() < 1e-12, "{z1} {z2}");
     }
 }

@@ -80,20 +80,12 @@ pub struct Fault {
 impl Fault {
     /// A fault from the start of plant time, for ever.
     pub const fn always(kind: FaultKind) -> Self {
-        Self {
-            kind,
-            from: Micros::ZERO,
-            until: None,
-        }
+        Self { kind, from: Micros::ZERO, until: None }
     }
 
     /// A fault between two plant times.
     pub const fn between(kind: FaultKind, from: Micros, until: Micros) -> Self {
-        Self {
-            kind,
-            from,
-            until: Some(until),
-        }
+        Self { kind, from, until: Some(until) }
     }
 
     pub(crate) fn is_active(&self, at: Micros) -> bool {
@@ -229,21 +221,13 @@ impl Arguments<'_> {
             Ok(())
         } else {
             let name = self.name.to_owned();
-            Err(ParseFaultError::ArgumentCount {
-                name,
-                expected,
-                given: self.words.len(),
-            })
+            Err(ParseFaultError::ArgumentCount { name, expected, given: self.words.len() })
         }
     }
 
     fn wrong(&self, index: usize, expected: String) -> ParseFaultError {
         let given = self.words[index].to_owned();
-        ParseFaultError::Argument {
-            name: self.name.to_owned(),
-            expected,
-            given,
-        }
+        ParseFaultError::Argument { name: self.name.to_owned(), expected, given }
     }
 
     fn none(&self, kind: FaultKind) -> Result<FaultKind, ParseFaultError> {
@@ -277,10 +261,7 @@ impl FromStr for FaultKind {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut words = text.split_whitespace();
         let name = words.next().unwrap_or_default();
-        let args = Arguments {
-            name,
-            words: words.collect(),
-        };
+        let args = Arguments { name, words: words.collect() };
         match name {
             "sensor_open" => args.sensor().map(Self::SensorOpen),
             "sensor_shorted" => args.sensor().map(Self::SensorShorted),
@@ -314,9 +295,7 @@ impl FromStr for FaultKind {
             "mains_voltage" => args
                 .number(0, 50.0, 150.0, "a voltage in % of nominal")
                 .map(|percent| Self::MainsVoltage { percent }),
-            _ => Err(ParseFaultError::UnknownName {
-                name: name.to_owned(),
-            }),
+            _ => Err(ParseFaultError::UnknownName { name: name.to_owned() }),
         }
     }
 }
@@ -329,9 +308,7 @@ mod tests {
     fn every_kind(noise: &mut Noise) -> Vec<FaultKind> {
         let mut all = vec![
             FaultKind::SensorsSwapped,
-            FaultKind::RailOff {
-                percent: noise.standard() * 10.0,
-            },
+            FaultKind::RailOff { percent: noise.standard() * 10.0 },
             FaultKind::AdcGone,
             FaultKind::AdcStopped,
             FaultKind::PwmWriteLost,
@@ -341,12 +318,8 @@ mod tests {
             FaultKind::EstopOpen,
             FaultKind::ButtonStart,
             FaultKind::ButtonStop,
-            FaultKind::DoorDraught {
-                celsius: noise.standard().abs() * 100.0,
-            },
-            FaultKind::MainsVoltage {
-                percent: 100.0 + noise.standard() * 10.0,
-            },
+            FaultKind::DoorDraught { celsius: noise.standard().abs() * 100.0 },
+            FaultKind::MainsVoltage { percent: 100.0 + noise.standard() * 10.0 },
         ];
         for s in Sensor::ALL {
             all.push(FaultKind::SensorOpen(s));
@@ -375,60 +348,29 @@ mod tests {
                 names.insert(kind.name());
             }
         }
-        assert_eq!(
-            names,
-            NAMES.into_iter().collect(),
-            "every name is tested and listed"
-        );
+        assert_eq!(names, NAMES.into_iter().collect(), "every name is tested and listed");
     }
 
     #[test]
     fn scenario_spellings_mean_what_they_say() {
-        assert_eq!(
-            "sensor_open t2".parse(),
-            Ok(FaultKind::SensorOpen(Sensor::T2))
-        );
-        assert_eq!(
-            "  rail_off   3 ".parse(),
-            Ok(FaultKind::RailOff { percent: 3.0 })
-        );
-        assert_eq!(
-            "heater_power z2 0.5".parse(),
-            Ok(FaultKind::HeaterPower(Zone::Z2, 0.5))
-        );
+        assert_eq!("sensor_open t2".parse(), Ok(FaultKind::SensorOpen(Sensor::T2)));
+        assert_eq!("  rail_off   3 ".parse(), Ok(FaultKind::RailOff { percent: 3.0 }));
+        assert_eq!("heater_power z2 0.5".parse(), Ok(FaultKind::HeaterPower(Zone::Z2, 0.5)));
     }
 
     #[test]
     fn a_wrong_text_is_refused_with_what_belongs_there() {
         for (text, message) in [
-            (
-                "rail_of 3",
-                "no fault is called \"rail_of\"; known are sensor_open, ",
-            ),
+            ("rail_of 3", "no fault is called \"rail_of\"; known are sensor_open, "),
             ("", "no fault is called \"\""),
             ("sensor_open", "sensor_open takes 1 argument(s), not 0"),
             ("adc_gone t2", "adc_gone takes 0 argument(s), not 1"),
-            (
-                "sensor_open z1",
-                "sensor_open needs a sensor (t1, t2, t3, motor), not \"z1\"",
-            ),
-            (
-                "ssr_stuck_on t2",
-                "ssr_stuck_on needs a zone (z1, z2), not \"t2\"",
-            ),
+            ("sensor_open z1", "sensor_open needs a sensor (t1, t2, t3, motor), not \"z1\""),
+            ("ssr_stuck_on t2", "ssr_stuck_on needs a zone (z1, z2), not \"t2\""),
             ("heater_power z1", "heater_power takes 2 argument(s), not 1"),
-            (
-                "rail_off NaN",
-                "rail_off needs a deviation in % between -50 and 50, not \"NaN\"",
-            ),
-            (
-                "mains_voltage -10",
-                "mains_voltage needs a voltage in % of nominal between 50",
-            ),
-            (
-                "mains_voltage 10",
-                "mains_voltage needs a voltage in % of nominal between 50",
-            ),
+            ("rail_off NaN", "rail_off needs a deviation in % between -50 and 50, not \"NaN\""),
+            ("mains_voltage -10", "mains_voltage needs a voltage in % of nominal between 50"),
+            ("mains_voltage 10", "mains_voltage needs a voltage in % of nominal between 50"),
         ] {
             let error = text.parse::<FaultKind>().unwrap_err().to_string();
             assert!(error.starts_with(message), "{text:?}: {error}");

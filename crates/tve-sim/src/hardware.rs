@@ -70,10 +70,7 @@ impl Pins {
         self.high = 0;
         // This runs at every tick, and nearly always no pin is touched. Looking at all of them
         // without leaving early lets the compiler look at many at once.
-        if !pins
-            .iter()
-            .fold(false, |any, pin| any | !matches!(pin, UserPin::Untouched))
-        {
+        if !pins.iter().fold(false, |any, pin| any | !matches!(pin, UserPin::Untouched)) {
             return;
         }
         for (bit, pin) in pins.iter().enumerate() {
@@ -225,11 +222,7 @@ impl SimHardware {
         // A drive in alarm has cut its power stage: pulses arrive, the shaft stands.
         let screw_works = !effects.drive_alarm;
         self.acting.screw_powered = screw.is_enabled() && screw_works;
-        self.acting.screw_rpm = if screw_works {
-            screw.rpm(self.setup.microsteps)
-        } else {
-            0.0
-        };
+        self.acting.screw_rpm = if screw_works { screw.rpm(self.setup.microsteps) } else { 0.0 };
         self.acting.feed_rpm = feeder.rpm(self.setup.microsteps);
         self.plant.step(&self.acting);
         self.steps += 1;
@@ -244,11 +237,8 @@ impl SimHardware {
         if channel == 0 {
             // A round of the channels takes as long as the expander's registers wait for their
             // next read-back, 200 ms.
-            self.pwm_mismatches = if effects.pwm_write_lost {
-                self.pwm_mismatches.saturating_add(1)
-            } else {
-                0
-            };
+            self.pwm_mismatches =
+                if effects.pwm_write_lost { self.pwm_mismatches.saturating_add(1) } else { 0 };
         }
         if effects.adc_gone || effects.adc_stopped {
             return;
@@ -279,10 +269,7 @@ impl SimHardware {
             }
         };
         self.codes[channel] = Some(code);
-        self.readings[channel] = AdcReading::Sample {
-            code,
-            taken_at: now,
-        };
+        self.readings[channel] = AdcReading::Sample { code, taken_at: now };
     }
 
     fn drive(&mut self, outputs: &Outputs) {
@@ -314,21 +301,13 @@ impl Hardware for SimHardware {
         self.advance(now);
         let effects = self.schedule.effects();
         inputs.adc = self.readings;
-        inputs.buttons = Buttons {
-            start: effects.button_start,
-            stop: effects.button_stop,
-        };
-        inputs.estop = if effects.estop {
-            self.setup.estop_pressed
-        } else {
-            self.setup.estop_healthy
-        };
+        inputs.buttons = Buttons { start: effects.button_start, stop: effects.button_stop };
+        inputs.estop =
+            if effects.estop { self.setup.estop_pressed } else { self.setup.estop_healthy };
         inputs.drive_alarm = self.drive_alarm_seen;
         self.drive_alarm_seen = effects.drive_alarm;
         for motor in Motor::ALL.map(Motor::index) {
-            inputs.motors[motor] = MotorFeedback {
-                jog_done: self.drives[motor].finished(),
-            };
+            inputs.motors[motor] = MotorFeedback { jog_done: self.drives[motor].finished() };
         }
         inputs.pwm_mismatches = self.pwm_mismatches;
         inputs.fill_level_cm = Some(self.plant.level_cm());

@@ -87,11 +87,7 @@ pub(crate) struct Drive {
 
 /// Share of the way to its end that a first-order lag goes in one step.
 fn share_per_step(time_constant: f64) -> f64 {
-    if time_constant > 0.0 {
-        1.0 - libm::exp(-STEP_S / time_constant)
-    } else {
-        1.0
-    }
+    if time_constant > 0.0 { 1.0 - libm::exp(-STEP_S / time_constant) } else { 1.0 }
 }
 
 /// A level in the steps of its sensor, cm.
@@ -216,11 +212,7 @@ impl Plant {
             return;
         }
         let running = (MOTOR_LIFT_PER_RPM * drive.screw_rpm.abs()).min(MOTOR_RUNNING_LIFT_MAX);
-        let heat = if drive.screw_powered {
-            MOTOR_HOLDING_LIFT + running
-        } else {
-            0.0
-        };
+        let heat = if drive.screw_powered { MOTOR_HOLDING_LIFT + running } else { 0.0 };
         let loss = if drive.fan { MOTOR_FAN_FACTOR } else { 1.0 };
         self.motor += self.shares.motor * (heat - loss * (self.motor - self.ambient));
     }
@@ -228,11 +220,8 @@ impl Plant {
     fn step_probes(&mut self, drive: &Drive) {
         for sensor in Sensor::ALL {
             let i = sensor.index();
-            let around = if drive.fallen_out[i] {
-                self.ambient
-            } else {
-                self.true_temperature(sensor)
-            };
+            let around =
+                if drive.fallen_out[i] { self.ambient } else { self.true_temperature(sensor) };
             self.probes[i] += self.shares.sensor * (around - self.probes[i]);
         }
     }

@@ -37,12 +37,7 @@ pub(crate) struct Divider {
 
 impl Divider {
     pub(crate) fn new(plant: &Plant) -> Self {
-        Self {
-            r_fixed: plant.r_fixed,
-            r_25: plant.r_25,
-            beta: plant.beta,
-            supply: plant.supply,
-        }
+        Self { r_fixed: plant.r_fixed, r_25: plant.r_25, beta: plant.beta, supply: plant.supply }
     }
 
     /// Volts at the tap; `rail` is the actual supply as a share of the nominal one.
@@ -77,12 +72,7 @@ mod tests {
     use super::*;
 
     fn divider() -> Divider {
-        Divider {
-            r_fixed: 4700.0,
-            r_25: 100_000.0,
-            beta: 3950.0,
-            supply: 3.3,
-        }
+        Divider { r_fixed: 4700.0, r_25: 100_000.0, beta: 3950.0, supply: 3.3 }
     }
 
     #[test]
@@ -99,10 +89,7 @@ mod tests {
                 f64::from(code(d.volts(Probe::At(celsius), 1.0), 4.096, 0.0)) / 32_768.0 * 4.096;
             let ohms = d.r_fixed * v / (d.supply - v);
             let back = 1.0 / (1.0 / 298.15 + libm::log(ohms / d.r_25) / d.beta) - 273.15;
-            assert!(
-                (back - celsius).abs() < 0.1,
-                "{celsius} °C came back as {back}"
-            );
+            assert!((back - celsius).abs() < 0.1, "{celsius} °C came back as {back}");
         }
     }
 

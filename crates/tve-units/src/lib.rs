@@ -26,19 +26,11 @@ pub struct OutOfRange {
 
 impl core::fmt::Display for OutOfRange {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self {
-            quantity,
-            value,
-            min,
-            max,
-        } = self;
+        let Self { quantity, value, min, max } = self;
         if value.is_finite() {
             write!(f, "{quantity} must be between {min} and {max}, not {value}")
         } else {
-            write!(
-                f,
-                "{quantity} must be a finite number between {min} and {max}"
-            )
+            write!(f, "{quantity} must be a finite number between {min} and {max}")
         }
     }
 }

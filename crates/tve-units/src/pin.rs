@@ -18,12 +18,7 @@ impl Bcm {
         if usize::from(n) < Self::COUNT {
             Ok(Self(n))
         } else {
-            Err(OutOfRange {
-                quantity: "pin",
-                value: f64::from(n),
-                min: 0.0,
-                max: 27.0,
-            })
+            Err(OutOfRange { quantity: "pin", value: f64::from(n), min: 0.0, max: 27.0 })
         }
     }
 

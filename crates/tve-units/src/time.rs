@@ -32,11 +32,7 @@ impl Micros {
 
     /// From seconds, rounded to the microsecond; negative and non-finite spans become zero.
     pub fn from_secs_f64(s: f64) -> Self {
-        if s.is_finite() && s > 0.0 {
-            Self((s * 1e6 + 0.5) as u64)
-        } else {
-            Self::ZERO
-        }
+        if s.is_finite() && s > 0.0 { Self((s * 1e6 + 0.5) as u64) } else { Self::ZERO }
     }
 
     /// Microseconds.
@@ -103,10 +99,7 @@ mod tests {
 
     #[test]
     fn a_sample_from_the_future_has_age_zero() {
-        assert_eq!(
-            Micros::from_secs(1).since(Micros::from_secs(2)),
-            Micros::ZERO
-        );
+        assert_eq!(Micros::from_secs(1).since(Micros::from_secs(2)), Micros::ZERO);
     }
 
     #[test]

@@ -29,37 +29,19 @@ section! {
 
 /// The wiring of the machines in the field.
 fn default_channels() -> BTreeMap<String, u8> {
-    [
-        ("fan", 0),
-        ("fan_nozzle", 1),
-        ("pump", 2),
-        ("led_status", 4),
-    ]
-    .map(|(name, channel)| (name.to_owned(), channel))
-    .into()
+    [("fan", 0), ("fan_nozzle", 1), ("pump", 2), ("led_status", 4)]
+        .map(|(name, channel)| (name.to_owned(), channel))
+        .into()
 }
 
 impl Pwm {
     /// Names that the controller drives; any other channel is a free output.
-    pub const KNOWN: &'static [&'static str] = &[
-        "fan",
-        "pump",
-        "peltier",
-        "z1",
-        "z2",
-        "led_status",
-        "led_red",
-        "led_green",
-        "led_yellow",
-    ];
+    pub const KNOWN: &'static [&'static str] =
+        &["fan", "pump", "peltier", "z1", "z2", "led_status", "led_red", "led_green", "led_yellow"];
 
     /// The channel of a name, when the board is fitted.
     pub fn channel(&self, name: &str) -> Option<u8> {
-        if self.enabled {
-            self.channels.get(name).copied()
-        } else {
-            None
-        }
+        if self.enabled { self.channels.get(name).copied() } else { None }
     }
 }
 
@@ -96,10 +78,8 @@ impl Spec<BTreeMap<String, u8>> for Channels {
     }
 
     fn write(&self, value: &BTreeMap<String, u8>) -> Value {
-        let members: Map<String, Value> = value
-            .iter()
-            .map(|(name, channel)| (name.clone(), json!(channel)))
-            .collect();
+        let members: Map<String, Value> =
+            value.iter().map(|(name, channel)| (name.clone(), json!(channel))).collect();
         Value::Object(members)
     }
 

@@ -17,9 +17,7 @@ const LABEL_CHARS: usize = 32;
 pub fn check_label(label: &str) -> Result<(), String> {
     let length = label.chars().count();
     if length == 0 || length > LABEL_CHARS {
-        Err(format!(
-            "a label must have 1 to {LABEL_CHARS} characters, not {length}"
-        ))
+        Err(format!("a label must have 1 to {LABEL_CHARS} characters, not {length}"))
     } else if label.chars().any(char::is_control) {
         Err("a label must not contain control characters".to_owned())
     } else {
@@ -66,10 +64,8 @@ impl Spec<BTreeMap<Bcm, String>> for Labels {
     }
 
     fn write(&self, value: &BTreeMap<Bcm, String>) -> Value {
-        let members: Map<String, Value> = value
-            .iter()
-            .map(|(pin, label)| (pin.get().to_string(), json!(label)))
-            .collect();
+        let members: Map<String, Value> =
+            value.iter().map(|(pin, label)| (pin.get().to_string(), json!(label))).collect();
         Value::Object(members)
     }
 
@@ -79,11 +75,6 @@ impl Spec<BTreeMap<Bcm, String>> for Labels {
             "propertyNames": {"pattern": "^(1?[0-9]|2[0-7])$"},
             "additionalProperties": {"type": "string", "minLength": 1, "maxLength": LABEL_CHARS},
         });
-        Shape::new(
-            "object of pin to text",
-            format!("1 to {LABEL_CHARS} characters"),
-            "",
-            schema,
-        )
+        Shape::new("object of pin to text", format!("1 to {LABEL_CHARS} characters"), "", schema)
     }
 }

@@ -21,16 +21,13 @@ impl Scalar<Option<Bcm>> for PinSpec {
         }
         let number: Result<u8, _> = crate::field::int(0, LAST.into(), "").parse(value, how);
         match number.map(Bcm::new) {
-            Ok(Ok(pin)) if pin.is_i2c() => Err(format!(
-                "pin {} is reserved for I2C; use {FIRST_FREE} to {LAST}",
-                pin.get()
-            )),
+            Ok(Ok(pin)) if pin.is_i2c() => {
+                Err(format!("pin {} is reserved for I2C; use {FIRST_FREE} to {LAST}", pin.get()))
+            }
             Ok(Ok(pin)) => Ok(Some(pin)),
             Ok(Err(_)) | Err(_) => {
                 let value = shown(value);
-                Err(format!(
-                    "must be a pin from {FIRST_FREE} to {LAST} or null, not {value}"
-                ))
+                Err(format!("must be a pin from {FIRST_FREE} to {LAST} or null, not {value}"))
             }
         }
     }
@@ -44,12 +41,7 @@ impl Scalar<Option<Bcm>> for PinSpec {
             {"type": "integer", "minimum": FIRST_FREE, "maximum": LAST},
             {"type": "null"},
         ]});
-        Shape::new(
-            "pin or null",
-            format!("{FIRST_FREE} to {LAST}"),
-            "BCM",
-            schema,
-        )
+        Shape::new("pin or null", format!("{FIRST_FREE} to {LAST}"), "BCM", schema)
     }
 }
 
@@ -127,15 +119,11 @@ pins! {
 impl Pins {
     /// The pin of a function; `None` also when no such function is known.
     pub fn get(&self, name: &str) -> Option<Bcm> {
-        self.iter()
-            .find(|(known, _)| *known == name)
-            .and_then(|(_, pin)| pin)
+        self.iter().find(|(known, _)| *known == name).and_then(|(_, pin)| pin)
     }
 
     /// The function that a pin serves.
     pub fn owner_of(&self, pin: Bcm) -> Option<&'static str> {
-        self.iter()
-            .find(|(_, owned)| *owned == Some(pin))
-            .map(|(name, _)| name)
+        self.iter().find(|(_, owned)| *owned == Some(pin)).map(|(name, _)| name)
     }
 }

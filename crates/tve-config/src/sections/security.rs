@@ -32,9 +32,7 @@ pub struct User {
 impl std::fmt::Debug for User {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Hashes stay out of logs.
-        f.debug_struct("User")
-            .field("role", &self.role)
-            .finish_non_exhaustive()
+        f.debug_struct("User").field("role", &self.role).finish_non_exhaustive()
     }
 }
 
@@ -97,10 +95,7 @@ impl Users {
     fn user(value: &Value, path: &str, errors: &mut Vec<Issue>) -> Option<User> {
         let Value::Object(map) = value else {
             return match Self::hash(value) {
-                Ok(hash) => Some(User {
-                    hash,
-                    role: Role::Admin,
-                }),
+                Ok(hash) => Some(User { hash, role: Role::Admin }),
                 Err(reason) => {
                     errors.push(Issue::new(path, reason));
                     None
@@ -129,10 +124,7 @@ impl Users {
         if !map.contains_key("hash") {
             errors.push(Issue::new(path, "needs a hash; run `tve hash-password`"));
         }
-        Some(User {
-            hash: hash?,
-            role: role?,
-        })
+        Some(User { hash: hash?, role: role? })
     }
 }
 
@@ -167,10 +159,7 @@ impl Spec<BTreeMap<String, User>> for Users {
         let members: Map<String, Value> = value
             .iter()
             .map(|(name, user)| {
-                (
-                    name.clone(),
-                    json!({"hash": user.hash, "role": user.role.name()}),
-                )
+                (name.clone(), json!({"hash": user.hash, "role": user.role.name()}))
             })
             .collect();
         Value::Object(members)

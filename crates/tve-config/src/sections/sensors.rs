@@ -55,10 +55,7 @@ pub struct Line {
 
 impl Line {
     /// The line of a sensor without calibration.
-    pub const IDENTITY: Self = Self {
-        slope: 1.0,
-        offset: 0.0,
-    };
+    pub const IDENTITY: Self = Self { slope: 1.0, offset: 0.0 };
 
     /// The true temperature for a reading, both in °C.
     pub fn at(self, x: f64) -> f64 {
@@ -101,10 +98,7 @@ impl SensorConfig {
     /// The default of a channel, 0 to 3.
     pub(crate) fn of_channel(channel: usize) -> Self {
         let logical = [Logical::T1, Logical::T2, Logical::Motor, Logical::T3][channel];
-        Self {
-            logical,
-            ..Self::default()
-        }
+        Self { logical, ..Self::default() }
     }
 
     /// The least-squares line through `cal_points`; the identity without points.
@@ -122,7 +116,7 @@ impl SensorConfig {
         let mean_y = points.iter().map(|p| p.y).sum::<f64>() / n;
         if !points.iter().any(|p| (p.x - points[0].x).abs() >= MIN_SPAN) {
             return Err(
-                "needs two points with different readings (x), or none to clear it".to_owned(),
+                "needs two points with different readings (x), or none to clear it".to_owned()
             );
         }
         // Sums about the means: the textbook form loses digits when all readings are near.
@@ -167,10 +161,7 @@ impl CalPoints {
                 _ => return Err(unknown("key of a point", key, &["x", "y"])),
             };
             let number = num(CAL_MIN, CAL_MAX, "°C").parse(value, how);
-            if slot
-                .replace(number.map_err(|reason| format!("{key} {reason}"))?)
-                .is_some()
-            {
+            if slot.replace(number.map_err(|reason| format!("{key} {reason}"))?).is_some() {
                 return Err(format!("{key} is given twice, under two names"));
             }
         }
@@ -187,10 +178,7 @@ impl Scalar<Vec<CalPoint>> for CalPoints {
             .as_array()
             .ok_or_else(|| format!("must be a list of points, not {}", shown(value)))?;
         if list.len() > MAX_POINTS {
-            return Err(format!(
-                "must be at most {MAX_POINTS} points, not {}",
-                list.len()
-            ));
+            return Err(format!("must be at most {MAX_POINTS} points, not {}", list.len()));
         }
         list.iter()
             .enumerate()
@@ -241,10 +229,7 @@ impl Spec<[SensorConfig; CHANNELS], [SensorConfigPatch; CHANNELS]> for Sensors {
         for (key, value) in object(value, path, errors)? {
             let path = join(path, key);
             let Some(channel) = CHANNEL_KEYS.iter().position(|known| known == key) else {
-                errors.push(Issue::new(
-                    path,
-                    "unknown channel; there are \"0\" to \"3\"",
-                ));
+                errors.push(Issue::new(path, "unknown channel; there are \"0\" to \"3\""));
                 continue;
             };
             if let Some(map) = object(value, &path, errors) {
@@ -261,11 +246,8 @@ impl Spec<[SensorConfig; CHANNELS], [SensorConfigPatch; CHANNELS]> for Sensors {
     }
 
     fn write(&self, value: &[SensorConfig; CHANNELS]) -> Value {
-        let members: Map<String, Value> = CHANNEL_KEYS
-            .iter()
-            .zip(value)
-            .map(|(k, s)| ((*k).to_owned(), s.to_json()))
-            .collect();
+        let members: Map<String, Value> =
+            CHANNEL_KEYS.iter().zip(value).map(|(k, s)| ((*k).to_owned(), s.to_json())).collect();
         Value::Object(members)
     }
 
@@ -287,9 +269,6 @@ impl Spec<[SensorConfig; CHANNELS], [SensorConfigPatch; CHANNELS]> for Sensors {
                 .collect::<Map<_, _>>(),
         });
         let fields: Vec<Descriptor> = SensorConfig::fields();
-        Shape {
-            fields,
-            ..Shape::new("object of channel", "0 to 3".to_owned(), "", schema)
-        }
+        Shape { fields, ..Shape::new("object of channel", "0 to 3".to_owned(), "", schema) }
     }
 }

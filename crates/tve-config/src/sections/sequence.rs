@@ -107,24 +107,14 @@ fn shutdown() -> Vec<SequenceStep> {
 }
 
 fn emergency() -> Vec<SequenceStep> {
-    let devices = [
-        Device::FeedMotor,
-        Device::MainMotor,
-        Device::Fan,
-        Device::Pump,
-    ];
+    let devices = [Device::FeedMotor, Device::MainMotor, Device::Fan, Device::Pump];
     steps(Action::Off, devices.map(|device| (device, 0.0, true)))
 }
 
 /// Steps of `(device, delay in s, enabled)`.
 fn steps(action: Action, rows: [(Device, f64, bool); 4]) -> Vec<SequenceStep> {
     rows.into_iter()
-        .map(|(device, delay, enabled)| SequenceStep {
-            device,
-            action,
-            delay,
-            enabled,
-        })
+        .map(|(device, delay, enabled)| SequenceStep { device, action, delay, enabled })
         .collect()
 }
 
@@ -146,12 +136,7 @@ fn read_legacy(
         };
         let steps = list.get_or_insert_default();
         // First in the list: a delay in the list itself is the newer way to say it, and wins.
-        let step = StepPatch {
-            device,
-            action: None,
-            delay: Some(delay),
-            enabled: None,
-        };
+        let step = StepPatch { device, action: None, delay: Some(delay), enabled: None };
         steps.insert(0, step);
     }
 }
@@ -179,12 +164,7 @@ impl Steps {
         };
         let device: Device = Choice.read(device, how, &join(&at, "device"), errors)?;
         let at = join(list, device.name());
-        let mut step = StepPatch {
-            device,
-            action: None,
-            delay: None,
-            enabled: None,
-        };
+        let mut step = StepPatch { device, action: None, delay: None, enabled: None };
         let faults = errors.len();
         for (key, value) in map {
             let path = join(&at, key);
@@ -212,10 +192,7 @@ impl Spec<Vec<SequenceStep>, Vec<StepPatch>> for Steps {
         errors: &mut Vec<Issue>,
     ) -> Option<Vec<StepPatch>> {
         let Some(list) = value.as_array() else {
-            errors.push(Issue::new(
-                path,
-                format!("must be a list of steps, not {}", shown(value)),
-            ));
+            errors.push(Issue::new(path, format!("must be a list of steps, not {}", shown(value))));
             return None;
         };
         if list.len() > MAX_STEPS {
@@ -286,11 +263,6 @@ impl Spec<Vec<SequenceStep>, Vec<StepPatch>> for Steps {
             },
         });
         let range = format!("delay 0 to {MAX_DELAY} s; merged by device");
-        Shape::new(
-            "list of {device, action, delay, enabled}",
-            range,
-            "",
-            schema,
-        )
+        Shape::new("list of {device, action, delay, enabled}", range, "", schema)
     }
 }

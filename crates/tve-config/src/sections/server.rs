@@ -55,10 +55,7 @@ struct Address;
 impl Scalar<SocketAddr> for Address {
     fn parse(&self, value: &Value, _: Leniency) -> Result<SocketAddr, String> {
         value.as_str().and_then(|s| s.parse().ok()).ok_or_else(|| {
-            format!(
-                "must be an address with port such as \"127.0.0.1:5000\", not {}",
-                shown(value)
-            )
+            format!("must be an address with port such as \"127.0.0.1:5000\", not {}", shown(value))
         })
     }
 
@@ -67,12 +64,7 @@ impl Scalar<SocketAddr> for Address {
     }
 
     fn describe(&self) -> Shape {
-        Shape::new(
-            "text",
-            "IP address and port".to_owned(),
-            "",
-            json!({"type": "string"}),
-        )
+        Shape::new("text", "IP address and port".to_owned(), "", json!({"type": "string"}))
     }
 }
 
@@ -112,22 +104,13 @@ impl Scalar<Tls> for TlsFiles {
             .ok_or_else(|| format!("must be {{cert, key}} or null, not {}", shown(value)))?;
         let known = ["cert", "key"];
         if let Some(key) = map.keys().find(|key| !known.contains(&key.as_str())) {
-            return Err(unknown(
-                &format!("key \"{}\"", crate::issue::printable(key)),
-                key,
-                &known,
-            ));
+            return Err(unknown(&format!("key \"{}\"", crate::issue::printable(key)), key, &known));
         }
         let file = |key: &str| {
             let value = map.get(key).ok_or_else(|| format!("needs {key}, a path"))?;
-            PathText
-                .parse(value, how)
-                .map_err(|reason| format!("{key} {reason}"))
+            PathText.parse(value, how).map_err(|reason| format!("{key} {reason}"))
         };
-        Ok(Tls {
-            cert: file("cert")?,
-            key: file("key")?,
-        })
+        Ok(Tls { cert: file("cert")?, key: file("key")? })
     }
 
     fn print(&self, value: &Tls) -> Value {
@@ -160,14 +143,11 @@ impl TextKind {
         let host = match self {
             Self::Host => text,
             Self::Origin => {
-                let rest = text
-                    .strip_prefix("https://")
-                    .or_else(|| text.strip_prefix("http://"));
+                let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
                 let rest = rest.ok_or("must begin with http:// or https://")?;
                 match rest.rsplit_once(':') {
                     Some((host, port)) if !rest.ends_with(']') => {
-                        port.parse::<u16>()
-                            .map_err(|_| "must end with a port number, or none")?;
+                        port.parse::<u16>().map_err(|_| "must end with a port number, or none")?;
                         host
                     }
                     _ => rest,

@@ -154,10 +154,8 @@ impl Spec<BTreeMap<Series, Axis>> for SeriesAxes {
     }
 
     fn write(&self, value: &BTreeMap<Series, Axis>) -> Value {
-        let members: Map<String, Value> = value
-            .iter()
-            .map(|(s, a)| (s.name().to_owned(), json!(a.name())))
-            .collect();
+        let members: Map<String, Value> =
+            value.iter().map(|(s, a)| (s.name().to_owned(), json!(a.name()))).collect();
         Value::Object(members)
     }
 

@@ -212,16 +212,10 @@ pub struct Reply {
 
 impl Reply {
     /// Plain success.
-    pub const OK: Self = Self {
-        msg: None,
-        value: None,
-    };
+    pub const OK: Self = Self { msg: None, value: None };
 
     /// Success with a message.
     pub fn msg(text: impl Into<String>) -> Self {
-        Self {
-            msg: Some(text.into()),
-            value: None,
-        }
+        Self { msg: Some(text.into()), value: None }
     }
 }

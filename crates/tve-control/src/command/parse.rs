@@ -50,9 +50,7 @@ fn quote_bare_floats(bytes: &[u8]) -> Vec<u8> {
         if rest[0] == b'"' {
             in_text = !in_text;
         }
-        let token = (!in_text)
-            .then(|| TOKENS.iter().find(|t| rest.starts_with(t)))
-            .flatten();
+        let token = (!in_text).then(|| TOKENS.iter().find(|t| rest.starts_with(t))).flatten();
         if let Some(token) = token {
             out.push(b'"');
             out.extend_from_slice(token);
@@ -71,9 +69,7 @@ fn quote_bare_floats(bytes: &[u8]) -> Vec<u8> {
 /// # Errors
 /// `UNKNOWN_COMMAND`, or what is wrong with the value.
 pub fn parse_control(body: &Value) -> Result<Command, Refusal> {
-    let body = body
-        .as_object()
-        .ok_or_else(|| Refusal::invalid("the body must be an object"))?;
+    let body = body.as_object().ok_or_else(|| Refusal::invalid("the body must be an object"))?;
     let name = text(body, "command").unwrap_or_default();
     let value = body.get("value");
     let v = || object(value);
@@ -92,16 +88,11 @@ pub fn parse_control(body: &Value) -> Result<Command, Refusal> {
         },
         "SET_TARGET" => {
             let v = v()?;
-            Command::SetTarget {
-                zones: [target(&v, "z1")?, target(&v, "z2")?],
-            }
+            Command::SetTarget { zones: [target(&v, "z1")?, target(&v, "z2")?] }
         }
         "SET_HEATER" => {
             let v = v()?;
-            Command::SetHeater {
-                zone: zone(&v)?,
-                duty: duty(&v)?,
-            }
+            Command::SetHeater { zone: zone(&v)?, duty: duty(&v)? }
         }
         "SET_MOTOR" => {
             let v = v()?;
@@ -116,23 +107,17 @@ pub fn parse_control(body: &Value) -> Result<Command, Refusal> {
             let relay = text(&v, "relay")
                 .and_then(|name| Relay::ALL.into_iter().find(|r| r.name() == name))
                 .ok_or(RefusalCode::InvalidRelay)?;
-            Command::SetRelay {
-                relay,
-                on: required_bool(&v, "state")?,
-            }
+            Command::SetRelay { relay, on: required_bool(&v, "state")? }
         }
         "SET_PELTIER" => Command::SetPeltier(duty(&v()?)?),
         "SET_PWM_OUTPUT" => {
             let v = v()?;
             let name = text(&v, "name").ok_or(RefusalCode::InvalidPwmChannel)?;
-            Command::SetPwmOutput {
-                name: name.to_owned(),
-                duty: duty(&v)?,
-            }
+            Command::SetPwmOutput { name: name.to_owned(), duty: duty(&v)? }
         }
-        "SET_FILL_TARGET" => Command::SetFillTarget {
-            level_cm: number_in(&v()?, "level", 0.0, 1000.0, "cm")?,
-        },
+        "SET_FILL_TARGET" => {
+            Command::SetFillTarget { level_cm: number_in(&v()?, "level", 0.0, 1000.0, "cm")? }
+        }
         "MOVE_MOTOR_STEPS" => jog(&v()?)?,
         "STOP_MANUAL_MOVE" => text(&v()?, "motor")
             .and_then(Motor::from_name)
@@ -145,10 +130,7 @@ pub fn parse_control(body: &Value) -> Result<Command, Refusal> {
             let (Some(zone), Some(params)) = (zone, params) else {
                 return Err(RefusalCode::InvalidZoneOrParams.into());
             };
-            Command::UpdatePid {
-                zone,
-                patch: patch(params, PidGains::patch_from)?,
-            }
+            Command::UpdatePid { zone, patch: patch(params, PidGains::patch_from)? }
         }
         "UPDATE_PINS" => pins(&v()?)?,
         "SET_PIN_NAME" => pin_name(&v()?)?,
@@ -173,15 +155,8 @@ pub fn parse_control(body: &Value) -> Result<Command, Refusal> {
         "GPIO_WRITE" => {
             let v = v()?;
             let pin = pin(v.get("pin")).ok_or(RefusalCode::InvalidPin)?;
-            let high = v
-                .get("state")
-                .and_then(boolean)
-                .ok_or(RefusalCode::InvalidGpioState)?;
-            Command::GpioWrite {
-                pin,
-                high,
-                debounced: true,
-            }
+            let high = v.get("state").and_then(boolean).ok_or(RefusalCode::InvalidGpioState)?;
+            Command::GpioWrite { pin, high, debounced: true }
         }
         "GPIO_READ" => Command::GpioRead(pin(v()?.get("pin")).ok_or(RefusalCode::InvalidPin)?),
         _ => return Err(RefusalCode::UnknownCommand.into()),
@@ -193,9 +168,7 @@ pub fn parse_control(body: &Value) -> Result<Command, Refusal> {
 /// # Errors
 /// `UNKNOWN_GPIO_COMMAND` or `INVALID_PIN_OR_VALUE`.
 pub fn parse_gpio(body: &Value) -> Result<Command, Refusal> {
-    let body = body
-        .as_object()
-        .ok_or_else(|| Refusal::invalid("the body must be an object"))?;
+    let body = body.as_object().ok_or_else(|| Refusal::invalid("the body must be an object"))?;
     let name = text(body, "command").unwrap_or_default();
     if !matches!(name, "SET_GPIO_MODE" | "SET_GPIO_VALUE") {
         return Err(RefusalCode::UnknownGpioCommand.into());
@@ -204,11 +177,7 @@ pub fn parse_gpio(body: &Value) -> Result<Command, Refusal> {
     let command = pin(v.get("pin")).and_then(|pin| {
         if name == "SET_GPIO_VALUE" {
             let high = v.get("value").and_then(boolean)?;
-            Some(Command::GpioWrite {
-                pin,
-                high,
-                debounced: false,
-            })
+            Some(Command::GpioWrite { pin, high, debounced: false })
         } else {
             let mode = pin_mode(text(&v, "mode")?, v.get("pull_up_down"))?;
             Some(Command::GpioConfig { pin, mode })
@@ -223,9 +192,7 @@ pub fn parse_gpio(body: &Value) -> Result<Command, Refusal> {
 /// `INVALID_ZONE`, `INVALID_SETPOINT`, or a sentence about the method.
 pub fn parse_tune_start(body: &Value) -> Result<Command, Refusal> {
     let v = object(Some(body))?;
-    let zone = text(&v, "zone")
-        .and_then(Zone::from_name)
-        .ok_or(RefusalCode::InvalidZone)?;
+    let zone = text(&v, "zone").and_then(Zone::from_name).ok_or(RefusalCode::InvalidZone)?;
     let setpoint = v
         .get("setpoint")
         .and_then(finite)
@@ -240,11 +207,7 @@ pub fn parse_tune_start(body: &Value) -> Result<Command, Refusal> {
                 Refusal::invalid("method must be tyreus_luyben, ziegler_nichols or no_overshoot")
             })?,
     };
-    Ok(Command::TuneStart {
-        zone,
-        setpoint,
-        method,
-    })
+    Ok(Command::TuneStart { zone, setpoint, method })
 }
 
 fn acknowledge(v: &Map<String, Value>) -> Result<Command, Refusal> {
@@ -278,14 +241,12 @@ fn duty(v: &Map<String, Value>) -> Result<Duty, Refusal> {
 }
 
 fn jog(v: &Map<String, Value>) -> Result<Command, Refusal> {
-    let motor = text(v, "motor")
-        .and_then(Motor::from_name)
-        .ok_or(RefusalCode::InvalidMotor)?;
+    let motor = text(v, "motor").and_then(Motor::from_name).ok_or(RefusalCode::InvalidMotor)?;
     let rate = match v.get("speed") {
         None => DEFAULT_JOG_RATE,
-        Some(speed) => finite(speed)
-            .filter(|rate| JOG_RATE.contains(rate))
-            .ok_or(RefusalCode::InvalidSpeed)?,
+        Some(speed) => {
+            finite(speed).filter(|rate| JOG_RATE.contains(rate)).ok_or(RefusalCode::InvalidSpeed)?
+        }
     };
     let steps = v
         .get("steps")
@@ -313,10 +274,7 @@ fn pins(v: &Map<String, Value>) -> Result<Command, Refusal> {
         };
         labels.push((name, number));
     }
-    Ok(Command::UpdatePins {
-        functions: patch(&functions, Pins::patch_from)?,
-        labels,
-    })
+    Ok(Command::UpdatePins { functions: patch(&functions, Pins::patch_from)?, labels })
 }
 
 fn pin_name(v: &Map<String, Value>) -> Result<Command, Refusal> {
@@ -329,10 +287,7 @@ fn pin_name(v: &Map<String, Value>) -> Result<Command, Refusal> {
     if !name.is_empty() {
         check_label(name).map_err(Refusal::invalid)?;
     }
-    Ok(Command::SetPinName {
-        pin,
-        name: name.to_owned(),
-    })
+    Ok(Command::SetPinName { pin, name: name.to_owned() })
 }
 
 fn calibration(params: &Map<String, Value>) -> Result<Command, Refusal> {
@@ -344,10 +299,7 @@ fn calibration(params: &Map<String, Value>) -> Result<Command, Refusal> {
         .ok_or(RefusalCode::InvalidSensorChannel)?;
     let mut rest = params.clone();
     rest.remove("channel");
-    Ok(Command::SetSensorCalibration {
-        channel,
-        patch: patch(&rest, SensorConfig::patch_from)?,
-    })
+    Ok(Command::SetSensorCalibration { channel, patch: patch(&rest, SensorConfig::patch_from)? })
 }
 
 fn pin_mode(direction: &str, pull: Option<&Value>) -> Option<PinMode> {

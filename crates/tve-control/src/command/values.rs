@@ -61,9 +61,9 @@ pub(super) fn number_in(
     };
     match finite(value) {
         Some(n) if (min..=max).contains(&n) => Ok(n + 0.0),
-        Some(n) => Err(Refusal::invalid(format!(
-            "{key} must be between {min} and {max} {unit}, not {n}"
-        ))),
+        Some(n) => {
+            Err(Refusal::invalid(format!("{key} must be between {min} and {max} {unit}, not {n}")))
+        }
         None => Err(Refusal::invalid(format!(
             "{key} must be a finite number from {min} to {max} {unit}"
         ))),

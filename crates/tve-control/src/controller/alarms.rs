@@ -56,11 +56,7 @@ impl Controller {
     /// Raises an alarm, unless it is active already, and reacts at once.
     pub(super) fn raise(&mut self, code: AlarmCode, cause: Cause) {
         let zone = cause.zone();
-        if self
-            .alarms
-            .iter()
-            .any(|a| a.code == code && (a.zone() == zone || a.zone().is_none()))
-        {
+        if self.alarms.iter().any(|a| a.code == code && (a.zone() == zone || a.zone().is_none())) {
             return;
         }
         let record = AlarmRecord {
@@ -163,11 +159,7 @@ impl Controller {
             ClearRule::Acknowledged => return !alarm.acknowledged,
             ClearRule::CauseGone => {}
         }
-        let zones = || {
-            Zone::ALL
-                .into_iter()
-                .filter(|z| alarm.zone().is_none_or(|a| a == *z))
-        };
+        let zones = || Zone::ALL.into_iter().filter(|z| alarm.zone().is_none_or(|a| a == *z));
         let reading = |sensor: Sensor| self.chains[sensor.index()].reading();
         let bad = |sensor: Sensor| is_bad(reading(sensor));
         let above = |sensor: Sensor, limit: f64| {
@@ -216,10 +208,7 @@ impl Controller {
     }
 
     pub(super) fn clear_alarms(&mut self) -> Result<Reply, Refusal> {
-        let emergency = self
-            .alarms
-            .iter()
-            .any(|a| a.code == AlarmCode::EmergencyStopBtn);
+        let emergency = self.alarms.iter().any(|a| a.code == AlarmCode::EmergencyStopBtn);
         if emergency && self.estop_is_pressed() {
             return Err(RefusalCode::EmergencyBtnActive.into());
         }
@@ -231,15 +220,10 @@ impl Controller {
                 kept.push(alarm.id);
             }
         }
-        let cleared: Vec<u64> = self
-            .alarms
-            .iter()
-            .map(|a| a.id)
-            .filter(|id| !kept.contains(id))
-            .collect();
+        let cleared: Vec<u64> =
+            self.alarms.iter().map(|a| a.id).filter(|id| !kept.contains(id)).collect();
         self.alarms.retain(|a| kept.contains(&a.id));
-        self.events
-            .extend(cleared.into_iter().map(|id| AlarmEvent::Cleared { id }));
+        self.events.extend(cleared.into_iter().map(|id| AlarmEvent::Cleared { id }));
         self.update_latches();
         if !self.latches.trip
             && matches!(self.sequence.map(|s| s.kind), Some(SequenceKind::Emergency))
@@ -249,27 +233,18 @@ impl Controller {
         if remaining.is_empty() {
             Ok(Reply::OK)
         } else {
-            Err(Refusal::with(
-                RefusalCode::CausePresent,
-                remaining.join(", "),
-            ))
+            Err(Refusal::with(RefusalCode::CausePresent, remaining.join(", ")))
         }
     }
 
     /// Takes away a note that has served its purpose.
     pub(super) fn withdraw(&mut self, code: AlarmCode) {
-        let ids: Vec<u64> = self
-            .alarms
-            .iter()
-            .filter(|a| a.code == code)
-            .map(|a| a.id)
-            .collect();
+        let ids: Vec<u64> = self.alarms.iter().filter(|a| a.code == code).map(|a| a.id).collect();
         if ids.is_empty() {
             return;
         }
         self.alarms.retain(|a| a.code != code);
-        self.events
-            .extend(ids.into_iter().map(|id| AlarmEvent::Cleared { id }));
+        self.events.extend(ids.into_iter().map(|id| AlarmEvent::Cleared { id }));
         self.update_latches();
     }
 
@@ -284,16 +259,11 @@ impl Controller {
                 found = true;
                 if !alarm.acknowledged {
                     alarm.acknowledged = true;
-                    self.events
-                        .push_back(AlarmEvent::Acknowledged { id: alarm.id });
+                    self.events.push_back(AlarmEvent::Acknowledged { id: alarm.id });
                 }
             }
         }
-        if found {
-            Ok(Reply::OK)
-        } else {
-            Err(RefusalCode::AlarmNotFound.into())
-        }
+        if found { Ok(Reply::OK) } else { Err(RefusalCode::AlarmNotFound.into()) }
     }
 }
 

@@ -75,9 +75,7 @@ impl Controller {
                 self.reconfigure(|c| c.extruder_sequence.apply(&patch))
             }
             Command::UpdateDm556(patch) => {
-                let new = patch
-                    .microsteps
-                    .is_some_and(|m| m != self.config.dm556.microsteps);
+                let new = patch.microsteps.is_some_and(|m| m != self.config.dm556.microsteps);
                 if new && !self.is_at_rest() {
                     return Err(RefusalCode::MachineBusy.into());
                 }
@@ -89,20 +87,11 @@ impl Controller {
             Command::SetHistorySettings(patch) => self.reconfigure(|c| c.history.apply(&patch)),
             Command::SetSensorCalibration { channel, patch } => self.calibrate(channel, &patch),
             Command::GpioConfig { pin, mode } => self.configure_pin(pin, mode),
-            Command::GpioWrite {
-                pin,
-                high,
-                debounced,
-            } => self.write_pin(pin, high, debounced),
-            Command::GpioRead(pin) => Ok(Reply {
-                msg: None,
-                value: Some(self.pin_level(pin)),
-            }),
-            Command::TuneStart {
-                zone,
-                setpoint,
-                method,
-            } => self.start_tune(zone, setpoint, method),
+            Command::GpioWrite { pin, high, debounced } => self.write_pin(pin, high, debounced),
+            Command::GpioRead(pin) => Ok(Reply { msg: None, value: Some(self.pin_level(pin)) }),
+            Command::TuneStart { zone, setpoint, method } => {
+                self.start_tune(zone, setpoint, method)
+            }
             Command::TuneStop => {
                 self.end_tune(TuneStatus::Failed);
                 Ok(Reply::OK)
@@ -181,11 +170,7 @@ impl Controller {
             Command::TuneStart { .. } => self.latches.trip || self.latches.zone_trip != [false; 2],
             _ => self.latches.trip,
         };
-        if forbidden {
-            Err(RefusalCode::AlarmActive.into())
-        } else {
-            Ok(())
-        }
+        if forbidden { Err(RefusalCode::AlarmActive.into()) } else { Ok(()) }
     }
 
     /// The start sequence, by command or button.
@@ -198,13 +183,7 @@ impl Controller {
         }
         self.permissives().check()?;
         let mut skipped = Vec::new();
-        for step in self
-            .config
-            .extruder_sequence
-            .startup
-            .iter()
-            .filter(|s| s.enabled)
-        {
+        for step in self.config.extruder_sequence.startup.iter().filter(|s| s.enabled) {
             if !self.capabilities.has_device(step.device) {
                 skipped.push(step.device.name());
             } else if let Some(motor) = motor_of(step.device)
@@ -217,10 +196,7 @@ impl Controller {
         if skipped.is_empty() {
             Ok(Reply::OK)
         } else {
-            Ok(Reply::msg(format!(
-                "skipped, not fitted: {}",
-                skipped.join(", ")
-            )))
+            Ok(Reply::msg(format!("skipped, not fitted: {}", skipped.join(", "))))
         }
     }
 
@@ -266,10 +242,7 @@ impl Controller {
             if !self.capabilities.has_heater(zone) {
                 return Err(RefusalCode::NotFitted.into());
             }
-            if self
-                .tune
-                .is_some_and(|tune| tune.zone == zone && tune.setpoint != target.get())
-            {
+            if self.tune.is_some_and(|tune| tune.zone == zone && tune.setpoint != target.get()) {
                 return Err(RefusalCode::MachineBusy.into());
             }
         }
@@ -371,9 +344,7 @@ impl Controller {
     }
 
     fn set_pwm(&mut self, name: &str, duty: Duty) -> Result<Reply, Refusal> {
-        let role = self
-            .pwm_channel(name)
-            .map(|channel| (channel, self.pwm_roles[channel]));
+        let role = self.pwm_channel(name).map(|channel| (channel, self.pwm_roles[channel]));
         match role {
             Some((_, PwmRole::Relay(relay))) => self.set_relay(relay, !duty.is_zero(), duty),
             Some((channel, PwmRole::Free)) => {
@@ -419,10 +390,7 @@ impl Controller {
         let jogs = &mut self.cold_jogs[axis];
         if cold.is_some() {
             if self.now.since(jogs.since) >= COLD_JOG_RENEWAL || jogs.turns_used == 0.0 {
-                *jogs = super::ColdJogs {
-                    turns_used: 0.0,
-                    since: self.now,
-                };
+                *jogs = super::ColdJogs { turns_used: 0.0, since: self.now };
             }
             jogs.turns_used += turns;
         } else {
@@ -450,6 +418,7 @@ impl Controller {
                 format!("sensor {} is not good", zone.sensor().name()),
             ));
         }
+        self.zones[zone.index()].hand_over();
         self.tune = Some(Autotune::new(zone, setpoint.get(), method, self.now));
         self.tune_view = TuneView::default();
         Ok(Reply::OK)
@@ -460,11 +429,7 @@ impl Controller {
             return Err(RefusalCode::NoResult.into());
         };
         let mut gains = self.gains;
-        gains[result.zone.index()] = PidGains {
-            kp: result.kp,
-            ki: result.ki,
-            kd: result.kd,
-        };
+        gains[result.zone.index()] = PidGains { kp: result.kp, ki: result.ki, kd: result.kd };
         self.set_gains(gains)
     }
 

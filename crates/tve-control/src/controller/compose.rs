@@ -137,19 +137,12 @@ impl Controller {
     pub(super) fn compose(&mut self) {
         let tripped = self.latches.trip;
         let leds = self.leds();
-        let mut out = Outputs {
-            contactor: !tripped,
-            leds,
-            user_pins: self.user_pins,
-            ..Outputs::default()
-        };
+        let mut out =
+            Outputs { contactor: !tripped, leds, user_pins: self.user_pins, ..Outputs::default() };
         for zone in Zone::ALL {
             let i = zone.index();
-            let duty = if tripped || self.latches.zone_trip[i] {
-                Duty::ZERO
-            } else {
-                self.zones[i].duty
-            };
+            let duty =
+                if tripped || self.latches.zone_trip[i] { Duty::ZERO } else { self.zones[i].duty };
             out.heaters[i] = self.zones[i].ssr.advance(self.now, self.ssr_slot, duty);
         }
         if !tripped {
@@ -193,9 +186,7 @@ impl Controller {
                 _ => false,
             }
         };
-        let mut heated = Zone::ALL
-            .into_iter()
-            .filter(|z| !self.zones[z.index()].target.is_zero());
+        let mut heated = Zone::ALL.into_iter().filter(|z| !self.zones[z.index()].target.is_zero());
         let any_heated = heated.clone().next().is_some();
         Leds {
             status: match status {
@@ -275,9 +266,6 @@ impl Controller {
 
     /// Temperature of a sensor that is good now, °C.
     pub(super) fn temperature(&self, sensor: Sensor) -> Option<f64> {
-        self.chains[sensor.index()]
-            .reading()
-            .value()
-            .map(tve_units::Celsius::get)
+        self.chains[sensor.index()].reading().value().map(tve_units::Celsius::get)
     }
 }

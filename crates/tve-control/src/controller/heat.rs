@@ -2,14 +2,14 @@
 
 use super::Controller;
 use crate::alarm::{AlarmCode, Cause};
-use crate::autotune::{Progress, TuneDrive};
+use crate::autotune::{APPROACH_CALM, APPROACH_TRUST, Progress, TuneDrive, approach_gains};
 use crate::command::Mode;
 use crate::pid::{Pid, PidInput};
 use crate::sensors::HeatContext;
 use crate::snapshot::TuneStatus;
 use crate::ssr::SigmaDelta;
 use crate::swap_watch::PULSE;
-use tve_config::Safety;
+use tve_config::{PidGains, Safety};
 use tve_hal::{Reading, Zone};
 use tve_units::{Celsius, Duty, Micros};
 
@@ -26,6 +26,15 @@ const WARM_UP_GAP: f64 = 20.0;
 /// stands `zone_gain` above ambient at full duty.
 pub(super) fn holding_duty(t: f64, safety: &Safety) -> f64 {
     ((t - safety.ambient) / safety.zone_gain * 100.0).clamp(0.0, 100.0)
+}
+
+/// How a closed loop computes.
+#[derive(Debug, Clone, Copy)]
+struct Law {
+    gains: PidGains,
+    /// Share of the model's holding duty that anti-windup aims at.
+    trust: f64,
+    integrate: bool,
 }
 
 /// How a zone gets its duty. A loop has state only while it is closed.
@@ -82,11 +91,7 @@ impl ZoneControl {
     }
 
     pub(super) fn heat_context(&self) -> HeatContext {
-        HeatContext {
-            heated: true,
-            duty: self.duty.get(),
-            expected_rate: self.expected_rate,
-        }
+        HeatContext { heated: true, duty: self.duty.get(), expected_rate: self.expected_rate }
     }
 
     /// Moves the first-order model on: what rate of rise should the sensor show?
@@ -96,6 +101,13 @@ impl ZoneControl {
             (safety.ambient + safety.zone_gain * self.arrived_duty / 100.0 - t)
                 / safety.zone_time_constant
         });
+    }
+
+    /// Hands the zone to another loop, which takes over its duty.
+    pub(super) fn hand_over(&mut self) {
+        if !matches!(self.drive, Drive::Off) {
+            self.drive = Drive::Open;
+        }
     }
 
     /// Keeps the output where it is when the gains change.
@@ -151,20 +163,23 @@ impl Controller {
             self.zones[i].drive = Drive::Open;
             self.zones[i].manual.get()
         } else {
-            self.closed_duty(zone, self.zones[i].target.get(), max)
+            if !self.zones[i].target.is_zero() {
+                self.announce_tune_needed();
+            }
+            let law = Law { gains: self.gains[i], trust: HOLDING_TRUST, integrate: true };
+            self.closed_duty(zone, self.zones[i].target.get(), law, max)
         };
         let duty = if held_off { 0.0 } else { wanted.min(max) };
         self.zones[i].duty = Duty::clamped(duty);
     }
 
     /// The PID's output; computed once for each new sample, held between.
-    fn closed_duty(&mut self, zone: Zone, setpoint: f64, max: f64) -> f64 {
+    fn closed_duty(&mut self, zone: Zone, setpoint: f64, law: Law, max: f64) -> f64 {
         let i = zone.index();
         if setpoint <= 0.0 {
             self.zones[i].drive = Drive::Off;
             return 0.0;
         }
-        self.announce_tune_needed();
         let chain = &self.chains[zone.sensor().index()];
         let Some(pv) = chain.mean(self.now) else {
             // At the cold end of the divider there is nothing to compute with.
@@ -173,6 +188,7 @@ impl Controller {
         };
         let sampled = chain.sampled_at().unwrap_or(self.now);
         let held = self.zones[i].duty.get();
+        let holding_duty = law.trust * holding_duty(setpoint, &self.config.safety);
         let (mut pid, last) = match self.zones[i].drive {
             Drive::Closed { pid, last } if last == sampled => {
                 self.zones[i].drive = Drive::Closed { pid, last };
@@ -180,16 +196,12 @@ impl Controller {
             }
             Drive::Closed { pid, last } => (pid, last),
             Drive::Open => (Pid::resume(held), sampled),
-            Drive::Off => (Pid::new(), sampled),
+            Drive::Off => (Pid::holding(holding_duty), sampled),
         };
-        let input = PidInput {
-            setpoint,
-            pv,
-            dt: sampled.since(last).secs(),
-            holding_duty: HOLDING_TRUST * holding_duty(setpoint, &self.config.safety),
-            max,
-        };
-        let output = pid.update(&self.gains[i], input);
+        let dt = sampled.since(last).secs();
+        let integrate = law.integrate;
+        let input = PidInput { setpoint, pv, dt, holding_duty, integrate, max };
+        let output = pid.update(&law.gains, input);
         self.zones[i].drive = Drive::Closed { pid, last: sampled };
         output
     }
@@ -204,7 +216,16 @@ impl Controller {
             return 0.0;
         };
         let duty = match tune.drive() {
-            TuneDrive::Pid => self.closed_duty(zone, tune.setpoint, max),
+            TuneDrive::Pid => {
+                let calm =
+                    self.heat_watches[i].gain(pv, 60).is_none_or(|gain| gain.abs() < APPROACH_CALM);
+                let law = Law {
+                    gains: approach_gains(&self.config.safety),
+                    trust: APPROACH_TRUST,
+                    integrate: calm,
+                };
+                self.closed_duty(zone, tune.setpoint, law, max)
+            }
             TuneDrive::Relay(duty) => {
                 self.zones[i].drive = Drive::Open;
                 duty

@@ -279,11 +279,7 @@ impl Controller {
             Some(SequenceKind::Startup) => Status::Starting,
             Some(SequenceKind::Shutdown) => Status::Stopping,
             _ if self.shutting_down => Status::Stopping,
-            _ if self
-                .axes
-                .iter()
-                .any(|a| a.is_turning() || !a.setpoint().is_zero()) =>
-            {
+            _ if self.axes.iter().any(|a| a.is_turning() || !a.setpoint().is_zero()) => {
                 Status::Running
             }
             _ => Status::Ready,
@@ -304,9 +300,7 @@ impl Controller {
     }
 
     fn press_buttons(&mut self) {
-        let start = self
-            .start_button
-            .advance(self.now, self.inputs.buttons.start);
+        let start = self.start_button.advance(self.now, self.inputs.buttons.start);
         let stop = self.stop_button.advance(self.now, self.inputs.buttons.stop);
         // Stop wins over start; a start that is not permitted does nothing, as the lamps show.
         if stop {
@@ -412,12 +406,7 @@ impl Controller {
             mode: self.mode,
             readings: Sensor::ALL.map(|s| self.chains[s.index()].reading()),
             temps: self.published,
-            temps_at: self
-                .chains
-                .iter()
-                .filter_map(Chain::sampled_at)
-                .max()
-                .unwrap_or_default(),
+            temps_at: self.chains.iter().filter_map(Chain::sampled_at).max().unwrap_or_default(),
             targets: Zone::ALL.map(|z| match &self.tune {
                 Some(tune) if tune.zone == z => Celsius::clamped(tune.setpoint),
                 _ => self.zones[z.index()].target,
@@ -445,11 +434,7 @@ impl Controller {
 
     fn shown_tune(&self) -> TuneView {
         match &self.tune {
-            Some(tune) => TuneView {
-                status: tune.status(),
-                cycle: tune.cycle(),
-                ..self.tune_view
-            },
+            Some(tune) => TuneView { status: tune.status(), cycle: tune.cycle(), ..self.tune_view },
             None => self.tune_view,
         }
     }

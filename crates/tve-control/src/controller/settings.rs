@@ -30,10 +30,8 @@ fn logical(sensor: Sensor) -> Logical {
 /// The chain of a sensor as the configuration wires it.
 pub(super) fn chain_of(config: &Config, sensor: Sensor) -> Chain {
     let wanted = logical(sensor);
-    let channel = config
-        .sensors
-        .iter()
-        .position(|s| config.adc.enabled && s.enabled && s.logical == wanted);
+    let channel =
+        config.sensors.iter().position(|s| config.adc.enabled && s.enabled && s.logical == wanted);
     let settings = config.sensors[channel.unwrap_or(sensor.index())].clone();
     Chain::new(channel, settings)
 }
@@ -98,10 +96,7 @@ impl Controller {
         if rewired {
             for sensor in Sensor::ALL {
                 let channel = |c: &Config| {
-                    c.sensors
-                        .iter()
-                        .find(|s| s.enabled && s.logical == logical(sensor))
-                        .cloned()
+                    c.sensors.iter().find(|s| s.enabled && s.logical == logical(sensor)).cloned()
                 };
                 if channel(&old) != channel(&self.config) {
                     self.chains[sensor.index()] = chain_of(&self.config, sensor);

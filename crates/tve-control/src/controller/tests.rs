@@ -24,16 +24,9 @@ impl Bench {
 
     fn with(config: Config, t: f64, restored: Restored) -> Self {
         let controller = Controller::new(config, MachineKind::Simulator, restored);
-        let inputs = Inputs {
-            estop: Contact::Closed,
-            ..Inputs::default()
-        };
-        let mut bench = Self {
-            controller,
-            now: Micros::ZERO,
-            inputs,
-            channels: [30.0, t, 30.0, t],
-        };
+        let inputs = Inputs { estop: Contact::Closed, ..Inputs::default() };
+        let mut bench =
+            Self { controller, now: Micros::ZERO, inputs, channels: [30.0, t, 30.0, t] };
         bench.run(1.0);
         bench
     }
@@ -55,10 +48,7 @@ impl Bench {
             let v = sensor.v_ref * r / (r + sensor.r_fixed);
             let code =
                 (v * 32768.0 / self.controller.config.adc.fsr) as i16 + (tick / 20 % 2) as i16;
-            self.inputs.adc[channel] = AdcReading::Sample {
-                code,
-                taken_at: self.now,
-            };
+            self.inputs.adc[channel] = AdcReading::Sample { code, taken_at: self.now };
         }
         *self.controller.step(self.now, &self.inputs)
     }
@@ -129,11 +119,7 @@ fn while_a_trip_is_latched_only_what_makes_safer_is_accepted() {
         ("SAVE_CONFIG", json!(null)),
         ("MOVE_MOTOR_STEPS", json!({"motor": "main", "steps": 1})),
     ] {
-        assert_eq!(
-            bench.refused(name, value.clone()),
-            RefusalCode::AlarmActive,
-            "{name} {value}"
-        );
+        assert_eq!(bench.refused(name, value.clone()), RefusalCode::AlarmActive, "{name} {value}");
     }
     for (name, value) in [
         ("STOP", json!(null)),
@@ -167,14 +153,8 @@ fn a_zone_trip_takes_one_zone_and_the_motors_and_leaves_the_other_zone_to_hold()
     assert!(shown.motors_actual.iter().all(|m| m.is_zero()));
     assert!(shown.heater_duty[0].is_zero() && !shown.heater_duty[1].is_zero());
     bench.ok("SET_TARGET", json!({"z2": 210}));
-    assert_eq!(
-        bench.refused("SET_TARGET", json!({"z1": 210})),
-        RefusalCode::AlarmActive
-    );
-    assert_eq!(
-        bench.refused("CLEAR_ALARM", json!(null)),
-        RefusalCode::CausePresent
-    );
+    assert_eq!(bench.refused("SET_TARGET", json!({"z1": 210})), RefusalCode::AlarmActive);
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
     bench.channels[1] = 190.0;
     bench.run(2.0);
     bench.ok("CLEAR_ALARM", json!(null));
@@ -184,10 +164,7 @@ fn a_zone_trip_takes_one_zone_and_the_motors_and_leaves_the_other_zone_to_hold()
 #[test]
 fn a_stop_alarm_brings_feed_then_screw_to_rest_within_two_seconds_and_heat_goes_on() {
     let mut bench = Bench::at(200.0);
-    bench.ok(
-        "UPDATE_MOTION_CONFIG",
-        json!({"params": {"max_accel": 5000, "ramp_down": 60}}),
-    );
+    bench.ok("UPDATE_MOTION_CONFIG", json!({"params": {"max_accel": 5000, "ramp_down": 60}}));
     bench.ok("SET_TARGET", json!({"z1": 215, "z2": 215}));
     for motor in ["main", "feed"] {
         bench.ok("SET_MOTOR", json!({"motor": motor, "rpm": 1500}));
@@ -223,10 +200,7 @@ fn a_stop_alarm_brings_feed_then_screw_to_rest_within_two_seconds_and_heat_goes_
 fn a_cold_screw_is_refused_and_latches_nothing() {
     let mut bench = Bench::at(169.0);
     let cold = RefusalCode::ColdExtrusionProtection;
-    assert_eq!(
-        bench.refused("SET_MOTOR", json!({"motor": "main", "rpm": 5})),
-        cold
-    );
+    assert_eq!(bench.refused("SET_MOTOR", json!({"motor": "main", "rpm": 5})), cold);
     assert_eq!(bench.refused("START", json!(null)), cold);
     bench.ok("SET_MOTOR", json!({"motor": "main", "rpm": 0}));
     assert!(bench.active().is_empty());
@@ -243,22 +217,13 @@ fn cold_jogs_add_up_to_a_quarter_turn_and_are_renewed_after_ten_minutes() {
         bench.tick();
     };
     bench.ok("MOVE_MOTOR_STEPS", jog(500));
-    assert_eq!(
-        bench.refused("MOVE_MOTOR_STEPS", jog(1)),
-        RefusalCode::MachineBusy
-    );
+    assert_eq!(bench.refused("MOVE_MOTOR_STEPS", jog(1)), RefusalCode::MachineBusy);
     finish(&mut bench);
-    assert_eq!(
-        bench.refused("MOVE_MOTOR_STEPS", jog(-301)),
-        RefusalCode::ColdExtrusionProtection
-    );
+    assert_eq!(bench.refused("MOVE_MOTOR_STEPS", jog(-301)), RefusalCode::ColdExtrusionProtection);
     bench.ok("MOVE_MOTOR_STEPS", jog(-300));
     finish(&mut bench);
     bench.run(590.0);
-    assert_eq!(
-        bench.refused("MOVE_MOTOR_STEPS", jog(1)),
-        RefusalCode::ColdExtrusionProtection
-    );
+    assert_eq!(bench.refused("MOVE_MOTOR_STEPS", jog(1)), RefusalCode::ColdExtrusionProtection);
     bench.run(20.0);
     bench.ok("MOVE_MOTOR_STEPS", jog(800));
 }
@@ -276,16 +241,10 @@ fn start_runs_the_sequence_and_stop_ends_with_both_motors_at_zero_whatever_it_ho
     bench.ok("START", json!(null));
     bench.tick();
     assert_eq!(bench.shown().status, Status::Starting);
-    assert_eq!(
-        bench.refused("START", json!(null)),
-        RefusalCode::MachineBusy
-    );
+    assert_eq!(bench.refused("START", json!(null)), RefusalCode::MachineBusy);
     bench.run(2.5);
     let shown = bench.shown();
-    assert_eq!(
-        (shown.status, shown.motors.map(Rpm::get)),
-        (Status::Running, [10.0, 10.0])
-    );
+    assert_eq!((shown.status, shown.motors.map(Rpm::get)), (Status::Running, [10.0, 10.0]));
     bench.ok("STOP", json!(null));
     bench.tick();
     assert_eq!(bench.shown().status, Status::Stopping);
@@ -345,10 +304,7 @@ fn new_gains_do_not_move_the_duty() {
     bench.ok("SET_TARGET", json!({"z1": 205}));
     bench.run(5.0);
     let before = bench.shown().heater_duty[0].get();
-    bench.ok(
-        "UPDATE_PID",
-        json!({"zone": "z1", "params": {"kp": 9, "ki": 0.01, "kd": 30}}),
-    );
+    bench.ok("UPDATE_PID", json!({"zone": "z1", "params": {"kp": 9, "ki": 0.01, "kd": 30}}));
     bench.run(0.3);
     assert!((bench.shown().heater_duty[0].get() - before).abs() <= 0.5);
 }
@@ -357,29 +313,15 @@ fn new_gains_do_not_move_the_duty() {
 fn gains_of_the_original_are_converted_until_new_ones_come() {
     let field = r#"{"z1": {"kp": 5, "ki": 0.1, "kd": 10}, "z2": {"kp": 5, "ki": 0.1, "kd": 10}}"#;
     let mut bench = Bench::with(Config::parse(field).unwrap(), 100.0, Restored::default());
-    assert!(
-        bench.active().is_empty(),
-        "nothing is said before heat is asked for"
-    );
+    assert!(bench.active().is_empty(), "nothing is said before heat is asked for");
     bench.ok("SET_TARGET", json!({"z1": 150}));
     bench.run(1.0);
     assert_eq!(bench.active(), ["TUNE_NEEDED"]);
-    let converted = PidGains {
-        kp: 5.0,
-        ki: 0.025,
-        kd: 100.0,
-    };
+    let converted = PidGains { kp: 5.0, ki: 0.025, kd: 100.0 };
     assert_eq!(bench.controller.gains, [converted; 2]);
-    bench.ok(
-        "UPDATE_PID",
-        json!({"zone": "z1", "params": {"kp": 4, "ki": 0.02, "kd": 80}}),
-    );
+    bench.ok("UPDATE_PID", json!({"zone": "z1", "params": {"kp": 4, "ki": 0.02, "kd": 80}}));
     assert!(bench.active().is_empty());
-    assert_eq!(
-        bench.controller.config().z2,
-        converted,
-        "the other zone keeps what it runs with"
-    );
+    assert_eq!(bench.controller.config().z2, converted, "the other zone keeps what it runs with");
     assert_eq!(bench.controller.config().control.law, 2);
 }
 
@@ -389,10 +331,7 @@ fn a_pressed_emergency_button_cannot_be_cleared_and_clears_after_release() {
     bench.inputs.estop = Contact::Open;
     bench.tick();
     assert_eq!(bench.active(), ["EMERGENCY_STOP_BTN"]);
-    assert_eq!(
-        bench.refused("CLEAR_ALARM", json!(null)),
-        RefusalCode::EmergencyBtnActive
-    );
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::EmergencyBtnActive);
     bench.inputs.estop = Contact::Closed;
     bench.tick();
     bench.ok("CLEAR_ALARM", json!(null));
@@ -413,46 +352,25 @@ fn clearing_names_what_remains_and_clears_the_rest() {
 
 #[test]
 fn a_configuration_fault_locks_the_outputs_and_cannot_be_cleared() {
-    let restored = Restored {
-        config_fault: true,
-        ..Restored::default()
-    };
+    let restored = Restored { config_fault: true, ..Restored::default() };
     let mut bench = Bench::with(Config::embedded(), 200.0, restored);
     assert_eq!(bench.active(), ["CONFIG_FAULT"]);
-    assert_eq!(
-        bench.refused("SET_TARGET", json!({"z1": 100})),
-        RefusalCode::AlarmActive
-    );
-    assert_eq!(
-        bench.refused("CLEAR_ALARM", json!(null)),
-        RefusalCode::CausePresent
-    );
+    assert_eq!(bench.refused("SET_TARGET", json!({"z1": 100})), RefusalCode::AlarmActive);
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
     assert!(!bench.tick().is_energised());
 }
 
 #[test]
 fn an_unclean_stop_with_something_on_is_acknowledged_before_it_is_cleared() {
-    let restored = Restored {
-        unclean: Some(Unclean { energised: true }),
-        ..Restored::default()
-    };
+    let restored = Restored { unclean: Some(Unclean { energised: true }), ..Restored::default() };
     let mut bench = Bench::with(Config::embedded(), 200.0, restored);
     assert_eq!(bench.shown().status, Status::Alarm);
-    assert_eq!(
-        bench.refused("CLEAR_ALARM", json!(null)),
-        RefusalCode::CausePresent
-    );
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
     bench.ok("ACKNOWLEDGE_ALARM", json!({"alarm_id": "all"}));
     bench.ok("CLEAR_ALARM", json!(null));
-    let idle = Restored {
-        unclean: Some(Unclean { energised: false }),
-        ..Restored::default()
-    };
+    let idle = Restored { unclean: Some(Unclean { energised: false }), ..Restored::default() };
     let bench = Bench::with(Config::embedded(), 200.0, idle);
-    assert_eq!(
-        (bench.shown().status, bench.active()),
-        (Status::Ready, vec!["UNCLEAN_STOP"])
-    );
+    assert_eq!((bench.shown().status, bench.active()), (Status::Ready, vec!["UNCLEAN_STOP"]));
 }
 
 #[test]
@@ -464,16 +382,9 @@ fn a_latched_trip_survives_a_restart() {
         wall: WallMillis::new(5),
         acknowledged: false,
     }];
-    let restored = Restored {
-        latched,
-        next_alarm_id: 42,
-        ..Restored::default()
-    };
+    let restored = Restored { latched, next_alarm_id: 42, ..Restored::default() };
     let mut bench = Bench::with(Config::embedded(), 200.0, restored);
-    assert_eq!(
-        bench.refused("SET_TARGET", json!({"z1": 100})),
-        RefusalCode::AlarmActive
-    );
+    assert_eq!(bench.refused("SET_TARGET", json!({"z1": 100})), RefusalCode::AlarmActive);
     bench.ok("ACKNOWLEDGE_ALARM", json!({"alarm_id": "41"}));
     assert_eq!(
         bench.refused("ACKNOWLEDGE_ALARM", json!({"alarm_id": "7"})),
@@ -497,14 +408,8 @@ fn relays_debounce_changes_and_answer_no_change() {
     let mut bench = Bench::at(25.0);
     let fan = |state: bool| json!({"relay": "fan", "state": state});
     bench.ok("SET_RELAY", fan(true));
-    assert_eq!(
-        bench.send("SET_RELAY", fan(true)),
-        Ok(Reply::msg("NO_CHANGE"))
-    );
-    assert_eq!(
-        bench.refused("SET_RELAY", fan(false)),
-        RefusalCode::RelayDebounce
-    );
+    assert_eq!(bench.send("SET_RELAY", fan(true)), Ok(Reply::msg("NO_CHANGE")));
+    assert_eq!(bench.refused("SET_RELAY", fan(false)), RefusalCode::RelayDebounce);
     bench.run(0.26);
     bench.ok("SET_RELAY", fan(false));
     bench.run(0.3);
@@ -520,19 +425,11 @@ fn outputs_that_the_controller_drives_are_not_for_raw_writes() {
     let mut bench = Bench::at(25.0);
     for name in ["z1", "z2", "peltier", "led_status"] {
         let value = json!({"name": name, "duty": 10});
-        assert_eq!(
-            bench.refused("SET_PWM_OUTPUT", value),
-            RefusalCode::PinInUse,
-            "{name}"
-        );
+        assert_eq!(bench.refused("SET_PWM_OUTPUT", value), RefusalCode::PinInUse, "{name}");
     }
     for pin in [0, 1, 2, 3, 8, 20, 21, 23, 24, 25, 26] {
         let value = json!({"pin": pin, "state": 1});
-        assert_eq!(
-            bench.refused("GPIO_WRITE", value),
-            RefusalCode::PinInUse,
-            "{pin}"
-        );
+        assert_eq!(bench.refused("GPIO_WRITE", value), RefusalCode::PinInUse, "{pin}");
     }
     bench.ok("GPIO_WRITE", json!({"pin": 5, "state": 1}));
     let read = bench.send("GPIO_READ", json!({"pin": 5})).unwrap();
@@ -546,10 +443,7 @@ fn outputs_that_the_controller_drives_are_not_for_raw_writes() {
 #[test]
 fn known_functions_move_only_while_idle_and_labels_never_onto_owned_pins() {
     let mut bench = Bench::at(25.0);
-    bench.ok(
-        "UPDATE_PINS",
-        json!({"pins": {"led_red": 16, "warp_core": 12}}),
-    );
+    bench.ok("UPDATE_PINS", json!({"pins": {"led_red": 16, "warp_core": 12}}));
     assert_eq!(bench.controller.config().gpio_labels.len(), 1);
     assert_eq!(
         bench.refused("SET_PIN_NAME", json!({"pin": 16, "name": "mine"})),
@@ -574,9 +468,7 @@ fn known_functions_move_only_while_idle_and_labels_never_onto_owned_pins() {
 #[test]
 fn a_speed_beyond_the_pulse_rate_names_the_highest_possible() {
     let mut bench = Bench::at(200.0);
-    let refusal = bench
-        .send("SET_MOTOR", json!({"motor": "main", "rpm": 1900}))
-        .unwrap_err();
+    let refusal = bench.send("SET_MOTOR", json!({"motor": "main", "rpm": 1900})).unwrap_err();
     assert_eq!(refusal.code, RefusalCode::PulseRate);
     assert!(refusal.detail.unwrap().contains("1875.0 rpm"));
     bench.ok("SET_MOTOR", json!({"motor": "main", "rpm": 1875}));
@@ -590,15 +482,9 @@ fn a_device_that_is_not_fitted_is_refused_on_real_hardware() {
         parse_control(&body).and_then(|command| c.command(Micros::ZERO, command))
     };
     let feed = json!({"command": "SET_MOTOR", "value": {"motor": "feed", "rpm": 5}});
-    assert_eq!(
-        send(&mut controller, feed).unwrap_err().code,
-        RefusalCode::NotFitted
-    );
+    assert_eq!(send(&mut controller, feed).unwrap_err().code, RefusalCode::NotFitted);
     let peltier = json!({"command": "SET_PELTIER", "value": {"duty": 5}});
-    assert_eq!(
-        send(&mut controller, peltier).unwrap_err().code,
-        RefusalCode::NotFitted
-    );
+    assert_eq!(send(&mut controller, peltier).unwrap_err().code, RefusalCode::NotFitted);
     let zero = json!({"command": "SET_MOTOR", "value": {"motor": "feed", "rpm": 0}});
     assert!(send(&mut controller, zero).is_ok());
 }
@@ -631,10 +517,7 @@ fn calibration_needs_the_heaters_off() {
     let mut bench = Bench::at(100.0);
     let params = json!({"params": {"channel": 1, "beta": 3435}});
     bench.ok("SET_TARGET", json!({"z1": 150}));
-    assert_eq!(
-        bench.refused("SET_SENSOR_CALIBRATION", params.clone()),
-        RefusalCode::MachineBusy
-    );
+    assert_eq!(bench.refused("SET_SENSOR_CALIBRATION", params.clone()), RefusalCode::MachineBusy);
     bench.ok("SET_TARGET", json!({"z1": 0}));
     bench.tick();
     bench.ok("SET_SENSOR_CALIBRATION", params);
@@ -649,10 +532,7 @@ fn a_refused_command_changes_nothing_that_is_shown() {
     for (name, value) in [
         ("SET_TARGET", json!({"z1": 100, "z2": 999})),
         ("SET_MOTOR", json!({"motor": "main", "rpm": 5})),
-        (
-            "UPDATE_PINS",
-            json!({"pins": {"led_red": 16, "led_green": 16}}),
-        ),
+        ("UPDATE_PINS", json!({"pins": {"led_red": 16, "led_green": 16}})),
         ("SET_MODE", json!({"mode": "?"})),
         ("ACKNOWLEDGE_ALARM", json!({"alarm_id": 9})),
     ] {
@@ -667,10 +547,7 @@ fn alarms_are_reported_to_the_journal_in_their_order_of_life() {
     bench.ok("EMERGENCY_STOP", json!(null));
     let id = bench.shown().alarms.iter().next().unwrap().id;
     let selector = AlarmSelector::Id(id);
-    bench
-        .controller
-        .command(bench.now, Command::AcknowledgeAlarm(selector))
-        .unwrap();
+    bench.controller.command(bench.now, Command::AcknowledgeAlarm(selector)).unwrap();
     bench.ok("CLEAR_ALARM", json!(null));
     let events: Vec<AlarmEvent> = std::iter::from_fn(|| bench.controller.pop_event()).collect();
     assert!(matches!(

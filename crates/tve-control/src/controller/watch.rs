@@ -4,6 +4,7 @@ use super::Controller;
 use super::alarms::is_bad;
 use super::heat::holding_duty;
 use crate::alarm::{AlarmCode, Cause, Reaction};
+use crate::autotune::Autotune;
 use crate::heat_watch::{HeatView, PERIOD};
 use crate::permissives::{Condition, ConditionKind, Permissives};
 use crate::sensors::{CONFIRM, HeatContext};
@@ -87,16 +88,10 @@ impl Controller {
                 self.raise(AlarmCode::SensorFrozen, Cause::Sensor(sensor, reading));
             }
             (Sensor::T2 | Sensor::T3, r) if is_bad(r) => {
-                self.raise(
-                    AlarmCode::HeaterSensorFailure,
-                    Cause::Sensor(sensor, reading),
-                );
+                self.raise(AlarmCode::HeaterSensorFailure, Cause::Sensor(sensor, reading));
             }
             (Sensor::Motor, r) if is_bad(r) => {
-                self.raise(
-                    AlarmCode::MotorSensorFailure,
-                    Cause::Sensor(sensor, reading),
-                );
+                self.raise(AlarmCode::MotorSensorFailure, Cause::Sensor(sensor, reading));
             }
             (Sensor::T1, r) if is_bad(r) => {
                 self.peltier = tve_units::Duty::ZERO;
@@ -117,41 +112,25 @@ impl Controller {
                 let heated = !self.zones[i].duty.is_zero();
                 if confirmed(&mut self.runs.over[i], t > safety.over_temperature) {
                     let limit = safety.over_temperature;
-                    let cause = Cause::Limit {
-                        sensor,
-                        reading: t,
-                        limit,
-                    };
+                    let cause = Cause::Limit { sensor, reading: t, limit };
                     self.raise(AlarmCode::HeaterOverTemperature, cause);
                 }
                 let cold = heated && t < safety.under_temperature;
                 if confirmed(&mut self.runs.under[i], cold) {
                     let limit = safety.under_temperature;
-                    let cause = Cause::Limit {
-                        sensor,
-                        reading: t,
-                        limit,
-                    };
+                    let cause = Cause::Limit { sensor, reading: t, limit };
                     self.raise(AlarmCode::HeaterUnderTemperature, cause);
                 }
             }
             Sensor::Motor => {
                 if confirmed(&mut self.runs.motor, t > safety.motor_max) {
-                    let cause = Cause::Limit {
-                        sensor,
-                        reading: t,
-                        limit: safety.motor_max,
-                    };
+                    let cause = Cause::Limit { sensor, reading: t, limit: safety.motor_max };
                     self.raise(AlarmCode::MotorOverheat, cause);
                 }
             }
             Sensor::T1 => {
                 if confirmed(&mut self.runs.throat, t > safety.feed_throat_max) {
-                    let cause = Cause::Limit {
-                        sensor,
-                        reading: t,
-                        limit: safety.feed_throat_max,
-                    };
+                    let cause = Cause::Limit { sensor, reading: t, limit: safety.feed_throat_max };
                     self.raise(AlarmCode::FeedThroatHot, cause);
                 }
             }
@@ -160,10 +139,7 @@ impl Controller {
 
     /// The rules that look at histories; every [`PERIOD`], not every tick.
     pub(super) fn watch(&mut self) {
-        if self
-            .watched_at
-            .is_some_and(|last| self.now.since(last) < PERIOD)
-        {
+        if self.watched_at.is_some_and(|last| self.now.since(last) < PERIOD) {
             return;
         }
         self.watched_at = Some(self.now);
@@ -177,31 +153,21 @@ impl Controller {
     fn watch_heat(&mut self) {
         let safety = self.config.safety;
         let screw_turning = self.axes[Motor::Main.index()].is_turning();
-        let mut swap = [SwapView {
-            pv: None,
-            excess: 0.0,
-        }; 2];
+        let mut swap = [SwapView { pv: None, excess: 0.0 }; 2];
         for zone in Zone::ALL {
             let i = zone.index();
             let pv = self.chains[zone.sensor().index()].mean(self.now);
             let duty = self.zones[i].duty.get();
             self.zones[i].model(pv, &safety, PERIOD.secs());
             let target = self.closed_loop_setpoint(zone);
-            let view = HeatView {
-                zone,
-                pv,
-                target,
-                duty,
-                screw_turning,
-            };
+            let relay_high =
+                self.tune.as_ref().filter(|tune| tune.zone == zone).and_then(Autotune::relay_high);
+            let view = HeatView { zone, pv, target, duty, relay_high, screw_turning };
             if let Some((code, cause)) = self.heat_watches[i].advance(self.now, view, &safety) {
                 self.raise(code, cause);
             }
             let holding = pv.map_or(0.0, |t| holding_duty(t, &safety));
-            swap[i] = SwapView {
-                pv,
-                excess: duty - holding,
-            };
+            swap[i] = SwapView { pv, excess: duty - holding };
         }
         if let Some((code, cause)) = self.swap_watch.advance(self.now, swap, &self.heat_watches) {
             self.raise(code, cause);
@@ -212,14 +178,9 @@ impl Controller {
         let safety = &self.config.safety;
         let limit = safety.min_temp_for_motor - safety.cold_zone_margin;
         let too_cold = |zone: Zone| {
-            self.chains[zone.sensor().index()]
-                .reading()
-                .value()
-                .filter(|t| t.get() < limit)
+            self.chains[zone.sensor().index()].reading().value().filter(|t| t.get() < limit)
         };
-        let cold = Zone::ALL
-            .into_iter()
-            .find_map(|z| too_cold(z).map(|t| (z, t.get())));
+        let cold = Zone::ALL.into_iter().find_map(|z| too_cold(z).map(|t| (z, t.get())));
         let turning = self.axes[Motor::Main.index()].is_turning();
         let Some((zone, reading)) = cold.filter(|_| turning) else {
             self.runs.cold_since = None;
@@ -227,11 +188,7 @@ impl Controller {
         };
         let since = *self.runs.cold_since.get_or_insert(self.now);
         if self.now.since(since).secs() >= safety.cold_zone_delay {
-            let cause = Cause::Limit {
-                sensor: zone.sensor(),
-                reading,
-                limit,
-            };
+            let cause = Cause::Limit { sensor: zone.sensor(), reading, limit };
             self.raise(AlarmCode::ColdZone, cause);
         }
     }
@@ -251,22 +208,15 @@ impl Controller {
         let safety = self.config.safety;
         let idle_min = self.now.since(self.last_activity).secs() / 60.0;
         let due = |after: f64| after > 0.0 && idle_min >= after;
-        let stage = if due(safety.idle_off_min) {
-            2
-        } else {
-            u8::from(due(safety.idle_setback_min))
-        };
+        let stage =
+            if due(safety.idle_off_min) { 2 } else { u8::from(due(safety.idle_setback_min)) };
         let heated = self.zones.iter().any(|z| !z.target.is_zero());
         if stage <= self.setback_stage || !heated || self.tune.is_some() {
             return;
         }
         self.setback_stage = stage;
         for zone in &mut self.zones {
-            let lower = if stage == 2 {
-                0.0
-            } else {
-                (zone.target.get() - SETBACK).max(0.0)
-            };
+            let lower = if stage == 2 { 0.0 } else { (zone.target.get() - SETBACK).max(0.0) };
             zone.target = Celsius::clamped(lower);
         }
         self.raise(AlarmCode::IdleSetback, Cause::Seconds(idle_min * 60.0));
@@ -287,9 +237,7 @@ impl Controller {
             if due || self.published[sensor.index()].is_none() {
                 let window = Micros::from_secs_f64(settings.avg_window);
                 let value = if settings.use_average {
-                    chain
-                        .published_mean(self.now, window)
-                        .unwrap_or(newest.get())
+                    chain.published_mean(self.now, window).unwrap_or(newest.get())
                 } else {
                     newest.get()
                 };
@@ -323,24 +271,15 @@ impl Controller {
                 reading(z).value().map(|t| (t.get() - target).abs())
             })
             .reduce(f64::max);
-        let soaked = self
-            .soak_since
-            .map_or(0.0, |since| self.now.since(since).secs());
+        let soaked = self.soak_since.map_or(0.0, |since| self.now.since(since).secs());
         let soak_ok =
             safety.soak_band == 0.0 || self.soak_since.is_some() && soaked >= safety.soak_time;
-        let latched = self
-            .alarms
-            .iter()
-            .filter(|a| a.code.row().reaction > Reaction::Note)
-            .count();
+        let latched = self.alarms.iter().filter(|a| a.code.row().reaction > Reaction::Note).count();
         let condition = |kind| {
             let (ok, value, limit, time_left_s) = match kind {
-                ConditionKind::NoAlarm => (
-                    !self.latches.any_stop(),
-                    Some(latched as f64),
-                    Some(0.0),
-                    None,
-                ),
+                ConditionKind::NoAlarm => {
+                    (!self.latches.any_stop(), Some(latched as f64), Some(0.0), None)
+                }
                 ConditionKind::SensorsFresh => {
                     let ok = Zone::ALL.into_iter().all(|z| reading(z).value().is_some());
                     (ok, Some(age), Some(safety.stale_after), None)
@@ -354,25 +293,12 @@ impl Controller {
                     (ok, value, Some(safety.min_temp_for_motor), None)
                 }
                 ConditionKind::Soak => {
-                    let left = self
-                        .soak_since
-                        .map(|_| (safety.soak_time - soaked).max(0.0));
-                    (
-                        soak_ok,
-                        off_target,
-                        Some(safety.soak_band),
-                        left.filter(|_| !soak_ok),
-                    )
+                    let left = self.soak_since.map(|_| (safety.soak_time - soaked).max(0.0));
+                    (soak_ok, off_target, Some(safety.soak_band), left.filter(|_| !soak_ok))
                 }
                 ConditionKind::EstopDeclared => (!self.capabilities.needs_estop, None, None, None),
             };
-            Condition {
-                kind,
-                ok,
-                value,
-                limit,
-                time_left_s,
-            }
+            Condition { kind, ok, value, limit, time_left_s }
         };
         let is_warm = warm(Zone::Z1).0 && warm(Zone::Z2).0;
         Permissives {
@@ -392,7 +318,8 @@ impl Controller {
     }
 
     pub(super) fn end_tune(&mut self, status: TuneStatus) {
-        if self.tune.take().is_some() {
+        if let Some(tune) = self.tune.take() {
+            self.zones[tune.zone.index()].hand_over();
             self.tune_view.status = status;
         }
     }

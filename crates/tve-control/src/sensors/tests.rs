@@ -16,18 +16,12 @@ struct Bench {
 
 impl Bench {
     fn new(r_fixed: f64) -> Self {
-        let config = SensorConfig {
-            r_fixed,
-            ..SensorConfig::default()
-        };
+        let config = SensorConfig { r_fixed, ..SensorConfig::default() };
         Self {
             chain: Chain::new(Some(0), config.clone()),
             config,
             now: Micros::from_secs(10),
-            heat: HeatContext {
-                heated: true,
-                ..HeatContext::default()
-            },
+            heat: HeatContext { heated: true, ..HeatContext::default() },
             flip: 0,
         }
     }
@@ -40,13 +34,9 @@ impl Bench {
 
     fn feed_code(&mut self, code: i16) -> Reading {
         self.now = self.now + STEP;
-        let adc = [AdcReading::Sample {
-            code,
-            taken_at: self.now,
-        }; 4];
+        let adc = [AdcReading::Sample { code, taken_at: self.now }; 4];
         let safety = Safety::default();
-        self.chain
-            .advance(self.now, &adc, FSR, &safety, self.heat, MEAN_WINDOW);
+        self.chain.advance(self.now, &adc, FSR, &safety, self.heat, MEAN_WINDOW);
         self.chain.reading()
     }
 
@@ -68,10 +58,7 @@ fn conversion_and_curve_are_inverse_within_a_code() {
         for t in [0.0, 23.0, 100.0, 210.0, 280.0] {
             let s = share(volts(bench.code_at(t, 1.0), FSR), &bench.config);
             let back = celsius(ohms(s, &bench.config).unwrap(), &bench.config).get();
-            assert!(
-                (back - t).abs() < 0.1,
-                "{t} came back as {back} with {r_fixed} ohm"
-            );
+            assert!((back - t).abs() < 0.1, "{t} came back as {back} with {r_fixed} ohm");
         }
     }
 }
@@ -79,10 +66,7 @@ fn conversion_and_curve_are_inverse_within_a_code() {
 #[test]
 fn both_wirings_read_the_same_share() {
     let gnd = SensorConfig::default();
-    let vref = SensorConfig {
-        wiring: Wiring::NtcToVref,
-        ..gnd.clone()
-    };
+    let vref = SensorConfig { wiring: Wiring::NtcToVref, ..gnd.clone() };
     let v = Volts::new(1.2).unwrap();
     let mirrored = Volts::new(gnd.v_ref - 1.2).unwrap();
     assert!((share(v, &gnd) - share(mirrored, &vref)).abs() < 1e-12);
@@ -163,9 +147,7 @@ fn without_a_sample_for_a_second_the_reading_is_stale_and_comes_back() {
     let safety = Safety::default();
     let silent = bench.now + Micros::from_millis(1010);
     let adc = [AdcReading::BusError; 4];
-    bench
-        .chain
-        .advance(silent, &adc, FSR, &safety, bench.heat, MEAN_WINDOW);
+    bench.chain.advance(silent, &adc, FSR, &safety, bench.heat, MEAN_WINDOW);
     assert_eq!(bench.chain.reading(), Reading::BusError);
     bench.now = silent;
     assert!(matches!(bench.feed(100.0, 6), Reading::Good(_)));
@@ -181,23 +163,12 @@ fn a_code_that_stands_still_counts_only_when_the_heater_should_have_moved_it() {
     }
     let mut heated = Bench::new(4700.0);
     heated.feed(100.0, 4);
-    heated.heat = HeatContext {
-        heated: true,
-        duty: 100.0,
-        expected_rate: 0.5,
-    };
+    heated.heat = HeatContext { heated: true, duty: 100.0, expected_rate: 0.5 };
     let seen: Vec<Reading> = (0..160).map(|_| heated.feed_code(code)).collect();
     let first = |pred: fn(&Reading) -> bool| seen.iter().position(pred).unwrap() as f64 * 0.2;
     let uncertain = first(|r| matches!(r, Reading::Uncertain(_)));
     let frozen = first(|r| matches!(r, Reading::Frozen));
-    assert!(
-        (9.5..=10.5).contains(&uncertain),
-        "uncertain after {uncertain} s"
-    );
+    assert!((9.5..=10.5).contains(&uncertain), "uncertain after {uncertain} s");
     assert!((29.5..=30.5).contains(&frozen), "frozen after {frozen} s");
-    assert_eq!(
-        heated.feed_code(code),
-        Reading::Frozen,
-        "stays frozen while it stands still"
-    );
+    assert_eq!(heated.feed_code(code), Reading::Frozen, "stays frozen while it stands still");
 }

@@ -35,13 +35,7 @@ impl Bench {
         let mut sim = SimHardware::new(&config);
         sim.configure(&config).unwrap();
         let (out, inputs) = (Outputs::default(), Inputs::default());
-        let mut bench = Self {
-            config,
-            sim,
-            out,
-            inputs,
-            now: Micros::ZERO,
-        };
+        let mut bench = Self { config, sim, out, inputs, now: Micros::ZERO };
         bench.sim.read(bench.now, &mut bench.inputs).unwrap();
         bench
     }
@@ -120,11 +114,7 @@ impl Bench {
     /// Inject `kind` from now for `seconds`.
     pub(crate) fn fault(&mut self, kind: FaultKind, seconds: f64) {
         let from = self.sim.elapsed();
-        self.sim.inject(Fault::between(
-            kind,
-            from,
-            from + Micros::from_secs_f64(seconds),
-        ));
+        self.sim.inject(Fault::between(kind, from, from + Micros::from_secs_f64(seconds)));
     }
 }
 

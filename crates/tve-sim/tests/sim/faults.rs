@@ -33,14 +33,10 @@ fn during(kind: FaultKind, check: impl FnOnce(&mut Bench)) {
     // A lag may have carried some of it beyond its end.
     hold(&mut bench, 60.0);
     hold(&mut healthy, 60.0);
-    for (sensor, (a, b)) in Sensor::ALL
-        .into_iter()
-        .zip(readings(&bench).into_iter().zip(readings(&healthy)))
+    for (sensor, (a, b)) in
+        Sensor::ALL.into_iter().zip(readings(&bench).into_iter().zip(readings(&healthy)))
     {
-        assert!(
-            near(a, b, 3.0),
-            "{sensor:?} reads {a}, not {b} °C, after {kind}"
-        );
+        assert!(near(a, b, 3.0), "{sensor:?} reads {a}, not {b} °C, after {kind}");
     }
     for inputs in [&mut bench.inputs, &mut healthy.inputs] {
         inputs.adc = [AdcReading::None; 4];
@@ -53,11 +49,7 @@ fn an_open_sensor_reads_the_supply() {
     for sensor in Sensor::ALL {
         during(FaultKind::SensorOpen(sensor), |bench| {
             for other in Sensor::ALL {
-                assert_eq!(
-                    bench.ratio(other) > 0.996,
-                    other == sensor,
-                    "{sensor:?} {other:?}"
-                );
+                assert_eq!(bench.ratio(other) > 0.996, other == sensor, "{sensor:?} {other:?}");
             }
         });
     }
@@ -68,11 +60,7 @@ fn a_shorted_sensor_reads_nothing() {
     for sensor in Sensor::ALL {
         during(FaultKind::SensorShorted(sensor), |bench| {
             for other in Sensor::ALL {
-                assert_eq!(
-                    bench.ratio(other) < 0.005,
-                    other == sensor,
-                    "{sensor:?} {other:?}"
-                );
+                assert_eq!(bench.ratio(other) < 0.005, other == sensor, "{sensor:?} {other:?}");
             }
         });
     }
@@ -87,20 +75,12 @@ fn a_frozen_sensor_keeps_its_code_while_samples_go_on() {
     for _ in 0..140 {
         bench.heat([100, 100], A_ROUND);
         assert_eq!(bench.code(Sensor::T2), before);
-        assert!(
-            matches!(bench.adc(Sensor::T2), AdcReading::Sample { taken_at, .. }
-            if bench.now.since(taken_at) <= Micros::from_millis(200))
-        );
+        assert!(matches!(bench.adc(Sensor::T2), AdcReading::Sample { taken_at, .. }
+            if bench.now.since(taken_at) <= Micros::from_millis(200)));
     }
-    assert!(
-        bench.reading(Sensor::T3) > bench.reading(Sensor::T2) + 5.0,
-        "the other one moves"
-    );
+    assert!(bench.reading(Sensor::T3) > bench.reading(Sensor::T2) + 5.0, "the other one moves");
     bench.heat([100, 100], 5.0);
-    assert!(
-        near(bench.reading(Sensor::T2), bench.reading(Sensor::T3), 1.0),
-        "it follows again"
-    );
+    assert!(near(bench.reading(Sensor::T2), bench.reading(Sensor::T3), 1.0), "it follows again");
 }
 
 #[test]
@@ -109,11 +89,7 @@ fn a_fallen_out_sensor_falls_to_ambient_through_its_lag() {
     bench.fault(FaultKind::SensorFallenOut(Sensor::T3), 60.0);
     hold(&mut bench, 5.0);
     let expected = 23.0 + 172.0 / core::f64::consts::E;
-    assert!(
-        near(bench.reading(Sensor::T3), expected, 4.0),
-        "{}",
-        bench.reading(Sensor::T3)
-    );
+    assert!(near(bench.reading(Sensor::T3), expected, 4.0), "{}", bench.reading(Sensor::T3));
     hold(&mut bench, 54.0);
     assert!(near(bench.reading(Sensor::T3), 23.0, 0.5));
     assert!(near(bench.reading(Sensor::T2), 195.0, 0.5));
@@ -166,10 +142,7 @@ fn a_rail_that_is_off_scales_every_ratio() {
                 let mut reference = Bench::at(195.0);
                 hold(&mut reference, 3.99);
                 let ratio = bench.ratio(sensor) / reference.ratio(sensor);
-                assert!(
-                    near(ratio, 1.0 + percent / 100.0, 0.002),
-                    "{sensor:?} {ratio}"
-                );
+                assert!(near(ratio, 1.0 + percent / 100.0, 0.002), "{sensor:?} {ratio}");
             }
         });
     }
@@ -197,14 +170,8 @@ fn heater_faults_change_the_heat_of_their_zone() {
         ] {
             let gained = gain_under(Some(kind));
             // The coupling moves a little heat between unequal zones.
-            assert!(
-                near(gained[zone], factor * healthy, 0.6),
-                "{kind}: {gained:?} of {healthy}"
-            );
-            assert!(
-                near(gained[other], healthy, 0.6),
-                "{kind}: {gained:?} of {healthy}"
-            );
+            assert!(near(gained[zone], factor * healthy, 0.6), "{kind}: {gained:?} of {healthy}");
+            assert!(near(gained[other], healthy, 0.6), "{kind}: {gained:?} of {healthy}");
         }
     }
 }
@@ -226,10 +193,7 @@ fn a_heater_fault_is_over_at_its_end() {
     bench.fault(FaultKind::SsrStuckOn(Zone::Z1), 10.0);
     bench.run(200.0);
     let peak = bench.truth(Sensor::T2);
-    assert!(
-        (25.0..32.0).contains(&peak),
-        "10 s of full power gave {peak} °C"
-    );
+    assert!((25.0..32.0).contains(&peak), "10 s of full power gave {peak} °C");
     bench.run(60.0);
     assert!(bench.truth(Sensor::T2) < peak, "it cools again");
 }
@@ -301,11 +265,7 @@ fn lost_pwm_writes_count_up_at_each_read_back() {
 fn a_drive_alarm_is_seen_even_when_it_falls_between_two_ticks() {
     let mut bench = Bench::new();
     let from = bench.sim.elapsed() + Micros::new(2_000);
-    bench.sim.inject(Fault::between(
-        FaultKind::DriveAlarm,
-        from,
-        from + Micros::new(3_000),
-    ));
+    bench.sim.inject(Fault::between(FaultKind::DriveAlarm, from, from + Micros::new(3_000)));
     assert!(!bench.inputs.drive_alarm);
     bench.tick();
     assert!(bench.inputs.drive_alarm);
@@ -341,10 +301,7 @@ fn hot_faults_drive_motor_and_throat_past_their_limits_and_let_them_cool_again()
         while bench.now.secs() < 600.0 {
             bench.run(A_ROUND);
             let reading = bench.reading(sensor);
-            assert!(
-                (reading - last).abs() < 5.0,
-                "{kind}: no jump a sensor judge would refuse"
-            );
+            assert!((reading - last).abs() < 5.0, "{kind}: no jump a sensor judge would refuse");
             last = reading;
             if bench.now.secs() > 150.0 {
                 assert!(reading > limit, "{kind}: {reading} °C");
@@ -352,11 +309,7 @@ fn hot_faults_drive_motor_and_throat_past_their_limits_and_let_them_cool_again()
         }
         assert!(near(last, end, 1.0), "{kind}: {last} °C");
         bench.run(9000.0);
-        assert!(
-            near(bench.reading(sensor), 23.0, 0.5),
-            "{kind}: {}",
-            bench.reading(sensor)
-        );
+        assert!(near(bench.reading(sensor), 23.0, 0.5), "{kind}: {}", bench.reading(sensor));
     }
 }
 
@@ -378,11 +331,7 @@ fn clearing_lifts_active_and_coming_faults() {
     let mut bench = Bench::new();
     bench.sim.inject(Fault::always(FaultKind::ButtonStart));
     let later = Micros::from_secs(1);
-    bench.sim.inject(Fault {
-        kind: FaultKind::EstopOpen,
-        from: later,
-        until: None,
-    });
+    bench.sim.inject(Fault { kind: FaultKind::EstopOpen, from: later, until: None });
     bench.tick();
     assert!(bench.inputs.buttons.start);
     bench.sim.clear_faults();

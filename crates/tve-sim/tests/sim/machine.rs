@@ -50,13 +50,7 @@ fn noise_has_the_deviation_that_was_asked_for() {
 #[test]
 fn every_channel_is_sampled_within_200_ms_and_every_200_ms_after() {
     let mut bench = Bench::new();
-    assert!(matches!(
-        bench.inputs.adc[0],
-        AdcReading::Sample {
-            taken_at: Micros::ZERO,
-            ..
-        }
-    ));
+    assert!(matches!(bench.inputs.adc[0], AdcReading::Sample { taken_at: Micros::ZERO, .. }));
     assert_eq!(bench.inputs.adc[1..], [AdcReading::None; 3]);
     bench.run(0.15);
     let mut seen = [0; 4];
@@ -81,8 +75,7 @@ fn sample_times_are_those_of_the_caller_whatever_its_clock_starts_at() {
     let mut inputs = Inputs::default();
     let start = Micros::from_secs(1_000);
     sim.read(start, &mut inputs).unwrap();
-    sim.read(start + Micros::from_millis(70), &mut inputs)
-        .unwrap();
+    sim.read(start + Micros::from_millis(70), &mut inputs).unwrap();
     let taken = |i: usize, inputs: &Inputs| match inputs.adc[i] {
         AdcReading::Sample { taken_at, .. } => Some(taken_at),
         _ => None,
@@ -104,10 +97,7 @@ fn the_length_of_a_tick_changes_nothing_in_the_plant() {
     let run = |ticks_us: &[u64]| {
         let mut sim = SimHardware::new(&config);
         let mut inputs = Inputs::default();
-        let out = Outputs {
-            heaters: [true, false],
-            ..Outputs::default()
-        };
+        let out = Outputs { heaters: [true, false], ..Outputs::default() };
         let mut now = Micros::ZERO;
         let mut ticks = ticks_us.iter().cycle();
         sim.apply(now, &out).unwrap();
@@ -128,10 +118,7 @@ fn everything_is_fitted_and_healthy() {
     assert_eq!(bench.sim.kind(), MachineKind::Simulator);
     assert_eq!(bench.inputs.estop, Contact::Closed);
     assert!(!bench.inputs.drive_alarm && !bench.inputs.buttons.start && !bench.inputs.buttons.stop);
-    assert_eq!(
-        (bench.inputs.pwm_mismatches, bench.inputs.fill_level_cm),
-        (0, Some(50.0))
-    );
+    assert_eq!((bench.inputs.pwm_mismatches, bench.inputs.fill_level_cm), (0, Some(50.0)));
 }
 
 #[test]
@@ -165,10 +152,7 @@ fn a_fitted_contactor_must_be_closed_for_heat_even_through_a_stuck_relay() {
         bench.truth(Sensor::T2) > bench.config.plant.ambient + 5.0
     };
     for stuck in [false, true] {
-        assert!(
-            warmed(false, false, stuck),
-            "no contactor, nothing to close"
-        );
+        assert!(warmed(false, false, stuck), "no contactor, nothing to close");
         assert!(warmed(true, true, stuck));
         assert!(!warmed(true, false, stuck));
     }
@@ -185,25 +169,14 @@ fn configuring_keeps_the_heat_and_takes_the_drive_and_converter_settings() {
     assert_eq!(bench.truth(Sensor::T2), hot);
     bench.run(0.2);
     let doubled = bench.code(Sensor::T2);
-    assert!(
-        (i32::from(doubled) - 2 * i32::from(code)).abs() < 40,
-        "{code} became {doubled}"
-    );
+    assert!((i32::from(doubled) - 2 * i32::from(code)).abs() < 40, "{code} became {doubled}");
 }
 
 #[test]
 fn jogs_are_counted_exactly_and_reported() {
     let mut bench = Bench::new();
-    let main = MotorDrive::Jog {
-        id: JogId(1),
-        steps: 12_345,
-        rate: 20_000.0,
-    };
-    let feed = MotorDrive::Jog {
-        id: JogId(1),
-        steps: -7,
-        rate: 3.0,
-    };
+    let main = MotorDrive::Jog { id: JogId(1), steps: 12_345, rate: 20_000.0 };
+    let feed = MotorDrive::Jog { id: JogId(1), steps: -7, rate: 3.0 };
     bench.out.motors = [main, feed];
     bench.run(0.5);
     assert_eq!(bench.inputs.motors[0].jog_done, None);
@@ -214,11 +187,7 @@ fn jogs_are_counted_exactly_and_reported() {
     for motor in bench.inputs.motors {
         assert_eq!(motor.jog_done, Some(JogId(1)));
     }
-    bench.out.motors[0] = MotorDrive::Jog {
-        id: JogId(2),
-        steps: 1000,
-        rate: 1000.0,
-    };
+    bench.out.motors[0] = MotorDrive::Jog { id: JogId(2), steps: 1000, rate: 1000.0 };
     bench.run(0.5);
     bench.out.motors[0] = MotorDrive::Disabled;
     bench.tick();
@@ -246,18 +215,10 @@ fn user_pins_show_what_they_are_driven_and_pulled_to() {
     bench.sim.set_pin_level(down, true);
     bench.sim.set_pin_level(out, false);
     bench.tick();
-    assert_eq!(
-        bench.inputs.pin_levels,
-        bit(out) | bit(down) | bit(outside),
-        "outputs win"
-    );
+    assert_eq!(bench.inputs.pin_levels, bit(out) | bit(down) | bit(outside), "outputs win");
     bench.sim.safe();
     bench.sim.read(bench.now, &mut bench.inputs).unwrap();
-    assert_eq!(
-        bench.inputs.pin_levels,
-        bit(down) | bit(outside),
-        "outputs are inputs again"
-    );
+    assert_eq!(bench.inputs.pin_levels, bit(down) | bit(outside), "outputs are inputs again");
 }
 
 /// Outputs with everything on.
@@ -299,11 +260,7 @@ fn safe_ends_heat_pulses_and_cooling() {
 #[test]
 fn a_new_controller_finds_its_machine_warm_and_off_and_may_number_its_moves_afresh() {
     let mut bench = Bench::at(200.0);
-    let jog = MotorDrive::Jog {
-        id: JogId(1),
-        steps: 10,
-        rate: 1000.0,
-    };
+    let jog = MotorDrive::Jog { id: JogId(1), steps: 10, rate: 1000.0 };
     bench.out.motors[0] = jog;
     bench.sim.inject(Fault::always(FaultKind::ButtonStop));
     bench.run(0.5);

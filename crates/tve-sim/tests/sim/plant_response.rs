@@ -25,10 +25,7 @@ fn full_power_lifts_both_zones_by_the_gain_with_the_time_constant_of_the_barrel(
         + bench.config.plant.sensor_lag;
     let expected = bench.config.plant.time_constant + lags;
     let reached = reached.expect("the zone reaches 63 % of its lift");
-    assert!(
-        near(reached, expected, 0.05 * expected),
-        "63 % after {reached} s, not {expected}"
-    );
+    assert!(near(reached, expected, 0.05 * expected), "63 % after {reached} s, not {expected}");
     for sensor in [Sensor::T2, Sensor::T3] {
         let lift = bench.truth(sensor) - bench.config.plant.ambient;
         assert!(near(lift, 430.0, 4.0), "{sensor:?} lifted by {lift} °C");
@@ -40,11 +37,7 @@ fn forty_percent_holds_195_degrees() {
     let mut bench = Bench::new();
     bench.heat([40, 40], SETTLED);
     for sensor in [Sensor::T2, Sensor::T3] {
-        assert!(
-            near(bench.reading(sensor), 195.0, 3.0),
-            "{sensor:?} {}",
-            bench.reading(sensor)
-        );
+        assert!(near(bench.reading(sensor), 195.0, 3.0), "{sensor:?} {}", bench.reading(sensor));
     }
 }
 
@@ -57,10 +50,7 @@ fn nothing_warms_before_the_dead_time_and_soon_after_it_does() {
     assert!(bench.truth(Sensor::T2) > bench.config.plant.ambient);
     bench.heat([100, 0], 10.0);
     let lift = bench.truth(Sensor::T2) - bench.config.plant.ambient;
-    assert!(
-        (0.5..5.0).contains(&lift),
-        "{lift} °C after 12 s of warming"
-    );
+    assert!((0.5..5.0).contains(&lift), "{lift} °C after 12 s of warming");
 }
 
 #[test]
@@ -86,18 +76,11 @@ fn one_heated_zone_lifts_the_other_and_the_throat_by_the_coupling() {
     assert!(lift(Sensor::T2) > 150.0, "zone 1 is hot");
     for neighbour in [Sensor::T3, Sensor::T1] {
         let ratio = lift(neighbour) / lift(Sensor::T2);
-        assert!(
-            near(ratio, share, 0.002),
-            "{neighbour:?} follows with {ratio}, not {share}"
-        );
+        assert!(near(ratio, share, 0.002), "{neighbour:?} follows with {ratio}, not {share}");
     }
     // From the two heat balances with one heater: g (1 + c) / (1 + 2c).
     let expected = 0.5 * 430.0 * 1.1 / 1.2;
-    assert!(
-        near(lift(Sensor::T2), expected, 1.0),
-        "{} °C",
-        lift(Sensor::T2)
-    );
+    assert!(near(lift(Sensor::T2), expected, 1.0), "{} °C", lift(Sensor::T2));
 }
 
 #[test]
@@ -105,10 +88,7 @@ fn an_unheated_barrel_goes_back_to_ambient() {
     let mut bench = Bench::at(230.0);
     bench.run(SETTLED);
     for sensor in Sensor::ALL {
-        assert!(
-            near(bench.truth(sensor), bench.config.plant.ambient, 0.1),
-            "{sensor:?}"
-        );
+        assert!(near(bench.truth(sensor), bench.config.plant.ambient, 0.1), "{sensor:?}");
     }
 }
 
@@ -117,11 +97,7 @@ fn a_soaked_barrel_is_at_rest_under_its_holding_duty() {
     let mut bench = Bench::at(195.0);
     bench.heat([40, 40], 300.0);
     for sensor in [Sensor::T2, Sensor::T3] {
-        assert!(
-            near(bench.truth(sensor), 195.0, 0.2),
-            "{sensor:?} {}",
-            bench.truth(sensor)
-        );
+        assert!(near(bench.truth(sensor), 195.0, 0.2), "{sensor:?} {}", bench.truth(sensor));
         assert!(near(bench.reading(sensor), 195.0, 0.2));
     }
 }
@@ -152,10 +128,7 @@ fn the_motor_at_1800_rpm_settles_under_55_degrees_and_the_fan_helps() {
     };
     let (still, blown) = (settled(false), settled(true));
     assert!((45.0..55.0).contains(&still), "{still} °C");
-    assert!(
-        blown < still - 5.0,
-        "{blown} °C with the fan, {still} without"
-    );
+    assert!(blown < still - 5.0, "{blown} °C with the fan, {still} without");
 }
 
 #[test]
@@ -169,10 +142,7 @@ fn peltier_and_pump_cool_the_throat() {
         bench.reading(Sensor::T1)
     };
     let warm = settled(0.0, false);
-    assert!(
-        (35.0..45.0).contains(&warm),
-        "{warm} °C beside a barrel of 195 °C"
-    );
+    assert!((35.0..45.0).contains(&warm), "{warm} °C beside a barrel of 195 °C");
     assert!(settled(100.0, false) < warm - 8.0);
     assert!(settled(50.0, false) < warm - 4.0);
     assert!(settled(0.0, true) < warm - 4.0);
@@ -207,11 +177,7 @@ fn a_plant_without_lags_follows_its_heater_at_once() {
     });
     bench.heat([100, 100], 1.0);
     let expected = 430.0 / 600.0;
-    assert!(
-        near(bench.truth(Sensor::T2) - 23.0, expected, 0.01),
-        "{}",
-        bench.truth(Sensor::T2)
-    );
+    assert!(near(bench.truth(Sensor::T2) - 23.0, expected, 0.01), "{}", bench.truth(Sensor::T2));
 }
 
 #[test]

@@ -8,31 +8,16 @@ fn control(name: &str, value: &Value) -> Result<Command, Refusal> {
 }
 
 fn msg(name: &str, value: &Value) -> String {
-    control(name, value)
-        .expect_err("should be refused")
-        .msg()
-        .to_owned()
+    control(name, value).expect_err("should be refused").msg().to_owned()
 }
 
 #[test]
 fn numbers_may_come_as_numeric_strings_and_never_as_nan() {
     let accepted = control("SET_TARGET", &json!({"z1": "210.5"})).unwrap();
-    let Command::SetTarget { zones } = accepted else {
-        panic!("{accepted:?}")
-    };
+    let Command::SetTarget { zones } = accepted else { panic!("{accepted:?}") };
     assert_eq!(zones, [Some(Celsius::new(210.5).unwrap()), None]);
-    for bad in [
-        json!("NaN"),
-        json!("inf"),
-        json!([1]),
-        json!(null),
-        json!({}),
-        json!(true),
-    ] {
-        assert!(
-            msg("SET_TARGET", &json!({"z1": bad})).contains("z1"),
-            "{bad}"
-        );
+    for bad in [json!("NaN"), json!("inf"), json!([1]), json!(null), json!({}), json!(true)] {
+        assert!(msg("SET_TARGET", &json!({"z1": bad})).contains("z1"), "{bad}");
     }
 }
 
@@ -52,19 +37,10 @@ fn a_nan_inside_a_text_is_left_alone() {
 #[test]
 fn booleans_are_true_false_0_1_and_their_names() {
     let relay = |state: Value| control("SET_RELAY", &json!({"relay": "fan", "state": state}));
-    for (value, on) in [
-        (json!(true), true),
-        (json!(0), false),
-        (json!(1), true),
-        (json!("false"), false),
-    ] {
-        assert_eq!(
-            relay(value),
-            Ok(Command::SetRelay {
-                relay: Relay::Fan,
-                on
-            })
-        );
+    for (value, on) in
+        [(json!(true), true), (json!(0), false), (json!(1), true), (json!("false"), false)]
+    {
+        assert_eq!(relay(value), Ok(Command::SetRelay { relay: Relay::Fan, on }));
     }
     for bad in [json!("on"), json!(2), json!([1]), json!(null)] {
         assert!(relay(bad.clone()).is_err(), "{bad}");
@@ -74,41 +50,23 @@ fn booleans_are_true_false_0_1_and_their_names() {
 #[test]
 fn the_value_of_an_emergency_stop_is_never_looked_at() {
     for value in [json!(null), json!([1, 2]), json!("x"), json!({"a": 1})] {
-        assert_eq!(
-            control("EMERGENCY_STOP", &value),
-            Ok(Command::EmergencyStop)
-        );
+        assert_eq!(control("EMERGENCY_STOP", &value), Ok(Command::EmergencyStop));
     }
 }
 
 #[test]
 fn an_unknown_command_is_said_to_be_unknown_whatever_its_value() {
     assert_eq!(msg("MAKE_COFFEE", &json!([1])), "UNKNOWN_COMMAND");
-    assert_eq!(
-        parse_control(&json!({})).unwrap_err().msg(),
-        "UNKNOWN_COMMAND"
-    );
+    assert_eq!(parse_control(&json!({})).unwrap_err().msg(), "UNKNOWN_COMMAND");
 }
 
 #[test]
 fn a_jog_is_checked_for_motor_then_speed_then_steps() {
     let jog = |v| msg("MOVE_MOTOR_STEPS", &v);
-    assert_eq!(
-        jog(json!({"motor": "x", "steps": 1.5, "speed": 0})),
-        "INVALID_MOTOR"
-    );
-    assert_eq!(
-        jog(json!({"motor": "main", "steps": 1.5, "speed": 0})),
-        "INVALID_SPEED"
-    );
-    assert_eq!(
-        jog(json!({"motor": "main", "steps": 1.5})),
-        "INVALID_MOVE_PARAMS"
-    );
-    assert_eq!(
-        jog(json!({"motor": "main", "steps": 1e300})),
-        "INVALID_MOVE_PARAMS"
-    );
+    assert_eq!(jog(json!({"motor": "x", "steps": 1.5, "speed": 0})), "INVALID_MOTOR");
+    assert_eq!(jog(json!({"motor": "main", "steps": 1.5, "speed": 0})), "INVALID_SPEED");
+    assert_eq!(jog(json!({"motor": "main", "steps": 1.5})), "INVALID_MOVE_PARAMS");
+    assert_eq!(jog(json!({"motor": "main", "steps": 1e300})), "INVALID_MOVE_PARAMS");
 }
 
 #[test]
@@ -126,46 +84,25 @@ fn pins_with_functions_and_labels_are_told_apart() {
         panic!()
     };
     assert_eq!(functions.led_red, Some(Some(Bcm::new(16).unwrap())));
-    assert_eq!(
-        labels,
-        [
-            ("old".to_owned(), None),
-            ("warp_core".to_owned(), Bcm::new(12).ok())
-        ]
-    );
+    assert_eq!(labels, [("old".to_owned(), None), ("warp_core".to_owned(), Bcm::new(12).ok())]);
     assert!(msg("UPDATE_PINS", &json!({"pins": {"ssr_z1": 99}})).contains("pin"));
 }
 
 #[test]
 fn gpio_bodies_refuse_with_their_own_code() {
     let gpio = |c: &str, v: Value| parse_gpio(&json!({"command": c, "value": v}));
-    assert_eq!(
-        gpio("BLINK", json!({})).unwrap_err().msg(),
-        "UNKNOWN_GPIO_COMMAND"
-    );
+    assert_eq!(gpio("BLINK", json!({})).unwrap_err().msg(), "UNKNOWN_GPIO_COMMAND");
     for v in [
         json!({"value": 1}),
         json!({"pin": 28, "value": 1}),
         json!({"pin": 4, "value": 7}),
         json!([1]),
     ] {
-        assert_eq!(
-            gpio("SET_GPIO_VALUE", v).unwrap_err().msg(),
-            "INVALID_PIN_OR_VALUE"
-        );
+        assert_eq!(gpio("SET_GPIO_VALUE", v).unwrap_err().msg(), "INVALID_PIN_OR_VALUE");
     }
-    let input = gpio(
-        "SET_GPIO_MODE",
-        json!({"pin": 27, "mode": "IN", "pull_up_down": "down"}),
-    );
+    let input = gpio("SET_GPIO_MODE", json!({"pin": 27, "mode": "IN", "pull_up_down": "down"}));
     let pin = Bcm::new(27).unwrap();
-    assert_eq!(
-        input,
-        Ok(Command::GpioConfig {
-            pin,
-            mode: PinMode::In(Pull::Down)
-        })
-    );
+    assert_eq!(input, Ok(Command::GpioConfig { pin, mode: PinMode::In(Pull::Down) }));
 }
 
 use tve_units::Bcm;
