@@ -1,0 +1,172 @@
+//! The seam to the file system: small enough to be replaced by one that fails, fills or blocks.
+
+use crate::run_files::{self, RunFile};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// A file that grows at its end.
+pub trait DiskFile: Send {
+    /// Appends a part of `bytes` from its beginning and says how many bytes that was.
+    ///
+    /// # Errors
+    /// Of the system; nothing of `bytes` is then in the file.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Returns when everything appended is on the medium.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Bytes in the file.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn size(&self) -> io::Result<u64>;
+}
+
+/// What the recorder needs of a file system.
+pub trait Disk: Send {
+    /// A new file.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] when the name is taken; else of the system.
+    fn create_new(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// An old file, or a new one, to append to.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn append_to(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Puts `bytes` in the place of a file such that a reader, or a power cut, finds either the
+    /// old or the new content, never a mixture.
+    ///
+    /// # Errors
+    /// Of the system; the old content is then still there.
+    fn replace(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+
+    /// The whole content of a file.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The run files of a folder, newest first.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn runs(&mut self, folder: &Path) -> io::Result<Vec<RunFile>>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn remove(&mut self, path: &Path) -> io::Result<()>;
+
+    /// Bytes that this user may still write to the file system of `folder`.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn free_bytes(&mut self, folder: &Path) -> io::Result<u64>;
+}
+
+/// The file system of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+impl DiskFile for File {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Write::write(self, bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+}
+
+/// A new name survives a power cut only once its folder is on the medium.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+impl Disk for RealDisk {
+    fn create_new(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(path)?;
+        sync_folder_of(path)?;
+        Ok(Box::new(file))
+    }
+
+    fn append_to(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        sync_folder_of(path)?;
+        Ok(Box::new(file))
+    }
+
+    fn replace(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let draft = path.with_extension("tmp");
+        let mut file = File::create(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        sync_folder_of(path)
+    }
+
+    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn runs(&mut self, folder: &Path) -> io::Result<Vec<RunFile>> {
+        run_files::scan(folder)
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn free_bytes(&mut self, folder: &Path) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(folder)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replacing_a_file_leaves_the_new_content_and_no_draft() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session.json");
+        RealDisk.replace(&path, b"old").unwrap();
+        RealDisk.replace(&path, b"new").unwrap();
+        assert_eq!(RealDisk.read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_taken_name_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.csv");
+        RealDisk.create_new(&path).unwrap();
+        let refused = RealDisk.create_new(&path).err().map(|e| e.kind());
+        assert_eq!(refused, Some(io::ErrorKind::AlreadyExists));
+    }
+
+    #[test]
+    fn the_free_space_of_a_folder_is_a_number_above_zero() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(RealDisk.free_bytes(folder.path()).unwrap() > 0);
+    }
+}

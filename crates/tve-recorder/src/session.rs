@@ -1,0 +1,116 @@
+//! The session record: how the next process learns that this one died, and what was on.
+
+use crate::disk::Disk;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+use tve_control::Unclean;
+
+const SESSION_FILE: &str = "session.json";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    energised: bool,
+    clean: bool,
+}
+
+/// What the record of the last process says; `None` after a clean shutdown and on the first start.
+///
+/// To be read before [`Recorder::start`](crate::Recorder::start), which begins a new record. A
+/// record that is there and cannot be read counts as the worse case: something was on.
+pub fn load_previous_session(data_dir: &Path) -> Option<Unclean> {
+    let path = data_dir.join(SESSION_FILE);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "session record unreadable");
+            return Some(Unclean { energised: true });
+        }
+    };
+    match serde_json::from_slice(&bytes) {
+        Ok(Record { clean: true, .. }) => None,
+        Ok(Record { energised, .. }) => Some(Unclean { energised }),
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "session record damaged");
+            Some(Unclean { energised: true })
+        }
+    }
+}
+
+/// Keeps the record of this process true.
+#[derive(Debug)]
+pub(crate) struct Session {
+    path: PathBuf,
+    written: Option<Record>,
+}
+
+impl Session {
+    pub(crate) fn new(data_dir: &Path) -> Self {
+        Self {
+            path: data_dir.join(SESSION_FILE),
+            written: None,
+        }
+    }
+
+    /// Writes the record when it differs from the one on disk.
+    pub(crate) fn update(
+        &mut self,
+        disk: &mut dyn Disk,
+        energised: bool,
+        clean: bool,
+    ) -> io::Result<()> {
+        let record = Record { energised, clean };
+        if self.written == Some(record) {
+            return Ok(());
+        }
+        let mut text = serde_json::to_vec(&record)?;
+        text.push(b'\n');
+        disk.replace(&self.path, &text)?;
+        self.written = Some(record);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RealDisk;
+
+    #[test]
+    fn only_a_clean_shutdown_or_a_first_start_leaves_nothing_to_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        assert_eq!(load_previous_session(dir), None);
+
+        let mut session = Session::new(dir);
+        session.update(&mut RealDisk, false, false).unwrap();
+        assert_eq!(
+            load_previous_session(dir),
+            Some(Unclean { energised: false })
+        );
+        session.update(&mut RealDisk, true, false).unwrap();
+        assert_eq!(
+            load_previous_session(dir),
+            Some(Unclean { energised: true })
+        );
+        session.update(&mut RealDisk, false, true).unwrap();
+        assert_eq!(load_previous_session(dir), None);
+    }
+
+    #[test]
+    fn a_record_damaged_at_any_byte_counts_as_energised() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(SESSION_FILE);
+        let whole = br#"{"energised":false,"clean":true}"#;
+        for end in 0..whole.len() {
+            std::fs::write(&path, &whole[..end]).unwrap();
+            let found = load_previous_session(folder.path());
+            assert_eq!(
+                found,
+                Some(Unclean { energised: true }),
+                "cut after {end} bytes"
+            );
+        }
+    }
+}
