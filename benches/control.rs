@@ -1,0 +1,91 @@
+//! The controller's hot paths: `step` by machine state, PID, sensor chain, snapshot copy.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use std::hint::black_box;
+use tve_benches::{Machine, TICK};
+use tve_config::{PidGains, SensorConfig};
+use tve_control::{Pid, PidInput, Snapshot, celsius, ohms, share, volts};
+
+/// `step` with fresh inputs of the simulator each tick; the simulator's own time is outside.
+fn step(c: &mut Criterion) {
+    let mut group = c.benchmark_group("step");
+    let states = [
+        ("idle", Machine::at(23.0)),
+        ("heating", Machine::heating()),
+        ("alarm", Machine::in_alarm()),
+    ];
+    for (name, mut machine) in states {
+        // A second of recorded inputs, replayed with the time moved on.
+        let mut recorded = Vec::new();
+        for _ in 0..100 {
+            machine.tick();
+            recorded.push(machine.inputs);
+        }
+        let mut at = 0;
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                machine.now = machine.now + TICK;
+                let mut inputs = recorded[at % recorded.len()];
+                at += 1;
+                for reading in &mut inputs.adc {
+                    if let tve_hal::AdcReading::Sample { taken_at, .. } = reading {
+                        // Keep the spacing of the samples: a new one each 0.2 s a channel.
+                        let slot = machine.now.get() / 200_000 * 200_000;
+                        *taken_at = tve_units::Micros::new(slot);
+                    }
+                }
+                black_box(machine.controller.step(machine.now, &inputs));
+            });
+        });
+    }
+    group.finish();
+}
+
+fn pid(c: &mut Criterion) {
+    let gains = PidGains::default();
+    let mut pid = Pid::new();
+    let mut pv = 150.0;
+    c.bench_function("pid", |b| {
+        b.iter(|| {
+            pv += 0.01;
+            if pv > 220.0 {
+                pv = 150.0;
+            }
+            let input = PidInput {
+                setpoint: 210.0,
+                pv,
+                dt: 0.2,
+                holding_duty: 40.0,
+                integrate: true,
+                max: 100.0,
+            };
+            black_box(pid.update(&gains, input))
+        });
+    });
+}
+
+fn sensor_chain(c: &mut Criterion) {
+    let sensor = SensorConfig::default();
+    let mut code = 0_i16;
+    c.bench_function("sensor_chain", |b| {
+        b.iter(|| {
+            code = (code + 7) % 26_000 + 100;
+            let part = share(volts(black_box(code), 4.096), &sensor);
+            black_box(ohms(part, &sensor).map(|r| celsius(r, &sensor)))
+        });
+    });
+}
+
+fn snapshot(c: &mut Criterion) {
+    let machine = Machine::heating();
+    let mut snapshot = Snapshot::default();
+    c.bench_function("snapshot", |b| {
+        b.iter(|| {
+            machine.controller.snapshot(&mut snapshot);
+            black_box(&snapshot);
+        });
+    });
+}
+
+criterion_group!(benches, step, pid, sensor_chain, snapshot);
+criterion_main!(benches);
