@@ -61,7 +61,12 @@ pub fn ohms(share: f64, sensor: &SensorConfig) -> Option<Ohms> {
 /// `1/T = 1/298.15 + ln(R / r_25) / beta` (the beta form of the Steinhart-Hart equation).
 pub fn celsius(r: Ohms, sensor: &SensorConfig) -> Celsius {
     let inverse = 1.0 / T25 + libm::log(r.get() / sensor.r_25) / sensor.beta;
-    Celsius::clamped(1.0 / inverse - KELVIN)
+    // A resistance below what any temperature gives is hotter than everything, not absolute zero.
+    if inverse > 0.0 {
+        Celsius::clamped(1.0 / inverse - KELVIN)
+    } else {
+        Celsius::clamped(f64::MAX)
+    }
 }
 
 /// Codes per °C at `t`, from the derivative of divider and curve.
