@@ -50,7 +50,7 @@ impl Controller {
             Command::SetTarget { zones } => self.set_target(zones),
             Command::SetHeater { zone, duty } => self.set_heater(zone, duty),
             Command::SetMotor { motor, rpm } => self.set_motor(motor, rpm),
-            Command::SetRelay { relay, on } => self.set_relay(relay, on, Duty::FULL),
+            Command::SetRelay { relay, on } => self.set_relay(relay, on),
             Command::SetPeltier(duty) => {
                 if !self.capabilities.peltier && !duty.is_zero() {
                     return Err(RefusalCode::NotFitted.into());
@@ -314,25 +314,42 @@ impl Controller {
         ))
     }
 
-    fn set_relay(&mut self, relay: Relay, on: bool, duty: Duty) -> Result<Reply, Refusal> {
-        let i = relay.index();
-        if on && !self.capabilities.relays[i] {
-            return Err(RefusalCode::NotFitted.into());
+    fn set_relay(&mut self, relay: Relay, on: bool) -> Result<Reply, Refusal> {
+        self.check_relay(relay, on)?;
+        if self.relay_changed[relay.index()].is_some_and(|at| self.now.since(at) < RELAY_DEBOUNCE) {
+            return Err(RefusalCode::RelayDebounce.into());
         }
-        if self.relays[i] == on && (!on || self.relay_duty[i] == duty) {
+        if self.relays[relay.index()] == on {
             return Ok(Reply::msg("NO_CHANGE"));
         }
-        if self.relays[i] != on {
-            if self.relay_changed[i].is_some_and(|at| self.now.since(at) < RELAY_DEBOUNCE) {
-                return Err(RefusalCode::RelayDebounce.into());
-            }
-            self.relay_changed[i] = Some(self.now);
+        self.switch_relay(relay, on, Duty::FULL);
+        Ok(Reply::OK)
+    }
+
+    /// A duty for a relay's PWM channel: switching is debounced like the relay, trimming is not.
+    fn trim_relay(&mut self, relay: Relay, duty: Duty) -> Result<Reply, Refusal> {
+        let on = !duty.is_zero();
+        if self.relays[relay.index()] != on {
+            self.set_relay(relay, on)?;
         }
-        self.relays[i] = on;
+        self.check_relay(relay, on)?;
         if on {
-            self.relay_duty[i] = duty;
+            self.relay_duty[relay.index()] = duty;
         }
         Ok(Reply::OK)
+    }
+
+    fn check_relay(&self, relay: Relay, on: bool) -> Result<(), Refusal> {
+        if on && !self.capabilities.relays[relay.index()] {
+            return Err(RefusalCode::NotFitted.into());
+        }
+        Ok(())
+    }
+
+    fn switch_relay(&mut self, relay: Relay, on: bool, duty: Duty) {
+        self.relay_changed[relay.index()] = Some(self.now);
+        self.relays[relay.index()] = on;
+        self.relay_duty[relay.index()] = duty;
     }
 
     fn pwm_channel(&self, name: &str) -> Option<usize> {
@@ -346,7 +363,7 @@ impl Controller {
     fn set_pwm(&mut self, name: &str, duty: Duty) -> Result<Reply, Refusal> {
         let role = self.pwm_channel(name).map(|channel| (channel, self.pwm_roles[channel]));
         match role {
-            Some((_, PwmRole::Relay(relay))) => self.set_relay(relay, !duty.is_zero(), duty),
+            Some((_, PwmRole::Relay(relay))) => self.trim_relay(relay, duty),
             Some((channel, PwmRole::Free)) => {
                 self.free_pwm[channel] = duty;
                 Ok(Reply::OK)

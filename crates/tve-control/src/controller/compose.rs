@@ -1,6 +1,7 @@
 //! The outputs of a tick, composed from nothing and gated by the latched alarms.
 
 use super::Controller;
+use super::alarms::is_bad;
 use crate::command::Relay;
 use crate::snapshot::{PinView, Status};
 use tve_config::Config;
@@ -146,7 +147,9 @@ impl Controller {
             out.heaters[i] = self.zones[i].ssr.advance(self.now, self.ssr_slot, duty);
         }
         if !tripped {
-            out.peltier = self.peltier;
+            // Cooling a throat that nobody can measure would only make ice.
+            let throat = self.chains[Sensor::T1.index()].reading();
+            out.peltier = if is_bad(throat) { Duty::ZERO } else { self.peltier };
             for motor in Motor::ALL {
                 out.motors[motor.index()] =
                     self.axes[motor.index()].drive(self.config.dm556.microsteps);

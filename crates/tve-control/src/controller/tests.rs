@@ -408,9 +408,10 @@ fn relays_debounce_changes_and_answer_no_change() {
     let mut bench = Bench::at(25.0);
     let fan = |state: bool| json!({"relay": "fan", "state": state});
     bench.ok("SET_RELAY", fan(true));
-    assert_eq!(bench.send("SET_RELAY", fan(true)), Ok(Reply::msg("NO_CHANGE")));
     assert_eq!(bench.refused("SET_RELAY", fan(false)), RefusalCode::RelayDebounce);
+    assert_eq!(bench.refused("SET_RELAY", fan(true)), RefusalCode::RelayDebounce);
     bench.run(0.26);
+    assert_eq!(bench.send("SET_RELAY", fan(true)), Ok(Reply::msg("NO_CHANGE")));
     bench.ok("SET_RELAY", fan(false));
     bench.run(0.3);
     bench.ok("SET_PWM_OUTPUT", json!({"name": "fan", "duty": 30}));
