@@ -21,8 +21,12 @@ const APPROACH_GAIN: f64 = 2.0;
 const HOLD_GAIN: f64 = 0.5;
 /// Half-width of the band around a target that counts as reached.
 const BAND: f64 = 5.0;
-/// A zone far above its target may stay there this long before it counts as stuck.
-const STUCK_FOR: Micros = Micros::from_secs(10);
+/// A target that is set onto the reading, or below it, is reached when the zone has stayed in its
+/// band for this long: a barrel that cools sinks through the band before its heater turns it round.
+const STAY: Micros = Micros::from_secs(120);
+/// A zone far above its target may stay there this long before it counts as stuck: 10 s from the
+/// first sample, less the second that the mean and the evaluation may lag behind it.
+const STUCK_FOR: Micros = Micros::from_secs(9);
 /// Without heat for this long, what was stored in the heater has arrived.
 const COAST: Micros = Micros::from_secs(60);
 /// A rise without heat beyond this is a heater that is on.
@@ -53,6 +57,9 @@ pub(crate) struct HeatWatch {
     last_entry: Micros,
     target: f64,
     reached: bool,
+    /// The target was not set above the reading, and the zone has not been below its band since.
+    from_above: bool,
+    in_band_since: Option<Micros>,
     high_since: Option<Micros>,
     zero_since: Option<Micros>,
     above_since: Option<Micros>,
@@ -70,6 +77,8 @@ impl HeatWatch {
             last_entry: Micros::ZERO,
             target: 0.0,
             reached: false,
+            from_above: false,
+            in_band_since: None,
             high_since: None,
             zero_since: None,
             above_since: None,
@@ -123,8 +132,14 @@ impl HeatWatch {
             self.deficit = 0.0;
             self.above_since = None;
             self.high_since = None;
+            self.from_above = pv >= target - BAND;
+            self.in_band_since = None;
         }
-        self.reached |= target > 0.0 && (pv - target).abs() <= BAND;
+        self.from_above &= pv >= target - BAND;
+        let in_band = target > 0.0 && (pv - target).abs() <= BAND;
+        self.in_band_since = in_band.then(|| self.in_band_since.unwrap_or(now));
+        self.reached |=
+            self.in_band_since.is_some_and(|since| !self.from_above || now.since(since) >= STAY);
         self.unasked_rise(now, pv, view).or_else(|| {
             if target > 0.0 {
                 self.far_above(now, pv, target, view.zone, safety)

@@ -5,12 +5,13 @@
 //! - The derivative passes a first-order filter with `Tf = Td / N`, `Td = kd / kp`, `N = 8`
 //!   (Åström and Hägglund, *Advanced PID Control*, 2006, section 3.3).
 //! - The integral term `I` (already multiplied by ki) stays within 0 to 100 %.
-//! - Anti-windup by back-calculation: while the output saturates, `I` tracks the duty that is
-//!   expected to hold the setpoint, so that it is about right when the output leaves the limit.
+//! - Anti-windup by back-calculation: while the output saturates, `I` tracks (most of) the duty
+//!   that is expected to hold the setpoint, so that it is about right when the output leaves the limit.
 //!   Tracking the limit itself, as the textbook form does, would empty `I` in every warm-up and
 //!   fill it in every cool-down, because `kp e` alone is far beyond the limits then.
-//! - Bumpless: [`Pid::resume`] chooses `I` so that the next output equals a given one. It may then
-//!   lie outside 0 to 100 % and bleeds back with [`BLEED_S`].
+//! - Bumpless: [`Pid::resume`] chooses `I` so that the next output equals a given one. Far from the
+//!   setpoint `I` is then no more than the difference to `kp e`, even outside 0 to 100 %; it bleeds
+//!   to the holding duty with [`BLEED_S`] before it integrates again.
 
 use tve_config::PidGains;
 
@@ -19,10 +20,12 @@ const DERIVATIVE_N: f64 = 8.0;
 /// Time constant with which the integral tracks the holding duty while saturated, s: short beside
 /// a warm-up (300 s), long beside the noise of a sample.
 const TRACKING_S: f64 = 20.0;
-/// Time constant with which an integral outside its limits returns to them, s.
+/// Time constant with which an integral that only served a smooth switch is given up, s.
 const BLEED_S: f64 = 30.0;
-/// An integral this near its limits has returned to them, %.
-const BLED: f64 = 0.01;
+/// An integral this near the holding duty has bled, %.
+const BLED: f64 = 1.0;
+/// With more than this from `kp e`, a smooth switch says nothing about the holding duty, %.
+const FAR: f64 = 20.0;
 /// Shortest and longest step of time that a computation accepts, s.
 const DT_RANGE_S: (f64, f64) = (0.05, 1.0);
 
@@ -33,6 +36,8 @@ pub struct Pid {
     slope: f64,
     last_pv: Option<f64>,
     resume_at: Option<f64>,
+    /// The integral is on its way to the holding duty.
+    bleeding: bool,
 }
 
 /// What one computation needs besides the gains.
@@ -46,6 +51,9 @@ pub struct PidInput {
     pub dt: f64,
     /// Duty expected to hold the setpoint, %.
     pub holding_duty: f64,
+    /// Duty at which the integral waits while the output saturates, %: the holding duty, or less
+    /// where the setpoint is better approached from below.
+    pub waiting_duty: f64,
     /// Whether the integral may move now; a cautious caller lets it rest while the process moves.
     pub integrate: bool,
     /// Greatest output, %: 100, or less while a zone may not have full power.
@@ -55,7 +63,7 @@ pub struct PidInput {
 impl Pid {
     /// A loop that starts from rest.
     pub const fn new() -> Self {
-        Self { integral: 0.0, slope: 0.0, last_pv: None, resume_at: None }
+        Self { integral: 0.0, slope: 0.0, last_pv: None, resume_at: None, bleeding: false }
     }
 
     /// A loop that starts from rest near its setpoint or far from it, with `holding_duty` % as its
@@ -67,7 +75,7 @@ impl Pid {
 
     /// A loop whose first output will be `output` %.
     pub const fn resume(output: f64) -> Self {
-        Self { integral: 0.0, slope: 0.0, last_pv: None, resume_at: Some(output) }
+        Self { resume_at: Some(output), ..Self::new() }
     }
 
     /// Keeps the output where it is across a change of gains: the next computation starts there.
@@ -77,7 +85,7 @@ impl Pid {
 
     /// One computation; the output is in 0 to `max` %.
     pub fn update(&mut self, gains: &PidGains, input: PidInput) -> f64 {
-        let PidInput { setpoint, pv, holding_duty, integrate, max, .. } = input;
+        let PidInput { setpoint, pv, holding_duty, waiting_duty, integrate, max, .. } = input;
         let dt = input.dt.clamp(DT_RANGE_S.0, DT_RANGE_S.1);
         let error = setpoint - pv;
 
@@ -90,20 +98,21 @@ impl Pid {
         let without_integral = gains.kp * error - gains.kd * self.slope;
         if let Some(output) = self.resume_at.take() {
             self.integral = output - without_integral;
+            self.bleeding =
+                (gains.kp * error).abs() > FAR || !(0.0..=100.0).contains(&self.integral);
             return output.clamp(0.0, max);
         }
         let unlimited = without_integral + self.integral;
         let output = unlimited.clamp(0.0, max);
-        if unlimited == output {
-            let bounded = self.integral.clamp(0.0, 100.0);
-            if (bounded - self.integral).abs() < BLED {
-                let change = if integrate { gains.ki * error * dt } else { 0.0 };
-                self.integral = (self.integral + change).clamp(0.0, 100.0);
-            } else {
-                self.integral += (bounded - self.integral) * dt / BLEED_S;
-            }
+        let to_holding = holding_duty.clamp(0.0, 100.0) - self.integral;
+        self.bleeding &= to_holding.abs() > BLED;
+        if unlimited == output && self.bleeding {
+            self.integral += to_holding * dt / BLEED_S;
+        } else if unlimited == output {
+            let change = if integrate { gains.ki * error * dt } else { 0.0 };
+            self.integral = (self.integral + change).clamp(0.0, 100.0);
         } else if gains.ki > 0.0 {
-            self.integral += (holding_duty.clamp(0.0, 100.0) - self.integral) * dt / TRACKING_S;
+            self.integral += (waiting_duty.clamp(0.0, 100.0) - self.integral) * dt / TRACKING_S;
         }
         output
     }
@@ -122,7 +131,15 @@ mod tests {
     const GAINS: PidGains = PidGains { kp: 4.0, ki: 0.02, kd: 80.0 };
 
     fn at(setpoint: f64, pv: f64) -> PidInput {
-        PidInput { setpoint, pv, dt: 0.2, holding_duty: 40.0, integrate: true, max: 100.0 }
+        PidInput {
+            setpoint,
+            pv,
+            dt: 0.2,
+            holding_duty: 40.0,
+            waiting_duty: 40.0,
+            integrate: true,
+            max: 100.0,
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Is the zone that gets the heat the zone that gets warm?
 //!
-//! A zone *dominates* while its duty exceeds its model holding duty by [`EXCESS`] and the other's
-//! does not. One minute after a domination began, the other zone must not have risen in its place.
+//! A zone *dominates* while its duty exceeds its model holding duty by [`EXCESS`] and the other is
+//! *quiet*: its own duty does not make it rise. One minute after a domination began, the other zone must not have risen in its place.
 
 use crate::alarm::{AlarmCode, Cause};
 use crate::heat_watch::HeatWatch;
@@ -10,10 +10,14 @@ use tve_units::Micros;
 
 /// Duty above the holding duty that must make a zone rise, %.
 pub(crate) const EXCESS: f64 = 30.0;
+/// Duty above the holding duty up to which a zone is quiet, %: on the default plant it makes 2 °C
+/// a minute, less than [`RISE`]. Between the two a zone rises by its own heat, which proves nothing.
+const QUIET: f64 = 5.0;
 /// The warm-up pulse: zone 1 alone for this long.
 pub(crate) const PULSE: Micros = Micros::from_secs(45);
-/// The verdict falls this long after the domination began.
-const VERDICT: Micros = Micros::from_secs(60);
+/// The verdict falls this long after the domination was seen to begin, which may be one evaluation
+/// (100 ms) after it began: together 60 s.
+const VERDICT: Micros = Micros::from_millis(59_900);
 /// Heat already on its way in the other zone has arrived after this long.
 const COAST: Micros = Micros::from_secs(100);
 /// A rise that noise and coupling do not explain, °C a minute.
@@ -33,7 +37,7 @@ pub(crate) struct SwapWatch {
     dominance: Option<(Zone, Micros)>,
     /// A domination that lasted a pulse and awaits its verdict.
     pending: Option<(Zone, Micros)>,
-    last_excess: [Option<Micros>; 2],
+    last_heat: [Option<Micros>; 2],
 }
 
 impl SwapWatch {
@@ -45,9 +49,10 @@ impl SwapWatch {
         watches: &[HeatWatch; 2],
     ) -> Option<(AlarmCode, Cause)> {
         let over = views.map(|v| v.excess >= EXCESS);
-        let dominant = match over {
-            [true, false] => Some(Zone::Z1),
-            [false, true] => Some(Zone::Z2),
+        let heating = views.map(|v| v.excess >= QUIET);
+        let dominant = match (over, heating) {
+            ([true, _], [_, false]) => Some(Zone::Z1),
+            ([_, true], [false, _]) => Some(Zone::Z2),
             _ => None,
         };
         match (self.dominance, dominant) {
@@ -69,8 +74,8 @@ impl SwapWatch {
             }
             self.judge(now, zone, since, views, watches)
         });
-        for (last, over) in self.last_excess.iter_mut().zip(over) {
-            if over {
+        for (last, heating) in self.last_heat.iter_mut().zip(heating) {
+            if heating {
                 *last = Some(now);
             }
         }
@@ -86,7 +91,7 @@ impl SwapWatch {
         watches: &[HeatWatch; 2],
     ) -> Option<(AlarmCode, Cause)> {
         let other = heated.other();
-        let coasting = self.last_excess[other.index()]
+        let coasting = self.last_heat[other.index()]
             .is_some_and(|last| last <= since && now.since(last) < COAST);
         if coasting {
             return None;

@@ -159,7 +159,7 @@ proptest! {
         let mut pid = Pid::resume(start);
         for (pv, setpoint, dt) in run {
             let input =
-                PidInput { setpoint, pv, dt, holding_duty: 40.0, integrate: true, max: 100.0 };
+                PidInput { setpoint, pv, dt, holding_duty: 40.0, waiting_duty: 40.0, integrate: true, max: 100.0 };
             let out = pid.update(&PidGains { kp, ki, kd }, input);
             prop_assert!((0.0..=100.0).contains(&out), "{}", out);
         }

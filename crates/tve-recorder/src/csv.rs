@@ -21,6 +21,25 @@ const TEMP_DECIMALS: [u8; 4] = [2, 2, 2, 1];
 /// Decimals of targets and power.
 const OTHER_DECIMALS: u8 = 1;
 
+/// Writes rows as run files hold them, for those who keep rows elsewhere.
+#[derive(Debug, Clone)]
+pub struct RunText(LocalTime);
+
+impl RunText {
+    /// First line of a file, with its line end.
+    pub const HEADER: &'static str = HEADER;
+
+    /// With `Time_Str` in the time zone of this system.
+    pub fn of_system() -> Self {
+        Self(LocalTime::of_system())
+    }
+
+    /// Appends the line of `row`, with its line end.
+    pub fn line(&self, row: &Row, out: &mut Vec<u8>) {
+        render(row, &self.0, out);
+    }
+}
+
 /// Appends the line of `row`.
 pub(crate) fn render(row: &Row, local: &LocalTime, out: &mut Vec<u8>) {
     let ms = row.wall.get();

@@ -35,6 +35,7 @@ mod thread;
 #[cfg(test)]
 mod fake_disk;
 
+pub use csv::RunText;
 pub use data_dir::DataDir;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::RecorderError;

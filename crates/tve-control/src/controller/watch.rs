@@ -187,7 +187,9 @@ impl Controller {
             return;
         };
         let since = *self.runs.cold_since.get_or_insert(self.now);
-        if self.now.since(since).secs() >= safety.cold_zone_delay {
+        // The cold was there up to one evaluation before it was seen.
+        let delay = Micros::from_secs_f64(safety.cold_zone_delay);
+        if self.now.since(since) + PERIOD >= delay {
             let cause = Cause::Limit { sensor: zone.sensor(), reading, limit };
             self.raise(AlarmCode::ColdZone, cause);
         }
