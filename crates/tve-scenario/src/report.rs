@@ -1,0 +1,86 @@
+//! What a finished run has to say.
+
+use tve_control::{Mode, Snapshot, Status, TuneResult};
+use tve_units::{Celsius, Duty, Micros, Rpm, WallMillis};
+
+/// Whether one expectation held.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The expectation as a sentence.
+    pub text: String,
+    /// It held.
+    pub held: bool,
+    /// What was measured.
+    pub detail: String,
+}
+
+/// The machine at one time, as a plot or a run log shows it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Machine time.
+    pub now: Micros,
+    /// Wall-clock label.
+    pub wall: WallMillis,
+    /// What the machine is doing.
+    pub status: Status,
+    /// Who decides the duty.
+    pub mode: Mode,
+    /// Published temperatures, °C: feed throat, zone 1, zone 2, motor; `None` when bad.
+    pub temps: [Option<f64>; 4],
+    /// Targets by zone, °C; zero is off.
+    pub targets: [f64; 2],
+    /// Heater duties by zone, %.
+    pub heater_duty: [f64; 2],
+    /// Setpoints of screw and feeder, rpm.
+    pub motors: [f64; 2],
+    /// Commanded speed of their ramps, rpm.
+    pub motors_actual: [f64; 2],
+}
+
+impl Sample {
+    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            now: snapshot.now,
+            wall: snapshot.wall,
+            status: snapshot.status,
+            mode: snapshot.mode,
+            temps: snapshot.temps.map(|t| t.map(Celsius::get)),
+            targets: snapshot.targets.map(Celsius::get),
+            heater_duty: snapshot.heater_duty.map(Duty::get),
+            motors: snapshot.motors.map(Rpm::get),
+            motors_actual: snapshot.motors_actual.map(Rpm::get),
+        }
+    }
+}
+
+/// The result of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// One for each expectation and for each command that was answered unlike expected.
+    pub outcomes: Vec<Outcome>,
+    /// Raised alarms in order: when, and the sentence.
+    pub alarms: Vec<(Micros, String)>,
+    /// Finished tunes in order: when, and the gains.
+    pub tunes: Vec<(Micros, TuneResult)>,
+    /// SHA-256 over the inputs, commands and outputs of every tick.
+    pub trace: [u8; 32],
+    /// One each 0.25 s.
+    pub samples: Vec<Sample>,
+}
+
+impl Report {
+    /// Whether everything held.
+    pub fn held(&self) -> bool {
+        self.outcomes.iter().all(|o| o.held)
+    }
+
+    /// The trace as 64 hexadecimal digits.
+    pub fn trace_hex(&self) -> String {
+        use std::fmt::Write;
+        self.trace.iter().fold(String::with_capacity(2 * self.trace.len()), |mut hex, byte| {
+            // A String takes every text.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+}
