@@ -1,0 +1,21 @@
+//! Serde types of every request and reply of the HTTP API, shared by server, load tests and tests.
+//!
+//! Field names are the ones on the wire and never change; units stand in the documentation of each
+//! field. Every number is finite: what cannot be known is `null`.
+
+mod control;
+mod gpio;
+mod health;
+mod history;
+mod log;
+mod state;
+
+pub use control::{ControlRequest, Refused, Success, TuneStartRequest};
+pub use gpio::{GpioPin, GpioStatus, PinDirection, PullName};
+pub use health::{ColdJog, Condition, Health, Permissives, Ready};
+pub use history::HistorySample;
+pub use log::{LogStatus, RunFile};
+pub use state::{
+    Alarm, AlarmSeverity, AutotuneResult, Data, IoUpdate, MachineStatus, ModeName, Motors, Relays,
+    State, Status, Temps,
+};

@@ -1,0 +1,261 @@
+//! What the machine is and does: the replies of `/api/status` and `/api/data`.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// What the machine is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum MachineStatus {
+    /// Nothing moves.
+    Ready,
+    /// The start sequence runs.
+    Starting,
+    /// A motor turns.
+    Running,
+    /// The stop sequence runs.
+    Stopping,
+    /// A trip or stop alarm is latched.
+    Alarm,
+}
+
+impl MachineStatus {
+    /// Name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "READY",
+            Self::Starting => "STARTING",
+            Self::Running => "RUNNING",
+            Self::Stopping => "STOPPING",
+            Self::Alarm => "ALARM",
+        }
+    }
+}
+
+/// Who decides the heater duty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ModeName {
+    /// The PID.
+    Auto,
+    /// The operator.
+    Manual,
+}
+
+impl ModeName {
+    /// Name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "AUTO",
+            Self::Manual => "MANUAL",
+        }
+    }
+}
+
+/// Temperatures in °C, `null` where the sensor is bad.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Temps {
+    /// Feed throat, °C.
+    pub t1: Option<f64>,
+    /// Barrel zone 1, °C.
+    pub t2: Option<f64>,
+    /// Barrel zone 2, °C.
+    pub t3: Option<f64>,
+    /// Screw motor, °C.
+    pub motor: Option<f64>,
+}
+
+/// Speeds in rpm; the sign is the direction.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Motors {
+    /// Screw, rpm.
+    pub main: f64,
+    /// Feeder, rpm.
+    pub feed: f64,
+}
+
+/// What is switched on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Relays {
+    /// Cooling fan.
+    pub fan: bool,
+    /// Pump.
+    pub pump: bool,
+    /// Solid-state relay of zone 1 conducts.
+    pub ssr_z1: bool,
+    /// Solid-state relay of zone 2 conducts.
+    pub ssr_z2: bool,
+}
+
+/// Reply of `GET /api/data`: what a dashboard polls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Data {
+    /// Seconds since the Unix epoch.
+    pub timestamp: f64,
+    /// Temperatures.
+    pub temps: Temps,
+    /// Speeds as set.
+    pub motors: Motors,
+    /// Relays.
+    pub relays: Relays,
+    /// Peltier of the feed throat, %.
+    pub peltier_duty: f64,
+    /// Hopper level, cm; `null` without a level sensor.
+    pub fill_level: Option<f64>,
+    /// Wanted hopper level, cm; `null` without a level sensor.
+    pub target_fill_level: Option<f64>,
+    /// What the machine is doing.
+    pub status: MachineStatus,
+    /// Who decides the duty.
+    pub mode: ModeName,
+}
+
+/// How loudly an alarm speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum AlarmSeverity {
+    /// Production may suffer.
+    Warning,
+    /// Someone must act.
+    Critical,
+}
+
+/// One alarm, active or past.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Alarm {
+    /// Grows by one per alarm, also across restarts.
+    pub id: u64,
+    /// Code, for example `HEATER_OVER_TEMPERATURE`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Severity.
+    pub severity: AlarmSeverity,
+    /// A sentence with the numbers in it and what to do.
+    pub message: String,
+    /// When it was raised, seconds since the Unix epoch.
+    pub timestamp: f64,
+    /// Somebody has seen it.
+    pub acknowledged: bool,
+    /// It is over.
+    pub cleared: bool,
+}
+
+/// Gains that an autotune proposes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AutotuneResult {
+    /// Proportional gain, %/°C.
+    pub kp: f64,
+    /// Integral gain, %/(°C s).
+    pub ki: f64,
+    /// Derivative gain, % s/°C.
+    pub kd: f64,
+    /// Tuning rule.
+    pub method: String,
+    /// Zone, `z1` or `z2`.
+    pub zone: String,
+}
+
+/// Everything about the machine: `state` in `GET /api/status`.
+///
+/// `alarm_history` stands last so that a server can keep it as JSON text and append it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct State {
+    /// `simulator` or `raspberry-pi`.
+    pub machine: String,
+    /// What the machine is doing.
+    pub status: MachineStatus,
+    /// Who decides the duty.
+    pub mode: ModeName,
+    /// Alarms in force, in the order in which they were raised.
+    pub active_alarms: Vec<Alarm>,
+    /// Target of zone 1, °C; 0 is off.
+    pub target_z1: f64,
+    /// Target of zone 2, °C; 0 is off.
+    pub target_z2: f64,
+    /// Duty of zone 1 in MANUAL, %.
+    pub manual_duty_z1: f64,
+    /// Duty of zone 2 in MANUAL, %.
+    pub manual_duty_z2: f64,
+    /// Duty of zone 1 in force, %.
+    pub heater_duty_z1: f64,
+    /// Duty of zone 2 in force, %.
+    pub heater_duty_z2: f64,
+    /// Temperatures.
+    pub temps: Temps,
+    /// When the newest temperature was sampled, seconds since the Unix epoch.
+    pub temps_timestamp: f64,
+    /// Speeds as set.
+    pub motors: Motors,
+    /// Speeds that the ramp has reached.
+    pub motors_actual: Motors,
+    /// Relays.
+    pub relays: Relays,
+    /// Duty by channel name, %; `z1` and `z2` are the heater duties.
+    pub pwm: BTreeMap<String, f64>,
+    /// Peltier of the feed throat, %.
+    pub peltier_duty: f64,
+    /// Hopper level, cm; `null` without a level sensor.
+    pub fill_level: Option<f64>,
+    /// Wanted hopper level, cm; `null` without a level sensor.
+    pub target_fill_level: Option<f64>,
+    /// Start of the running sequence, seconds since the Unix epoch.
+    pub seq_start_time: Option<f64>,
+    /// IDLE, STARTING, HEATING, COOLING, DONE or FAILED.
+    pub autotune_status: String,
+    /// Finished relay cycles.
+    pub autotune_cycle: u32,
+    /// Gains of the newest finished tune.
+    pub autotune_result: Option<AutotuneResult>,
+    /// Why the configuration file was refused, one line a fault.
+    pub config_errors: Vec<String>,
+    /// The newest 200 alarms, oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<Alarm>)]
+    pub alarm_history: Option<Vec<Alarm>>,
+}
+
+/// Reply of `GET /api/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// The machine.
+    pub state: State,
+    /// The whole validated configuration without secrets.
+    pub config: serde_json::Value,
+}
+
+/// Payload of the Socket.IO event `io_update`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct IoUpdate {
+    /// `temps`, `motors`, `relays`, `pwm` or `misc`.
+    pub category: String,
+    /// What changed.
+    pub key: String,
+    /// Its new value.
+    pub val: serde_json::Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_serde_writes() {
+        use MachineStatus::{Alarm, Ready, Running, Starting, Stopping};
+        for status in [Ready, Starting, Running, Stopping, Alarm] {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+        }
+        for mode in [ModeName::Auto, ModeName::Manual] {
+            assert_eq!(serde_json::to_value(mode).unwrap(), mode.name());
+        }
+    }
+
+    #[test]
+    fn an_alarm_calls_its_code_type() {
+        let text = r#"{"id":1,"type":"COLD_ZONE","severity":"WARNING","message":"m","timestamp":1.0,
+            "acknowledged":false,"cleared":false}"#;
+        let alarm: Alarm = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(&alarm).unwrap()["type"], "COLD_ZONE");
+        assert_eq!(alarm.severity, AlarmSeverity::Warning);
+    }
+}

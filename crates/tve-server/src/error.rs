@@ -1,0 +1,52 @@
+//! Why the service does not start or ends early: sentences with the value and what to do.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tve_hal::HardwareError;
+use tve_recorder::RecorderError;
+
+/// A start that failed, or a control thread that ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the sentence of each variant says what its fields are")]
+pub enum StartError {
+    #[error(
+        "cannot listen on {address}: {source}; stop the program that holds the port, or give --listen another one"
+    )]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Recorder(#[from] RecorderError),
+    #[error("cannot read {}: {source}; give --config a file that exists", path.display())]
+    ConfigUnreadable { path: PathBuf, source: std::io::Error },
+    #[error(
+        "security.enabled is true, but authentication is not available in this version; set it to false and keep the service on loopback"
+    )]
+    Authentication,
+    #[error(
+        "{address} can be reached from other machines and security is disabled; listen on 127.0.0.1, or give --insecure-open if the network is trusted"
+    )]
+    Open { address: SocketAddr },
+    #[error(
+        "server.tls is set, but TLS is not available in this version; set it to null and put a TLS proxy in front"
+    )]
+    Tls,
+    #[error(
+        "this build has no Raspberry Pi support; give --hardware sim, or install the package for the Pi"
+    )]
+    NoRaspberryPi,
+    #[error(
+        "this is a Raspberry Pi, so the machine must be named: give --hardware rpi or sim, or set hardware.kind"
+    )]
+    MachineNotNamed,
+    #[error("server.www is {path:?}, which is no folder; correct it or set it to null")]
+    Www { path: String },
+    #[error("the simulated start temperature must be -20 to 300 °C, not {value}")]
+    StartTemperature { value: f64 },
+    #[error(transparent)]
+    Scenario(#[from] tve_scenario::ScenarioError),
+    #[error("the machine cannot be used: {0}")]
+    Hardware(#[from] HardwareError),
+    #[error("the system gave no thread for the control loop: {0}")]
+    Thread(std::io::Error),
+    #[error("{0}")]
+    ControlEnded(String),
+}

@@ -1,0 +1,279 @@
+//! One hand-written service for every connection: gate, hot replies, dispatch, headers, metrics.
+//!
+//! The duties that are usually a stack of layers stand here in one place, because each layer costs
+//! a boxed future per request. The hot replies (`/api/data`, `/api/status`) are answered from the
+//! cache before the router is asked.
+
+use super::FrontBody;
+use super::body::{self, too_large};
+use super::gate::{Gate, Origin};
+use super::reply::{Denied, JSON};
+use super::routes::{Media, Route};
+use crate::app::App;
+use crate::auth;
+use crate::metrics::MethodName;
+use axum::Router;
+use axum::body::Body;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tower::Service as _;
+
+/// What every connection shares.
+pub(crate) struct Front {
+    pub(crate) app: Arc<App>,
+    pub(crate) gate: Gate,
+    pub(crate) router: Router,
+    pub(crate) sockets: crate::sockets::Service,
+    /// `server.www` is set: paths beyond the API may be files.
+    pub(crate) has_files: bool,
+}
+
+/// A fault of the headers that a POST /api/control still has to report after it has looked for an
+/// emergency stop in the body.
+#[derive(Clone)]
+pub(crate) struct HeaderFault(pub(crate) Denied);
+
+/// The service of one connection.
+#[derive(Clone)]
+pub(crate) struct Connection(pub(crate) Arc<Front>);
+
+impl hyper::service::Service<Request<Incoming>> for Connection {
+    type Response = Response<FrontBody>;
+    type Error = Infallible;
+    type Future = Serving;
+
+    fn call(&self, request: Request<Incoming>) -> Serving {
+        let started = Instant::now();
+        let route = Route::of(request.uri().path(), self.0.has_files);
+        let method = MethodName::of(request.method());
+        let cors = self.0.gate.cors_origin(request.headers());
+        let work = catch_unwind(AssertUnwindSafe(|| self.0.answer(route, request)))
+            .unwrap_or_else(|_| Work::refused(Denied::internal()));
+        Serving { work, front: Arc::clone(&self.0), route, method, started, cors }
+    }
+}
+
+/// A request being served.
+pub(crate) struct Serving {
+    work: Work,
+    front: Arc<Front>,
+    route: Route,
+    method: MethodName,
+    started: Instant,
+    cors: Option<HeaderValue>,
+}
+
+enum Work {
+    Ready(Option<Response<FrontBody>>),
+    Routed(Pin<Box<dyn Future<Output = Response<FrontBody>> + Send>>),
+}
+
+impl Work {
+    fn ready(response: Response<FrontBody>) -> Self {
+        Self::Ready(Some(response))
+    }
+
+    fn refused(denied: Denied) -> Self {
+        Self::ready(denied.into_response().map(FrontBody::Streamed))
+    }
+}
+
+impl Future for Serving {
+    type Output = Result<Response<FrontBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = match &mut self.work {
+            Work::Ready(response) => response.take(),
+            Work::Routed(future) => {
+                // A panic in a handler ends that request and nothing else.
+                match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+                    Ok(Poll::Pending) => return Poll::Pending,
+                    Ok(Poll::Ready(response)) => Some(response),
+                    Err(_) => None,
+                }
+            }
+        };
+        let mut response =
+            response.unwrap_or_else(|| Denied::internal().into_response().map(FrontBody::Streamed));
+        seal(response.headers_mut(), self.cors.take());
+        let (route, method, status) = (self.route, self.method, response.status());
+        self.front.app.metrics.record(route, method, status, self.started.elapsed());
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// Adds the headers that every reply carries.
+fn seal(headers: &mut HeaderMap, cors: Option<HeaderValue>) {
+    const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+    const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    const DENY: HeaderValue = HeaderValue::from_static("DENY");
+    const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(X_FRAME_OPTIONS, DENY);
+    headers.insert(REFERRER_POLICY, NO_REFERRER);
+    if let Some(origin) = cors {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        headers.insert(VARY, HeaderValue::from_name(HeaderName::from_static("origin")));
+    }
+}
+
+impl Front {
+    fn answer(self: &Arc<Self>, route: Route, mut request: Request<Incoming>) -> Work {
+        match self.judge(route, &request) {
+            Ok(()) => {}
+            Err(Verdict::Preflight) => return Work::ready(preflight(route)),
+            Err(Verdict::Denied(denied)) => return Work::refused(denied),
+            Err(Verdict::AfterBody(denied)) => {
+                request.extensions_mut().insert(HeaderFault(denied));
+            }
+        }
+        match route {
+            Route::Data => Work::ready(cached(self.app.data_body())),
+            Route::Status => Work::ready(cached(self.app.status_body())),
+            Route::Socket => {
+                let reply = hyper::service::Service::call(&self.sockets, request);
+                Work::Routed(Box::pin(async move {
+                    match reply.await {
+                        Ok(response) => response.map(|b| FrontBody::Streamed(Body::new(b))),
+                        Err(never) => match never {},
+                    }
+                }))
+            }
+            _ => {
+                let reply = self.router.clone().call(request.map(Body::new));
+                Work::Routed(Box::pin(async move {
+                    match reply.await {
+                        Ok(response) => response.map(FrontBody::Streamed),
+                        Err(never) => match never {},
+                    }
+                }))
+            }
+        }
+    }
+
+    /// The refusals that need nothing but the head of the request, in the order of the contract.
+    fn judge(&self, route: Route, request: &Request<Incoming>) -> Result<(), Verdict> {
+        let headers = request.headers();
+        let method = request.method();
+        if route == Route::Unknown {
+            return Err(Denied::not_found("such path").into());
+        }
+        let origin = self.gate.origin(headers);
+        if method == Method::OPTIONS && origin == Origin::Allowed {
+            return Err(Verdict::Preflight);
+        }
+        if !route.allows(method) {
+            return Err(Denied::method_not_allowed(route.allow()).into());
+        }
+        let fault = route
+            .row()
+            .post
+            .filter(|_| method == Method::POST && route != Route::Socket)
+            .and_then(|media| body_fault(media, headers, request.body()));
+        let foreign = self.foreign(route, method, headers, origin);
+        // Where a page or a name of elsewhere asks, not even an emergency stop is looked for.
+        if let Some(denied) = fault.clone()
+            && (route != Route::Control || foreign.is_some())
+        {
+            return Err(denied.into());
+        }
+        if let Some(denied) = foreign {
+            return Err(denied.into());
+        }
+        auth::authorize(headers, route)?;
+        fault.map_or(Ok(()), |denied| Err(Verdict::AfterBody(denied)))
+    }
+
+    fn foreign(
+        &self,
+        route: Route,
+        method: &Method,
+        headers: &HeaderMap,
+        origin: Origin,
+    ) -> Option<Denied> {
+        if !self.gate.host_is_ours(headers) {
+            return Some(Denied::new(
+                StatusCode::FORBIDDEN,
+                "FOREIGN_HOST",
+                "the Host header names another machine; add the name to server.hosts",
+            ));
+        }
+        let guarded = method == Method::POST || route == Route::Socket;
+        (origin == Origin::Foreign && guarded).then(|| {
+            Denied::new(
+                StatusCode::FORBIDDEN,
+                "FOREIGN_ORIGIN",
+                "pages of that origin may not use this machine; see server.allowed_origins",
+            )
+        })
+    }
+}
+
+/// Why a request does not simply go on.
+enum Verdict {
+    Denied(Denied),
+    /// Refused, unless its body asks for an emergency stop.
+    AfterBody(Denied),
+    Preflight,
+}
+
+impl From<Denied> for Verdict {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+/// What the headers say against the body of a POST.
+fn body_fault(media: Media, headers: &HeaderMap, body: &Incoming) -> Option<Denied> {
+    if body.is_end_stream() {
+        return None;
+    }
+    if body.size_hint().lower() > body::LIMIT as u64 {
+        return Some(too_large());
+    }
+    let content_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let essence = content_type.split(';').next().unwrap_or("").trim();
+    let fits = essence.eq_ignore_ascii_case("application/json")
+        || media == Media::JsonOrText && essence.eq_ignore_ascii_case("text/plain");
+    (!fits).then(|| {
+        Denied::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "send the body as Content-Type: application/json",
+        )
+    })
+}
+
+fn cached(bytes: Bytes) -> Response<FrontBody> {
+    let mut response = Response::new(FrontBody::Whole(bytes.into()));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+fn preflight(route: Route) -> Response<FrontBody> {
+    let mut response = Response::new(FrontBody::Whole(Bytes::new().into()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(route.allow()));
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("content-type, authorization"),
+    );
+    response
+}

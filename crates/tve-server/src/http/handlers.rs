@@ -1,0 +1,346 @@
+//! The handlers behind the router: commands, recorder, tune, history, health.
+
+use super::body;
+use super::connection::HeaderFault;
+use super::pages;
+use super::reply::{Denied, json, success};
+use crate::app::App;
+use crate::{openapi, view};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio_util::io::ReaderStream;
+use tower_http::services::ServeDir;
+use tve_api as api;
+use tve_control::{
+    Command, Refusal, RefusalCode, Reply, lenient_json, parse_control, parse_gpio, parse_tune_start,
+};
+
+/// Without a tick for this long the machine counts as not controlled; the alarm bound of
+/// CONTROL_OVERRUN.
+const TICK_LIMIT: Duration = Duration::from_millis(500);
+
+/// Samples of a history reply without `points`.
+const HISTORY_NEWEST: usize = 1000;
+
+/// Most points that one history reply may have: a day at one a second.
+const HISTORY_POINTS_MAX: usize = 86_400;
+
+/// Size of the pieces in which a run file is read.
+const FILE_PIECE: usize = 64 * 1024;
+
+/// Characters of a wrong argument that its refusal repeats.
+const SHOWN: usize = 40;
+
+type Answered = Result<Response, Denied>;
+type Shared = State<Arc<App>>;
+
+/// The routes that are not answered before the router.
+pub(crate) fn router(app: Arc<App>, www: Option<&str>) -> Router {
+    let router = Router::new()
+        .route("/api/control", post(control))
+        .route("/api/gpio", get(gpio).post(gpio_command))
+        .route("/api/log", get(log))
+        .route("/api/log/start", post(log_start))
+        .route("/api/log/stop", post(log_stop))
+        .route("/api/log/{file}", get(log_file))
+        .route("/api/tune/start", post(tune_start))
+        .route("/api/tune/stop", post(tune_stop))
+        .route("/api/tune/apply", post(tune_apply))
+        .route("/api/permissives", get(permissives))
+        .route("/api/history/sensors", get(history))
+        .route("/health", get(health))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/openapi.json", get(openapi_document))
+        .fallback(|| async { Denied::not_found("such path") });
+    let router = match www {
+        None => router.route("/", get(pages::index)),
+        Some(folder) => {
+            let folder = ServeDir::new(folder);
+            router.fallback(move |request| pages::file(folder.clone(), request))
+        }
+    };
+    router.with_state(app)
+}
+
+/// The JSON of a body; an empty one is `{}`.
+async fn json_body(request: Request) -> Result<Value, Denied> {
+    let read = body::read(request.into_body()).await;
+    match read.fault {
+        Some(fault) => Err(fault),
+        None => parse(&read.bytes),
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, Denied> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    Ok(lenient_json(bytes)?)
+}
+
+async fn control(State(app): Shared, request: Request) -> Answered {
+    let header_fault = request.extensions().get::<HeaderFault>().cloned();
+    let read = body::read(request.into_body()).await;
+    if body::asks_for_emergency_stop(&read.bytes) {
+        return Ok(success(app.commands.send(Command::EmergencyStop).await?));
+    }
+    if let Some(fault) = header_fault.map(|f| f.0).or(read.fault) {
+        return Err(fault);
+    }
+    let command = parse_control(&parse(&read.bytes)?)?;
+    run(app, command).await
+}
+
+async fn gpio_command(State(app): Shared, request: Request) -> Answered {
+    let command = parse_gpio(&json_body(request).await?)?;
+    run(app, command).await
+}
+
+async fn tune_start(State(app): Shared, request: Request) -> Answered {
+    let command = parse_tune_start(&json_body(request).await?)?;
+    run(app, command).await
+}
+
+async fn tune_stop(State(app): Shared, request: Request) -> Answered {
+    json_body(request).await?;
+    run(app, Command::TuneStop).await
+}
+
+async fn tune_apply(State(app): Shared, request: Request) -> Answered {
+    json_body(request).await?;
+    run(app, Command::TuneApply).await
+}
+
+/// Has a command carried out, and the configuration saved where that belongs to it.
+async fn run(app: Arc<App>, command: Command) -> Answered {
+    let saves = matches!(command, Command::SaveConfig | Command::TuneApply);
+    let reply = app.commands.send(command).await?;
+    if saves {
+        save_config(app).await?;
+    }
+    Ok(success(reply))
+}
+
+/// Writes the configuration in force to its file.
+async fn save_config(app: Arc<App>) -> Result<(), Refusal> {
+    let task = tokio::task::spawn_blocking(move || {
+        let _one = app.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read under the lock: of two saves the later one has the later configuration.
+        let config = Arc::clone(&app.newest.load().config);
+        let path = &app.config_path;
+        tve_config::store::save(path, &config).map_err(|error| {
+            let path = path.display();
+            tracing::error!(%path, %error, "the configuration could not be saved");
+            Refusal::with(
+                RefusalCode::Hardware,
+                format!(
+                    "the configuration is in force but {path} could not be written: {error}; \
+                     check the disk and save again"
+                ),
+            )
+        })
+    });
+    match task.await {
+        Ok(saved) => saved.map(|_| ()),
+        Err(_) => Err(Refusal::with(RefusalCode::Hardware, "saving was cut off; save again")),
+    }
+}
+
+async fn gpio(State(app): Shared) -> Response {
+    let newest = app.newest.load();
+    ok(&view::gpio(&newest.snapshot, &newest.config))
+}
+
+async fn permissives(State(app): Shared) -> Response {
+    ok(&view::permissives(&app.newest.load().snapshot.permissives))
+}
+
+fn ok<T: serde::Serialize>(body: &T) -> Response {
+    json(StatusCode::OK, view::json(body))
+}
+
+async fn log_start(State(app): Shared) -> Response {
+    app.recorder.start_run();
+    success(Reply::OK)
+}
+
+async fn log_stop(State(app): Shared) -> Response {
+    app.recorder.stop_run();
+    success(Reply::OK)
+}
+
+/// A query string that axum may have refused, which it says in plain text.
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
+fn asked<T>(query: Asked<T>) -> Result<T, Refusal> {
+    match query {
+        Ok(Query(query)) => Ok(query),
+        Err(rejection) => Err(Refusal::invalid(rejection.body_text())),
+    }
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    page: String,
+}
+
+/// A whole number of a query string; empty means `default`.
+fn number<T: std::str::FromStr>(name: &str, text: &str, default: T) -> Result<T, Refusal> {
+    if text.is_empty() {
+        return Ok(default);
+    }
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+        Refusal::invalid(format!("{name} must be a whole number, not \"{shown}\""))
+    })
+}
+
+async fn log(State(app): Shared, query: Asked<Page>) -> Answered {
+    let query = asked(query)?;
+    let page: usize = number("page", &query.page, 0)?;
+    let status = app.recorder.status();
+    let folder = app.data_dir.clone();
+    let list = tokio::task::spawn_blocking(move || tve_recorder::list_runs(&folder, page)).await;
+    let list = match list {
+        Ok(Ok(list)) => list,
+        Ok(Err(error)) => return Err(unreadable(&error)),
+        Err(_) => return Err(Denied::internal()),
+    };
+    Ok(ok(&api::LogStatus {
+        success: true,
+        recording: status.recording,
+        suspended: status.suspended,
+        file: status.file,
+        rows: status.rows,
+        dropped_rows: status.dropped_rows,
+        write_failures: status.write_failures,
+        last_flush: status.last_flush,
+        bytes_free: status.bytes_free,
+        disk_low: status.disk_low,
+        failed: status.failed,
+        page: page as u64,
+        total: list.total as u64,
+        files: list
+            .runs
+            .into_iter()
+            .map(|run| api::RunFile { name: run.name, size: run.size, modified: run.modified })
+            .collect(),
+    }))
+}
+
+fn unreadable(error: &std::io::Error) -> Denied {
+    tracing::warn!(%error, "the run folder cannot be read");
+    Refusal::with(
+        RefusalCode::Hardware,
+        format!("the run folder cannot be read: {error}; check the disk of the data folder"),
+    )
+    .into()
+}
+
+fn no_such_run() -> Denied {
+    Denied::not_found("run file of that name; GET /api/log lists them")
+}
+
+async fn log_file(State(app): Shared, name: Result<Path<String>, PathRejection>) -> Answered {
+    let Ok(Path(name)) = name else {
+        return Err(no_such_run());
+    };
+    let folder = app.data_dir.clone();
+    let wanted = name.clone();
+    let opened =
+        tokio::task::spawn_blocking(move || tve_recorder::open_run(&folder, &wanted)).await;
+    let (file, length) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(no_such_run());
+        }
+        Ok(Err(error)) => return Err(unreadable(&error)),
+        Err(_) => return Err(Denied::internal()),
+    };
+    // A run that is still being written may grow meanwhile; what was announced is what is sent.
+    let bytes = tokio::fs::File::from_std(file).take(length);
+    let mut response =
+        Response::new(Body::from_stream(ReaderStream::with_capacity(bytes, FILE_PIECE)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(CONTENT_DISPOSITION, disposition);
+    }
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct HistoryQuery {
+    #[serde(default)]
+    since: String,
+    #[serde(default)]
+    points: String,
+}
+
+async fn history(State(app): Shared, query: Asked<HistoryQuery>) -> Answered {
+    let query = asked(query)?;
+    let since: i64 = number("since", &query.since, 0)?;
+    let points: usize = number("points", &query.points, HISTORY_NEWEST)?;
+    if points == 0 || points > HISTORY_POINTS_MAX {
+        let reason = format!("points must be 1 to {HISTORY_POINTS_MAX}, not {points}");
+        return Err(Refusal::invalid(reason).into());
+    }
+    let all = query.since.is_empty() && query.points.is_empty();
+    let work = tokio::task::spawn_blocking(move || {
+        let samples = if all {
+            app.recorder.history_newest(HISTORY_NEWEST)
+        } else {
+            app.recorder.history_since(since, points)
+        };
+        let config = Arc::clone(&app.newest.load().config);
+        let samples: Vec<_> = samples.iter().map(|s| view::history_sample(s, &config)).collect();
+        view::json(&samples)
+    });
+    match work.await {
+        Ok(body) => Ok(json(StatusCode::OK, body)),
+        Err(_) => Err(Denied::internal()),
+    }
+}
+
+async fn health(State(app): Shared) -> Response {
+    ok(&api::Health {
+        status: "ok".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        uptime_s: app.stats.uptime().as_secs_f64(),
+    })
+}
+
+async fn ready(State(app): Shared) -> Response {
+    let control_ticking = app.stats.since_last_tick() < TICK_LIMIT;
+    let hardware_present = app.stats.hardware_present();
+    let config_valid = app.config_errors.is_empty();
+    let ready = control_ticking && hardware_present && config_valid;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = api::Ready { ready, control_ticking, hardware_present, config_valid };
+    json(status, view::json(&body))
+}
+
+async fn metrics(State(app): Shared) -> Response {
+    const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    let mut response = crate::metrics::render(&app).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, TEXT);
+    response
+}
+
+async fn openapi_document() -> Response {
+    json(StatusCode::OK, openapi::document())
+}

@@ -1,0 +1,167 @@
+//! The HTTP front: an accept loop of our own, because a silent client must not hold a place.
+
+mod body;
+mod connection;
+mod gate;
+mod handlers;
+mod pages;
+mod reply;
+mod routes;
+mod stream;
+
+pub(crate) use connection::{Connection, Front};
+pub(crate) use gate::Gate;
+pub(crate) use handlers::router;
+pub(crate) use reply::Denied;
+pub(crate) use routes::{Media, Route};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Frame, SizeHint};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// Connections at a time; one more is told 503. Each may hold a few KiB.
+pub(crate) const MAX_CONNECTIONS: usize = 1024;
+
+/// Longest time for the head of a request to arrive, counted from the end of the last one.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest head of a request, and the read buffer of a connection.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// Wait after an accept that failed, which it does when the process is out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Time that open requests get to finish when the service stops.
+const DRAIN: Duration = Duration::from_millis(300);
+
+const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
+    Content-Length: 46\r\nConnection: close\r\n\r\n{\"success\":false,\"msg\":\"TOO_MANY_CONNECTIONS\"}";
+
+/// A reply body: one of ours in one piece, or whatever a handler streams.
+pub(crate) enum FrontBody {
+    Whole(Full<Bytes>),
+    Streamed(Body),
+}
+
+impl hyper::body::Body for FrontBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Streamed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Streamed(body) => body.size_hint(),
+        }
+    }
+}
+
+/// Serves connections from `listener` until `stop` turns true, then lets open requests finish.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    front: Arc<Front>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+            Some(_) = connections.join_next() => continue,
+            () = stopped(&mut stop) => break,
+        };
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            let service = Connection(Arc::clone(&front));
+            let stop = stop.clone();
+            connections.spawn(async move {
+                serve_connection(stream, service, stop).await;
+                drop(place);
+            });
+        } else {
+            front.app.metrics.connection_refused();
+            refuse(&stream);
+        }
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+async fn serve_connection(stream: TcpStream, service: Connection, mut stop: watch::Receiver<bool>) {
+    // A reply is one write; waiting to fill a segment would only add 40 ms.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream::Impatient::new(stream)), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    // How a connection ends (reset, time-out, garbage) is the client's affair.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+/// Resolves when `stop` has turned true, or can turn no more.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Both outcomes mean the end; the guard of the value must not outlive this line.
+    drop(stop.wait_for(|&stopped| stopped).await);
+}
+
+/// Tells a client that there is no place, without giving it one.
+fn refuse(stream: &TcpStream) {
+    // Best effort: the kernel's buffer of a fresh connection takes these bytes.
+    let _ = stream.try_write(TOO_MANY);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_refusal_of_a_connection_has_the_length_it_claims() {
+        let text = std::str::from_utf8(TOO_MANY).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{}", body.len());
+    }
+}

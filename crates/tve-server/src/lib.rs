@@ -1,0 +1,39 @@
+//! The service: control thread, HTTP, Socket.IO, metrics; and what the binary `tve` is made of.
+//!
+//! ```text
+//!  clients ──► accept loop ──► Connection ──► gate ──► cached reply           (no lock, no copy)
+//!                                   │            └──► router ──► handler ──► command queue ─┐
+//!                                   └──► Socket.IO ◄── broadcaster                          │
+//!                                                        ▲                                  ▼
+//!                 newest snapshot (ArcSwap) ◄── control thread: read → step → apply → publish
+//!                                                        │
+//!                                                        └──► recorder thread ──► disk
+//! ```
+//!
+//! [`Server::start`] boots all of it; the rest of the crate is private.
+
+mod app;
+mod auth;
+mod cache;
+pub mod cli;
+mod clock;
+mod error;
+mod http;
+mod metrics;
+mod openapi;
+mod options;
+mod plot;
+mod realtime;
+mod runner;
+mod server;
+mod simulate;
+mod sockets;
+mod view;
+
+pub use cache::Cached;
+pub use clock::{SystemClock, WallClock};
+pub use error::StartError;
+pub use options::{Options, default_data_dir};
+pub use runner::{Answer, CommandSender, LoopStats};
+pub use server::{Running, Server};
+pub use view::{data_text, status_text};

@@ -1,0 +1,87 @@
+//! Alarm events on their way from the control thread to those who show them.
+//!
+//! The control thread leaves events (plain numbers) in a box that it only ever tries to open;
+//! sentences are made by whoever reads. The journal on disk gets the same events by the recorder.
+
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use tve_control::AlarmEvent;
+use tve_recorder::{AlarmHistory, JournalEntry, RecorderHandle};
+
+/// Events that fit without allocation; more than the table of alarms has rows.
+const ROOM: usize = 128;
+
+/// The past of the alarms as clients see it.
+pub(crate) struct AlarmBook {
+    inbox: Mutex<VecDeque<AlarmEvent>>,
+    pages: Mutex<Pages>,
+}
+
+struct Pages {
+    history: AlarmHistory,
+    rendered: Option<Bytes>,
+}
+
+impl AlarmBook {
+    /// Opens the book at the past that the journal holds.
+    pub(crate) fn new(history: AlarmHistory) -> Self {
+        Self {
+            inbox: Mutex::new(VecDeque::with_capacity(ROOM)),
+            pages: Mutex::new(Pages { history, rendered: None }),
+        }
+    }
+
+    /// The newest 200 alarms as a JSON array, oldest first; rendered once a change.
+    pub(crate) fn json(&self, render: impl FnOnce(&[JournalEntry]) -> Bytes) -> Bytes {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        // The inbox is emptied under the lock of the pages, so that events keep their order.
+        loop {
+            let event = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(event) = event else { break };
+            pages.history.apply(&event);
+            pages.rendered = None;
+        }
+        if let Some(bytes) = &pages.rendered {
+            return bytes.clone();
+        }
+        let bytes = render(&pages.history.entries());
+        pages.rendered = Some(bytes.clone());
+        bytes
+    }
+}
+
+/// The control thread's side: the book and the journal, each served when it can be.
+pub(crate) struct AlarmOutbox {
+    book: Arc<AlarmBook>,
+    recorder: RecorderHandle,
+    for_book: VecDeque<AlarmEvent>,
+    for_journal: VecDeque<AlarmEvent>,
+}
+
+impl AlarmOutbox {
+    pub(crate) fn new(book: Arc<AlarmBook>, recorder: RecorderHandle) -> Self {
+        let room = || VecDeque::with_capacity(ROOM);
+        Self { book, recorder, for_book: room(), for_journal: room() }
+    }
+
+    pub(crate) fn push(&mut self, event: AlarmEvent) {
+        self.for_book.push_back(event);
+        self.for_journal.push_back(event);
+    }
+
+    /// Hands over what waits; what cannot be taken now stays for the next time.
+    pub(crate) fn flush(&mut self) {
+        if !self.for_book.is_empty()
+            && let Ok(mut inbox) = self.book.inbox.try_lock()
+        {
+            inbox.append(&mut self.for_book);
+        }
+        while let Some(event) = self.for_journal.front() {
+            if !self.recorder.alarm(event) {
+                return;
+            }
+            self.for_journal.pop_front();
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! Putting the service together, and taking it apart in the order that keeps the machine safe.
+
+use crate::app::{App, Cache};
+use crate::clock::SystemClock;
+use crate::error::StartError;
+use crate::http::{self, Front, Gate, stopped};
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::runner::{self, AlarmBook, CommandSender, LoopStats, Parts};
+use crate::sockets;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tve_config::store::LoadError;
+use tve_config::{Config, HardwareKind};
+use tve_control::{Controller, Restored, RestoredAlarm, Unclean};
+use tve_hal::{Hardware, MachineKind};
+use tve_recorder::{
+    DataDir, LoggingSettings, RealDisk, Recorder, RecorderConfig, load_journal,
+    load_previous_session,
+};
+use tve_scenario::Scenario;
+use tve_sim::{SimHardware, SimPowers};
+use tve_units::Celsius;
+
+/// Where the service listens unless it is told.
+const DEFAULT_LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 5000);
+
+/// Time between two rounds of the housekeeping.
+const HOUSEKEEPING: Duration = Duration::from_millis(100);
+
+/// The service before it runs.
+#[derive(Debug)]
+pub struct Server;
+
+/// A running service. Dropping it turns every output off; [`Running::stop`] does so in order.
+pub struct Running {
+    address: SocketAddr,
+    app: Arc<App>,
+    control: runner::Running,
+    recorder: Recorder,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    warnings: Vec<String>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// The configuration that a start uses.
+struct Loaded {
+    config: Config,
+    path: PathBuf,
+    /// Why the file was refused; the embedded default then stands in with every output locked.
+    errors: Vec<String>,
+}
+
+impl Server {
+    /// Boots recorder, control thread and HTTP, in that order. Returns when the service answers.
+    ///
+    /// A configuration file that is wrong does not stop the service: it stays up in CONFIG_FAULT
+    /// with every output locked and the faults in `state.config_errors`.
+    ///
+    /// # Errors
+    /// [`StartError`], a sentence with the value and what to do.
+    pub async fn start(options: Options) -> Result<Running, StartError> {
+        let data_dir = DataDir::open(&options.data_dir)?;
+        let loaded = load(&options)?;
+        let config = &loaded.config;
+        check_access(config, &options)?;
+        let kind = machine_kind(config, &options)?;
+        let address =
+            options.listen.or(config.server.listen).unwrap_or(SocketAddr::from(DEFAULT_LISTEN));
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| StartError::Listen { address, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+        let hardware = machine(kind, config, &options)?;
+
+        let folder = data_dir.path().to_owned();
+        let journal = load_journal(&folder)?;
+        let restored = Restored {
+            latched: journal
+                .latched
+                .iter()
+                .map(|alarm| RestoredAlarm {
+                    id: alarm.id,
+                    code: alarm.code,
+                    zone: alarm.zone,
+                    wall: alarm.wall,
+                    acknowledged: alarm.acknowledged,
+                })
+                .collect(),
+            next_alarm_id: journal.next_id,
+            unclean: load_previous_session(&folder).map(|u| Unclean { energised: u.energised }),
+            config_fault: !loaded.errors.is_empty(),
+        };
+        let recorder = Recorder::start(
+            RecorderConfig { data_dir, logging: logging_settings(config) },
+            Box::new(RealDisk),
+        )?;
+        let alarms = Arc::new(AlarmBook::new(journal.history));
+        let control = runner::start(Parts {
+            controller: Controller::new(config.clone(), kind, restored),
+            hardware,
+            recorder: recorder.handle(),
+            alarms: Arc::clone(&alarms),
+            clock: Arc::new(SystemClock),
+            realtime: options.realtime,
+            speed: if kind == MachineKind::Simulator { options.sim_speed } else { 1 },
+        })
+        .map_err(StartError::Thread)?;
+
+        let app = Arc::new(App {
+            commands: control.commands.clone(),
+            newest: Arc::clone(&control.newest),
+            stats: Arc::clone(&control.stats),
+            alarms,
+            recorder: recorder.handle(),
+            metrics: Metrics::new(),
+            machine: kind.name(),
+            config_errors: loaded.errors,
+            data_dir: folder,
+            config_path: loaded.path,
+            saving: Mutex::new(()),
+            cache: Cache::default(),
+        });
+        let (stop, on_stop) = watch::channel(false);
+        let (socket_service, io) = sockets::service(Arc::clone(&app));
+        let front = Arc::new(Front {
+            router: http::router(Arc::clone(&app), config.server.www.as_deref()),
+            gate: Gate::new(&config.server),
+            sockets: socket_service,
+            has_files: config.server.www.is_some(),
+            app: Arc::clone(&app),
+        });
+        let tasks = vec![
+            tokio::spawn(http::serve(listener, front, on_stop.clone())),
+            tokio::spawn(sockets::broadcast(Arc::clone(&app), io, on_stop.clone())),
+            tokio::spawn(keep_house(Arc::clone(&app), on_stop)),
+        ];
+        let warnings = config.warnings().iter().map(ToString::to_string).collect();
+        Ok(Running { address, app, control, recorder, stop, tasks, warnings })
+    }
+}
+
+impl Running {
+    /// Where the service listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `simulator` or `raspberry-pi`.
+    pub fn machine(&self) -> &'static str {
+        self.app.machine
+    }
+
+    /// The configuration file, whether or not it exists.
+    pub fn config_path(&self) -> &Path {
+        &self.app.config_path
+    }
+
+    /// The folder of run files and journal.
+    pub fn data_dir(&self) -> &Path {
+        &self.app.data_dir
+    }
+
+    /// Why the configuration file was refused, one line a fault.
+    pub fn config_errors(&self) -> &[String] {
+        &self.app.config_errors
+    }
+
+    /// What is doubtful about the configuration, one line each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The way to the controller that the handlers use.
+    pub fn commands(&self) -> &CommandSender {
+        &self.app.commands
+    }
+
+    /// The counters of the control loop.
+    pub fn loop_stats(&self) -> &LoopStats {
+        &self.app.stats
+    }
+
+    /// Waits until the control thread has ended by itself, which only a fault makes it do.
+    pub async fn failed(&mut self) -> StartError {
+        let ended = (&mut self.control.ended).await;
+        let sentence = match ended {
+            Ok(Err(sentence)) => sentence,
+            _ => "the control thread has ended; every output is off".into(),
+        };
+        StartError::ControlEnded(sentence)
+    }
+
+    /// Stops in order: motors ramp down and outputs go off, clients are let go, files are written.
+    /// Takes 2 s at most for the machine and 2 s for a disk that does not answer.
+    ///
+    /// # Errors
+    /// When the control thread had panicked.
+    pub async fn stop(mut self) -> Result<(), StartError> {
+        self.control.stop();
+        let outcome = match self.control.take_join() {
+            Some(join) => tokio::task::spawn_blocking(move || join.join()).await,
+            None => Ok(Ok(())),
+        };
+        // True for every receiver, also for one that looks later.
+        self.stop.send_replace(true);
+        for task in std::mem::take(&mut self.tasks) {
+            // A task that was cut off has nothing left to do.
+            let _ = task.await;
+        }
+        let Self { recorder, control, .. } = self;
+        let written = tokio::task::spawn_blocking(move || recorder.shutdown()).await;
+        if !written.unwrap_or(false) {
+            tracing::warn!("the disk did not answer in time; the last rows may be missing");
+        }
+        match (outcome, control.ended_with()) {
+            (Ok(Ok(())), None) => Ok(()),
+            (_, reason) => Err(StartError::ControlEnded(
+                reason.unwrap_or_else(|| "the control thread did not end in order".into()),
+            )),
+        }
+    }
+}
+
+fn load(options: &Options) -> Result<Loaded, StartError> {
+    let default_path = options.data_dir.join("config.json");
+    let (path, given) = match &options.config {
+        Some(path) => (path.clone(), true),
+        None => (default_path, false),
+    };
+    match tve_config::store::load(&path) {
+        Ok(config) => Ok(Loaded { config, path, errors: Vec::new() }),
+        Err(LoadError::Read { source, .. })
+            if !given && source.kind() == std::io::ErrorKind::NotFound =>
+        {
+            Ok(Loaded { config: Config::embedded(), path, errors: Vec::new() })
+        }
+        Err(LoadError::Read { path, source }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(StartError::ConfigUnreadable { path, source })
+        }
+        Err(LoadError::Read { path, source }) => {
+            let errors = vec![format!("{} cannot be read: {source}", path.display())];
+            Ok(Loaded { config: Config::embedded(), path, errors })
+        }
+        Err(LoadError::Invalid { path, errors }) => {
+            let errors = errors.0.iter().map(ToString::to_string).collect();
+            Ok(Loaded { config: Config::embedded(), path, errors })
+        }
+    }
+}
+
+/// Refuses what would be less safe than it looks.
+fn check_access(config: &Config, options: &Options) -> Result<(), StartError> {
+    if config.security.enabled {
+        return Err(StartError::Authentication);
+    }
+    if config.server.tls.is_some() {
+        return Err(StartError::Tls);
+    }
+    let address = options.listen.or(config.server.listen);
+    if let Some(address) = address
+        && !address.ip().is_loopback()
+        && !options.insecure_open
+    {
+        return Err(StartError::Open { address });
+    }
+    match &config.server.www {
+        Some(path) if !Path::new(path).is_dir() => Err(StartError::Www { path: path.clone() }),
+        _ => Ok(()),
+    }
+}
+
+fn machine_kind(config: &Config, options: &Options) -> Result<MachineKind, StartError> {
+    match options.hardware.or(config.hardware.kind) {
+        Some(HardwareKind::Sim) => Ok(MachineKind::Simulator),
+        Some(HardwareKind::Rpi) => Err(StartError::NoRaspberryPi),
+        None if is_raspberry_pi() => Err(StartError::MachineNotNamed),
+        None => Ok(MachineKind::Simulator),
+    }
+}
+
+fn is_raspberry_pi() -> bool {
+    let model = std::fs::read("/proc/device-tree/model").unwrap_or_default();
+    model.starts_with(b"Raspberry Pi")
+}
+
+fn machine(
+    kind: MachineKind,
+    config: &Config,
+    options: &Options,
+) -> Result<Box<dyn Hardware>, StartError> {
+    match kind {
+        MachineKind::RaspberryPi => Err(StartError::NoRaspberryPi),
+        MachineKind::Simulator => {
+            let mut config = config.clone();
+            if let Some(seed) = options.sim_seed {
+                config.plant.seed = seed;
+            }
+            let mut machine = SimHardware::new(&config);
+            if let Some(value) = options.sim_start_temp {
+                let fits = (-20.0..=300.0).contains(&value);
+                let temperature = Celsius::new(value).ok().filter(|_| fits);
+                machine.set_temperature(temperature.ok_or(StartError::StartTemperature { value })?);
+            }
+            if let Some(path) = &options.sim_scenario {
+                for fault in Scenario::load(path)?.faults() {
+                    machine.inject(*fault);
+                }
+            }
+            Ok(Box::new(machine))
+        }
+    }
+}
+
+/// The recorder's settings in `config`.
+fn logging_settings(config: &Config) -> LoggingSettings {
+    let logging = &config.logging;
+    LoggingSettings::from_config(
+        logging.interval,
+        logging.flush_interval,
+        logging.keep_days,
+        logging.min_free_mb,
+    )
+}
+
+/// What must be done soon and by nobody in particular: tells the recorder its new settings, logs
+/// what the control thread has reported, empties the box of alarm events.
+async fn keep_house(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut settings = logging_settings(&app.newest.load().config);
+    let mut timer = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        tokio::select! {
+            _ = timer.tick() => {}
+            () = stopped(&mut stop) => return,
+        }
+        let wanted = logging_settings(&app.newest.load().config);
+        if wanted != settings {
+            settings = wanted;
+            app.recorder.configure(wanted);
+        }
+        if let Some(sentence) = app.stats.take_report() {
+            tracing::error!(sentence, "control");
+        }
+        let _ = app.alarms.json(crate::view::alarm_history);
+    }
+}

@@ -1,0 +1,148 @@
+//! The binary `tve` as a person starts it: what it prints, how it ends, what it says when it cannot.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+fn tve(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tve"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for name in ["TVE_CONFIG", "TVE_HARDWARE", "TVE_LISTEN", "TVE_DATA_DIR", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    tve(arguments).output().unwrap()
+}
+
+/// Starts the service and reads what it prints until the data folder is named.
+fn serve(folder: &Path, more: &[&str]) -> (Child, SocketAddr, String) {
+    let folder = folder.to_str().unwrap();
+    let mut arguments = vec!["--listen", "127.0.0.1:0", "--data-dir", folder];
+    arguments.extend(more);
+    let mut child = tve(&arguments).spawn().unwrap();
+    let mut printed = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    while !printed.contains("data ") {
+        assert!(out.read_line(&mut printed).unwrap() > 0, "it ended: {printed}");
+    }
+    let address = printed.split("http://").nth(1).unwrap().split_whitespace().next().unwrap();
+    let address = address.parse().unwrap();
+    (child, address, printed)
+}
+
+fn terminate(child: &mut Child) -> (i32, Duration) {
+    let began = Instant::now();
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let status = child.wait().unwrap();
+    (status.code().unwrap_or(-1), began.elapsed())
+}
+
+#[test]
+fn the_service_names_its_machine_and_address_and_ends_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut child, address, printed) = serve(folder.path(), &["--sim-start-temp", "200"]);
+    assert!(printed.contains("SIMULATOR"), "{printed}");
+    assert!(printed.contains(folder.path().to_str().unwrap()), "{printed}");
+
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = "GET /api/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+
+    let (code, took) = terminate(&mut child);
+    assert_eq!(code, 0);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[test]
+fn a_death_is_noticed_at_the_next_start_and_an_orderly_end_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let alarms = |address: SocketAddr| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = "GET /api/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let (mut child, _, _) = serve(folder.path(), &[]);
+    // The session record is there once the recorder has had its first turn.
+    let began = Instant::now();
+    while !folder.path().join("session.json").exists() {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (mut child, address, _) = serve(folder.path(), &[]);
+    assert!(alarms(address).contains("UNCLEAN_STOP"));
+    assert_eq!(terminate(&mut child).0, 0);
+}
+
+#[test]
+fn what_prevents_a_start_is_one_sentence_and_exit_code_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let file = folder.path().join("a file");
+    std::fs::write(&file, "").unwrap();
+    let file = file.to_str().unwrap();
+    for (arguments, says) in [
+        (vec!["--listen", &address, "--data-dir", data], address.as_str()),
+        (vec!["--data-dir", file], file),
+        (vec!["--data-dir", data, "--config", "/nowhere/c.json"], "/nowhere/c.json"),
+        (vec!["--data-dir", data, "--hardware", "rpi"], "--hardware sim"),
+        (vec!["--data-dir", data, "--listen", "0.0.0.0:0"], "--insecure-open"),
+        (vec!["--data-dir", data, "--listen", "127.0.0.1:0", "--sim-start-temp", "999"], "999"),
+        (vec!["check-config", "/nowhere/c.json"], "/nowhere/c.json"),
+    ] {
+        let output = run(&arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(error.contains(says), "{arguments:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    for arguments in [vec!["--nonsense"], vec!["--sim-speed", "0"], vec!["serve", "--listen", "x"]]
+    {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty());
+    }
+    assert_eq!(run(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn check_config_prints_a_line_for_every_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.json");
+    std::fs::write(&file, r#"{"z1": {"kp": -1}, "zz": 1}"#).unwrap();
+    let output = run(&["check-config", file.to_str().unwrap()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.lines().any(|l| l.starts_with("z1.kp: ")), "{text}");
+    assert!(text.lines().any(|l| l.starts_with("zz: ")), "{text}");
+
+    std::fs::write(&file, "{}").unwrap();
+    assert_eq!(run(&["check-config", file.to_str().unwrap()]).status.code(), Some(0));
+}
+
+#[test]
+fn the_openapi_document_is_printed() {
+    let output = run(&["openapi"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["paths"]["/api/control"]["post"]["responses"]["429"].is_object());
+}

@@ -1,0 +1,6 @@
+//! The service over real sockets, booted in this process.
+
+mod refusals;
+mod rig;
+mod service;
+mod sockets;

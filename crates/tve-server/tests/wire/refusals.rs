@@ -1,0 +1,179 @@
+//! What is refused over the wire: with which status, in which order, and without any effect.
+
+use crate::rig::Rig;
+use serde_json::json;
+
+#[tokio::test]
+async fn unknown_paths_and_methods_have_the_shape_of_a_refusal() {
+    let rig = Rig::start().await;
+    let nowhere = rig.get("/api/nowhere").await;
+    assert_eq!((nowhere.status, nowhere.json()["success"].clone()), (404, json!(false)));
+
+    let wrong = rig.get("/api/control").await;
+    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("POST")));
+    assert_eq!(wrong.json()["success"], json!(false));
+    let wrong = rig.post("/api/gpio/", "{}").await;
+    assert_eq!(wrong.status, 404);
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn refusals_come_in_the_order_of_the_contract() {
+    let rig = Rig::start().await;
+    let large = vec![b' '; 64 * 1024 + 1];
+    let foreign = "Origin: https://evil.example\r\n";
+    let json_type = "Content-Type: application/json\r\n";
+
+    // Everything is wrong at once; each step mends the fault that was named.
+    assert_eq!(rig.post_as("/api/data", &large, foreign).await.status, 405);
+    assert_eq!(rig.post_as("/api/gpio", &large, foreign).await.status, 413);
+    assert_eq!(rig.post_as("/api/gpio", b"{", foreign).await.status, 415);
+    let headers = format!("{foreign}{json_type}");
+    let answer = rig.post_as("/api/gpio", b"{", &headers).await;
+    assert_eq!((answer.status, answer.msg()), (403, "FOREIGN_ORIGIN".into()));
+    assert_eq!(rig.post_as("/api/gpio", b"{", json_type).await.status, 400);
+    let answer = rig.post("/api/gpio", "{}").await;
+    assert_eq!(answer.msg(), "UNKNOWN_GPIO_COMMAND");
+
+    // The same for commands, where the body is looked at for an emergency stop first, but not for
+    // a page of elsewhere.
+    let stop = br#"{"command":"EMERGENCY_STOP"}"#;
+    assert_eq!(rig.post_as("/api/control", &large, foreign).await.status, 413);
+    assert_eq!(rig.post_as("/api/control", stop, foreign).await.status, 415);
+    assert_eq!(rig.post_as("/api/control", stop, &headers).await.status, 403);
+    assert_eq!(rig.state().await["status"], "READY");
+    assert_eq!(rig.post_as("/api/control", &large, "").await.status, 413);
+    assert_eq!(rig.post_as("/api/control", b"{", "").await.status, 415);
+    assert_eq!(rig.post_as("/api/control", b"{", json_type).await.status, 400);
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
+    let rig = Rig::start().await;
+    let pad = |n: usize| {
+        let command = r#"{"command":"SET_MODE","value":{"mode":"MANUAL"}}"#;
+        " ".repeat(n - command.len()) + command
+    };
+    assert_eq!(rig.post("/api/control", &pad(64 * 1024)).await.status, 200);
+    let answer = rig.post("/api/control", &pad(64 * 1024 + 1)).await;
+    assert_eq!((answer.status, answer.msg()), (413, "BODY_TOO_LARGE".into()));
+
+    // The length may also be kept back until the body is there.
+    let chunk = "x".repeat(0x8000);
+    let head = "POST /api/gpio HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\
+                Content-Type: application/json\r\n\r\n";
+    let body = format!("8000\r\n{chunk}\r\n8000\r\n{chunk}\r\n8000\r\n{chunk}\r\n0\r\n\r\n");
+    assert_eq!(rig.send(head, body.as_bytes()).await.status, 413);
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn broken_bodies_are_bad_input_and_change_nothing() {
+    let rig = Rig::start().await;
+    let before = rig.state().await;
+    for body in [
+        r#"{"command":"#,
+        "[1,2]",
+        "null",
+        "7",
+        r#"{"command":"SET_TARGET","value":{"z1":NaN}}"#,
+        r#"{"command":"SET_TARGET","value":{"z1":Infinity}}"#,
+        r#"{"command":"SET_TARGET","value":[200]}"#,
+        r#"{"command":"SET_TARGET","value":{"z1":1e999}}"#,
+        r#"{"command":"SET_TARGET","value":{"z1":"\ud800"}}"#,
+        "\u{0}",
+    ] {
+        let answer = rig.post("/api/control", body).await;
+        assert_eq!((answer.status, &answer.json()["success"]), (400, &json!(false)), "{body}");
+    }
+    let deep = "[".repeat(60_000);
+    assert_eq!(rig.post("/api/control", &deep).await.status, 400);
+    let after = rig.state().await;
+    for key in ["status", "mode", "target_z1", "target_z2", "active_alarms"] {
+        assert_eq!(before[key], after[key], "{key}");
+    }
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_empty_body_needs_no_type_and_tunes_take_plain_text() {
+    let rig = Rig::start().await;
+    let answer = rig.post_as("/api/control", b"", "").await;
+    assert_eq!((answer.status, answer.msg()), (400, "UNKNOWN_COMMAND".into()));
+    assert_eq!(rig.post_as("/api/log/stop", b"", "").await.status, 200);
+    let text = "Content-Type: text/plain;charset=UTF-8\r\n";
+    let answer = rig.post_as("/api/tune/start", br#"{"zone":"z7"}"#, text).await;
+    assert_eq!((answer.status, answer.msg()), (400, "INVALID_ZONE".into()));
+    assert_eq!(rig.post_as("/api/control", b"{}", text).await.status, 415);
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn foreign_hosts_and_origins_are_kept_out() {
+    let rig = Rig::start().await;
+    for path in ["/api/data", "/api/status", "/api/gpio", "/health", "/"] {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+        let answer = rig.send(&head, b"").await;
+        assert_eq!((answer.status, answer.msg()), (403, "FOREIGN_HOST".into()), "{path}");
+    }
+    let head = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n\
+                Origin: http://evil.example\r\n\r\n";
+    assert_eq!(rig.send(head, b"").await.status, 403);
+    // Reading by a page of elsewhere is left to the browser, which gets no CORS header.
+    let head = "GET /api/data HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n";
+    let answer = rig.send(head, b"").await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, None));
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn allowed_origins_get_cors_and_preflight_and_others_do_not() {
+    let rig = Rig::with(|options| {
+        let path = options.data_dir.join("config.json");
+        let config = r#"{"server": {"allowed_origins": ["https://dash.example"]}}"#;
+        std::fs::write(path, config).unwrap();
+    })
+    .await;
+    assert!(rig.running.config_errors().is_empty(), "{:?}", rig.running.config_errors());
+    let preflight = |origin: &str| {
+        format!(
+            "OPTIONS /api/control HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\n\
+             Access-Control-Request-Method: POST\r\n\r\n"
+        )
+    };
+    let answer = rig.send(&preflight("https://dash.example"), b"").await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://dash.example"));
+    assert_eq!(rig.send(&preflight("https://evil.example"), b"").await.status, 405);
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let rig = Rig::start().await;
+    for path in ["/api/data", "/api/gpio", "/api/nowhere", "/", "/metrics"] {
+        let answer = rig.get(path).await;
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{path}");
+    }
+    let answer = rig.send("HEAD /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n", b"").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.is_empty());
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn query_strings_are_judged_like_bodies() {
+    let rig = Rig::start().await;
+    for query in ["points=0", "points=x", "since=1.5", "points=1&points=2", "points=86401"] {
+        let answer = rig.get(&format!("/api/history/sensors?{query}")).await;
+        assert_eq!((answer.status, &answer.json()["success"]), (400, &json!(false)), "{query}");
+    }
+    for name in ["..%2Ftve.lock", "run_nothing.csv", "%ff", "tve.lock"] {
+        let answer = rig.get(&format!("/api/log/{name}")).await;
+        assert_eq!((answer.status, &answer.json()["success"]), (404, &json!(false)), "{name}");
+    }
+    rig.running.stop().await.unwrap();
+}
