@@ -9,7 +9,7 @@ use tve_control::{Pid, PidInput, Snapshot, celsius, ohms, share, volts};
 /// `step` with fresh inputs of the simulator each tick; the simulator's own time is outside.
 fn step(c: &mut Criterion) {
     let mut group = c.benchmark_group("step");
-    let states = [
+    let states = vec![
         ("idle", Machine::at(23.0)),
         ("heating", Machine::heating()),
         ("alarm", Machine::in_alarm()),
@@ -56,6 +56,7 @@ fn pid(c: &mut Criterion) {
                 pv,
                 dt: 0.2,
                 holding_duty: 40.0,
+                waiting_duty: 40.0,
                 integrate: true,
                 max: 100.0,
             };

@@ -2,7 +2,10 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
-use tve_control::{lenient_json, parse_control};
+use tve_benches::Machine;
+use tve_control::{Snapshot, lenient_json, parse_control};
+use tve_recorder::{Row, RunText};
+use tve_server::{Cached, data_text, status_text};
 
 fn command_parse(c: &mut Criterion) {
     let mut group = c.benchmark_group("command_parse");
@@ -23,5 +26,45 @@ fn command_parse(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, command_parse);
+fn bodies(c: &mut Criterion) {
+    let machine = Machine::heating();
+    let mut snapshot = Snapshot::default();
+    machine.controller.snapshot(&mut snapshot);
+    let settings = machine.controller.config();
+    let config = settings.to_public_json().to_string().into_bytes();
+    let mut group = c.benchmark_group("body");
+    group.bench_function("data uncached", |b| {
+        b.iter(|| black_box(data_text(black_box(&snapshot))));
+    });
+    group.bench_function("status uncached", |b| {
+        b.iter(|| black_box(status_text(black_box(&snapshot), settings, "simulator", &config)));
+    });
+    let cached = Cached::default();
+    group.bench_function("status cached", |b| {
+        b.iter(|| {
+            black_box(
+                cached.get(7, || status_text(&snapshot, settings, "simulator", &config).into()),
+            )
+        });
+    });
+    group.finish();
+}
+
+fn csv_row(c: &mut Criterion) {
+    let machine = Machine::heating();
+    let mut snapshot = Snapshot::default();
+    machine.controller.snapshot(&mut snapshot);
+    let row = Row::from_snapshot(&snapshot);
+    let text = RunText::of_system();
+    let mut out = Vec::with_capacity(4096);
+    c.bench_function("csv_row", |b| {
+        b.iter(|| {
+            out.clear();
+            text.line(black_box(&row), &mut out);
+            black_box(out.len())
+        });
+    });
+}
+
+criterion_group!(benches, command_parse, bodies, csv_row);
 criterion_main!(benches);
