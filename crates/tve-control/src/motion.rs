@@ -100,6 +100,12 @@ impl Axis {
         }
     }
 
+    /// No faster than now: a shaft that stands does not begin to turn.
+    pub(crate) fn hold_speed(&mut self) {
+        self.setpoint = self.speed;
+        self.accel = 0.0;
+    }
+
     /// Pulses and drive off now.
     pub(crate) fn cut(&mut self) {
         *self = Self { last_jog: self.last_jog, ..Self::default() };

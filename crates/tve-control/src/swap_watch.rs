@@ -31,12 +31,21 @@ pub(crate) struct SwapView {
     pub(crate) excess: f64,
 }
 
+/// A zone that dominates.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Dominance {
+    zone: Zone,
+    since: Micros,
+    /// When the other zone was heated last before: that heat may still be on its way in it.
+    other_heated: Option<Micros>,
+}
+
 /// Memory of both zones.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SwapWatch {
-    dominance: Option<(Zone, Micros)>,
+    dominance: Option<Dominance>,
     /// A domination that lasted a pulse and awaits its verdict.
-    pending: Option<(Zone, Micros)>,
+    pending: Option<Dominance>,
     last_heat: [Option<Micros>; 2],
 }
 
@@ -56,23 +65,25 @@ impl SwapWatch {
             _ => None,
         };
         match (self.dominance, dominant) {
-            (Some((was, since)), Some(zone)) if was == zone => {
-                if now.since(since) >= PULSE {
-                    self.pending = Some((zone, since));
+            (Some(dominance), Some(zone)) if dominance.zone == zone => {
+                if now.since(dominance.since) >= PULSE {
+                    self.pending = Some(dominance);
                 }
             }
-            (_, Some(zone)) => self.dominance = Some((zone, now)),
+            (_, Some(zone)) => {
+                let other_heated = self.last_heat[zone.other().index()];
+                self.dominance = Some(Dominance { zone, since: now, other_heated });
+            }
             (_, None) => self.dominance = None,
         }
-        let verdict = self.pending.and_then(|(zone, since)| {
-            let elapsed = now.since(since);
-            if elapsed < VERDICT {
+        let verdict = self.pending.and_then(|dominance| {
+            if now.since(dominance.since) < VERDICT {
                 return None;
             }
-            if self.dominance != Some((zone, since)) {
+            if self.dominance != Some(dominance) {
                 self.pending = None;
             }
-            self.judge(now, zone, since, views, watches)
+            judge(now, dominance, views, watches)
         });
         for (last, heating) in self.last_heat.iter_mut().zip(heating) {
             if heating {
@@ -81,25 +92,21 @@ impl SwapWatch {
         }
         verdict
     }
+}
 
-    fn judge(
-        &self,
-        now: Micros,
-        heated: Zone,
-        since: Micros,
-        views: [SwapView; 2],
-        watches: &[HeatWatch; 2],
-    ) -> Option<(AlarmCode, Cause)> {
-        let other = heated.other();
-        let coasting = self.last_heat[other.index()]
-            .is_some_and(|last| last <= since && now.since(last) < COAST);
-        if coasting {
-            return None;
-        }
-        let rise =
-            |zone: Zone| views[zone.index()].pv.and_then(|pv| watches[zone.index()].gain(pv, 60));
-        let (own_rise, other_rise) = (rise(heated)?, rise(other)?);
-        (other_rise >= RISE && own_rise < other_rise / 2.0)
-            .then_some((AlarmCode::ZonesSwapped, Cause::Swapped { heated, own_rise, other_rise }))
+fn judge(
+    now: Micros,
+    dominance: Dominance,
+    views: [SwapView; 2],
+    watches: &[HeatWatch; 2],
+) -> Option<(AlarmCode, Cause)> {
+    if dominance.other_heated.is_some_and(|last| now.since(last) < COAST) {
+        return None;
     }
+    let heated = dominance.zone;
+    let rise =
+        |zone: Zone| views[zone.index()].pv.and_then(|pv| watches[zone.index()].gain(pv, 60));
+    let (own_rise, other_rise) = (rise(heated)?, rise(heated.other())?);
+    (other_rise >= RISE && own_rise < other_rise / 2.0)
+        .then_some((AlarmCode::ZonesSwapped, Cause::Swapped { heated, own_rise, other_rise }))
 }

@@ -186,21 +186,21 @@ impl Controller {
             return 0.0;
         }
         let chain = &self.chains[zone.sensor().index()];
+        let sampled = chain.sampled_at().unwrap_or(self.now);
+        let held = self.zones[i].duty.get();
+        let computed = matches!(self.zones[i].drive, Drive::Closed { last, .. } if last == sampled);
+        if computed && chain.reading().value().is_some() {
+            return held;
+        }
         let Some(pv) = chain.mean(self.now) else {
             // At the cold end of the divider there is nothing to compute with.
             self.zones[i].drive = Drive::Off;
             return max;
         };
-        let sampled = chain.sampled_at().unwrap_or(self.now);
-        let held = self.zones[i].duty.get();
         let model = holding_duty(setpoint, &self.config.safety);
         let holding_duty = law.holding * model;
         let waiting_duty = law.waiting * model;
         let (mut pid, last) = match self.zones[i].drive {
-            Drive::Closed { pid, last } if last == sampled => {
-                self.zones[i].drive = Drive::Closed { pid, last };
-                return held;
-            }
             Drive::Closed { pid, last } => (pid, last),
             Drive::Open => (Pid::resume(held), sampled),
             Drive::Off => (Pid::holding(holding_duty), sampled),
@@ -268,8 +268,9 @@ impl Controller {
                 let warming = |zone: Zone| {
                     let target = self.zones[zone.index()].target.get();
                     self.chains[zone.sensor().index()]
-                        .mean(self.now)
-                        .is_some_and(|t| target - t > WARM_UP_GAP)
+                        .reading()
+                        .value()
+                        .is_some_and(|t| target - t.get() > WARM_UP_GAP)
                 };
                 let begins = self.mode == Mode::Auto
                     && self.tune.is_none()

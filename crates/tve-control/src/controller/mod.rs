@@ -378,6 +378,7 @@ impl Controller {
     fn stop_motors(&mut self) {
         self.axes[Motor::Feed.index()].stop(Motor::Feed);
         self.axes[Motor::Main.index()].stop_jog();
+        self.axes[Motor::Main.index()].hold_speed();
         self.screw_follows_feed = true;
     }
 

@@ -197,6 +197,20 @@ fn a_stop_alarm_brings_feed_then_screw_to_rest_within_two_seconds_and_heat_goes_
 }
 
 #[test]
+fn a_screw_that_was_just_told_to_turn_does_not_begin_after_a_stop() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("SET_MOTOR", json!({"motor": "feed", "rpm": 60}));
+    bench.run(2.0);
+    bench.ok("SET_MOTOR", json!({"motor": "main", "rpm": 120}));
+    bench.inputs.drive_alarm = true;
+    for _ in 0..200 {
+        let outputs = bench.tick();
+        assert!(!outputs.motors[0].is_moving());
+    }
+    assert!(bench.controller.is_at_rest());
+}
+
+#[test]
 fn a_cold_screw_is_refused_and_latches_nothing() {
     let mut bench = Bench::at(169.0);
     let cold = RefusalCode::ColdExtrusionProtection;
