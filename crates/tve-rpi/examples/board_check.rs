@@ -1,0 +1,111 @@
+//! Drives the pins of a Raspberry Pi by hand, without the service: for the emulated board and for
+//! the first minutes with a new wiring.
+//!
+//! `board_check CONFIG run SECONDS [z1] [z2] [fan] [pump] [contactor] [jog STEPS]` holds the named
+//! outputs on, prints a line of inputs each half second, and ends with everything off;
+//! `board_check CONFIG off` switches off what a killed run has left on; `board_check CONFIG wiring`
+//! prints the wiring map.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use tve_config::Config;
+use tve_hal::{AdcReading, Hardware, Inputs, JogId, MotorDrive, Outputs};
+use tve_rpi::{RpiHardware, safe_off, wiring};
+use tve_units::{Duty, Micros};
+
+/// Time between two ticks, as in the service.
+const PERIOD: Duration = Duration::from_millis(10);
+/// Ticks between two printed lines.
+const TICKS_A_LINE: u32 = 50;
+/// Speed of a jog, steps/s.
+const JOG_RATE: f64 = 1000.0;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("board_check: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<(), String> {
+    const USAGE: &str = "usage: board_check CONFIG run SECONDS [OUTPUT...] | off | wiring";
+    let [path, action, rest @ ..] = arguments else { return Err(USAGE.into()) };
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {path}: {e}"))?;
+    let config = Config::parse(&text).map_err(|e| e.to_string())?;
+    match (action.as_str(), rest) {
+        ("off", []) => safe_off(&config).map_err(|e| e.to_string()),
+        ("wiring", []) => {
+            print!("{}", wiring::markdown(&config));
+            Ok(())
+        }
+        ("run", [seconds, names @ ..]) => {
+            let seconds = seconds.parse().map_err(|_| format!("{seconds:?} is no number of s"))?;
+            hold(&config, Duration::from_secs(seconds), &outputs(&config, names)?)
+        }
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn outputs(config: &Config, names: &[String]) -> Result<Outputs, String> {
+    let mut outputs = Outputs::default();
+    let mut names = names.iter();
+    while let Some(name) = names.next() {
+        match name.as_str() {
+            "z1" => outputs.heaters[0] = true,
+            "z2" => outputs.heaters[1] = true,
+            "fan" => outputs.fan = true,
+            "pump" => outputs.pump = true,
+            "contactor" => outputs.contactor = true,
+            "jog" => {
+                let steps = names.next().and_then(|n| n.parse().ok());
+                let steps = steps.ok_or("jog needs a number of steps")?;
+                outputs.motors[0] = MotorDrive::Jog { id: JogId(1), steps, rate: JOG_RATE };
+            }
+            _ => return Err(format!("{name:?} is no output")),
+        }
+    }
+    for (name, on) in [("fan", outputs.fan), ("pump", outputs.pump)] {
+        if let (true, Some(channel)) = (on, config.pwm.channel(name)) {
+            outputs.pwm[usize::from(channel)] = Duty::FULL;
+        }
+    }
+    Ok(outputs)
+}
+
+fn hold(config: &Config, how_long: Duration, outputs: &Outputs) -> Result<(), String> {
+    let mut machine = RpiHardware::new(config).map_err(|e| e.to_string())?;
+    let mut inputs = Inputs::default();
+    let began = Instant::now();
+    let mut ticks = 0;
+    while began.elapsed() < how_long {
+        let now = Micros::new(began.elapsed().as_micros() as u64);
+        machine.read(now, &mut inputs).map_err(|e| e.to_string())?;
+        machine.apply(now, outputs).map_err(|e| e.to_string())?;
+        if ticks % TICKS_A_LINE == 0 {
+            print_line(&inputs);
+        }
+        ticks += 1;
+        std::thread::sleep(PERIOD);
+    }
+    Ok(())
+}
+
+fn print_line(inputs: &Inputs) {
+    let adc = inputs.adc.map(|reading| match reading {
+        AdcReading::None => "-".to_owned(),
+        AdcReading::Sample { code, .. } => code.to_string(),
+        AdcReading::BusError => "bus-error".to_owned(),
+    });
+    println!(
+        "adc {} estop {:?} pwm_mismatches {} jog_done {:?} pins {:07x}",
+        adc.join(" "),
+        inputs.estop,
+        inputs.pwm_mismatches,
+        inputs.motors[0].jog_done.map(|id| id.0),
+        inputs.pin_levels
+    );
+}

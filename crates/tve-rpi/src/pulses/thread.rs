@@ -1,0 +1,182 @@
+//! The thread that makes the pulses of one drive.
+//!
+//! It sleeps until the next pulse and is woken when the command changes, so that a stop does not
+//! wait for the end of a long period. Started by the control thread, it inherits its real-time
+//! scheduling where the system has granted that.
+
+use super::PULSE_WIDTH;
+use super::train::{Act, Train};
+use crate::board::{Pins, StepPwm};
+use crate::clock::Clock;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tve_hal::{HardwareError, JogId, MotorDrive};
+use tve_units::Bcm;
+
+/// Longest sleep: the heartbeat of the controller is looked at this often.
+const LOOK: Duration = Duration::from_millis(50);
+/// Nanoseconds in a second.
+const NANOS: f64 = 1e9;
+
+/// Pins and peripheral of one drive.
+pub(crate) struct StepPins {
+    pub(crate) step: Bcm,
+    pub(crate) direction: Option<Bcm>,
+    /// Whether the drive waits for an enable of ours.
+    pub(crate) has_enable: bool,
+    pub(crate) pwm: Option<Box<dyn StepPwm>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    command: MotorDrive,
+    done: Option<JogId>,
+    failure: Option<io::Error>,
+    stop: bool,
+}
+
+/// A running pulse thread.
+pub(crate) struct PulseThread {
+    shared: Arc<Mutex<Shared>>,
+    join: Option<JoinHandle<()>>,
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl PulseThread {
+    /// Starts the thread; the pins must be outputs at rest. `halted` keeps the drive still.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start(
+        name: &str,
+        step_pins: StepPins,
+        pins: Arc<dyn Pins>,
+        clock: Arc<Clock>,
+        halted: Arc<AtomicBool>,
+    ) -> Result<Self, HardwareError> {
+        let shared = Arc::new(Mutex::new(Shared::default()));
+        let mut worker = Worker {
+            train: Train::new(step_pins.pwm.is_some(), step_pins.has_enable),
+            wires: step_pins,
+            pins,
+            clock,
+            halted,
+            shared: Arc::clone(&shared),
+        };
+        let join = std::thread::Builder::new()
+            .name(format!("pulses-{name}"))
+            .spawn(move || worker.run())
+            .map_err(|source| HardwareError::Io {
+                what: format!("starting the pulse thread of the {name} motor"),
+                source,
+            })?;
+        Ok(Self { shared, join: Some(join) })
+    }
+
+    /// Sets the command and takes what the thread has to report. Never waits for a pulse.
+    ///
+    /// # Errors
+    /// When the PWM peripheral has refused something since the last call.
+    pub(crate) fn command(&self, command: MotorDrive) -> io::Result<()> {
+        let mut shared = lock(&self.shared);
+        let changed = shared.command != command;
+        shared.command = command;
+        let failure = shared.failure.take();
+        drop(shared);
+        if changed && let Some(join) = &self.join {
+            join.thread().unpark();
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// The newest move that is over.
+    pub(crate) fn done(&self) -> Option<JogId> {
+        lock(&self.shared).done
+    }
+}
+
+impl Drop for PulseThread {
+    fn drop(&mut self) {
+        lock(&self.shared).stop = true;
+        if let Some(join) = self.join.take() {
+            join.thread().unpark();
+            // A worker that panicked has nothing more to say; its pins are put to rest by others.
+            let _ = join.join();
+        }
+    }
+}
+
+struct Worker {
+    train: Train,
+    wires: StepPins,
+    pins: Arc<dyn Pins>,
+    clock: Arc<Clock>,
+    halted: Arc<AtomicBool>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl Worker {
+    fn run(&mut self) {
+        loop {
+            let (command, stop) = {
+                let mut shared = lock(&self.shared);
+                shared.done = self.train.done();
+                (shared.command, shared.stop)
+            };
+            if stop {
+                break;
+            }
+            let allowed = !self.halted.load(Ordering::Acquire) && self.clock.is_ticking();
+            let command = if allowed { command } else { MotorDrive::Disabled };
+            let now = self.clock.nanos();
+            match self.train.next(now, command) {
+                Act::Idle => std::thread::park_timeout(LOOK),
+                Act::WaitUntil(until) => {
+                    let wait = Duration::from_nanos(until.saturating_sub(now));
+                    std::thread::park_timeout(wait.min(LOOK));
+                }
+                Act::Direction(backwards) => {
+                    if let Some(pin) = self.wires.direction {
+                        self.pins.set(pin, backwards);
+                    }
+                }
+                Act::Pulse => self.pulse(),
+                Act::Peripheral(rate) => self.peripheral(rate),
+            }
+        }
+        self.peripheral(0.0);
+    }
+
+    fn pulse(&self) {
+        self.pins.set(self.wires.step, true);
+        let began = Instant::now();
+        // Too short to sleep: a timer alone is later than this.
+        while began.elapsed() < PULSE_WIDTH {
+            std::hint::spin_loop();
+        }
+        self.pins.set(self.wires.step, false);
+    }
+
+    fn peripheral(&mut self, rate: f64) {
+        let Some(pwm) = &mut self.wires.pwm else { return };
+        let result = if rate > 0.0 {
+            let result = pwm.run((NANOS / rate) as u64);
+            self.pins.hand_to_pwm(self.wires.step);
+            result
+        } else {
+            // The pin first: it is low from now on, whatever the peripheral answers.
+            self.pins.drive(self.wires.step, false);
+            pwm.stop()
+        };
+        if let Err(error) = result {
+            self.pins.drive(self.wires.step, false);
+            lock(&self.shared).failure = Some(error);
+        }
+    }
+}
