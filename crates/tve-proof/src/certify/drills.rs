@@ -1,0 +1,348 @@
+//! Drills: what must hold and is no single fault with a time bound.
+
+use super::case::{Case, tripped};
+use super::states::{State, configuration, reach, reach_with};
+use crate::rig::Rig;
+use serde_json::{Value, json};
+use tve_control::{
+    AlarmCode, RefusalCode, Unclean, lenient_json, parse_control, parse_gpio, parse_tune_start,
+};
+use tve_hal::Outputs;
+use tve_sim::FaultKind;
+use tve_units::Micros;
+
+/// One drill.
+pub(crate) struct Drill {
+    pub(crate) id: &'static str,
+    pub(crate) fault: &'static str,
+    pub(crate) expected: &'static str,
+    pub(crate) states: &'static [State],
+    run: fn(State) -> Result<String, String>,
+}
+
+use State::{Alarm, Cold, Heating, Holding, Idle, Manual, Running, Stopping, Tuning};
+
+const EVERY: &[State] = &[Cold, Idle, Heating, Holding, Running, Tuning, Stopping, Manual, Alarm];
+const ENERGISED: &[State] = &[Heating, Holding, Running, Tuning, Stopping, Manual];
+
+/// All of them.
+pub(crate) static DRILLS: &[Drill] = &[
+    Drill {
+        id: "lost-samples",
+        fault: "converter gone for n samples and back, n = 1 to 1000",
+        expected: "within 1 s nothing; beyond it a trip that nothing but a command ends",
+        states: ENERGISED,
+        run: lost_samples,
+    },
+    Drill {
+        id: "wall-clock",
+        fault: "wall clock steps an hour either way",
+        expected: "outputs bit for bit as without it",
+        states: EVERY,
+        run: wall_clock,
+    },
+    Drill {
+        id: "hostile-commands",
+        fault: "commands with NaN, huge numbers, null, lists, duplicate keys, unicode",
+        expected: "refused, and not a bit of the controller's state changes",
+        states: EVERY,
+        run: hostile_commands,
+    },
+    Drill {
+        id: "latch-survives",
+        fault: "three restarts in ten minutes with a trip latched",
+        expected: "latched and off after each",
+        states: EVERY,
+        run: restarts_with_latch,
+    },
+    Drill {
+        id: "restarts",
+        fault: "three clean restarts in ten minutes",
+        expected: "off after each until somebody asks for heat or motion",
+        states: EVERY,
+        run: clean_restarts,
+    },
+    Drill {
+        id: "estop-any-tick",
+        fault: "emergency stop at each of 300 ticks after a clear, a start, a tune, a jog",
+        expected: "off at the next tick, for good",
+        states: &[Holding],
+        run: emergency_at_any_tick,
+    },
+    Drill {
+        id: "converted-gains",
+        fault: "gains made for the original's control law",
+        expected: "TUNE_NEEDED, NOTE, when heat is first asked for",
+        states: &[Holding],
+        run: converted_gains,
+    },
+];
+
+impl Drill {
+    pub(crate) fn play(&'static self, state: State) -> Case {
+        let outcome = (self.run)(state);
+        Case {
+            row: self.id,
+            fault: self.fault,
+            state,
+            expected: self.expected.to_owned(),
+            measured_s: None,
+            bound_s: None,
+            counted_from: String::new(),
+            rest_s: None,
+            held: outcome.is_ok(),
+            note: outcome.unwrap_or_else(|complaint| complaint),
+        }
+    }
+}
+
+/// Interval of a sensor's samples, s.
+const SAMPLE_S: f64 = 0.2;
+/// Longest outage that cannot make any sensor stale, in samples: 4 intervals and the phase of the
+/// channel stay under 1 s.
+const HARMLESS: u32 = 3;
+/// Shortest outage that must trip, in samples.
+const FATAL: u32 = 6;
+/// How long a recovered machine is watched, s.
+const RECOVERED_S: f64 = 4.0;
+
+fn lost_samples(state: State) -> Result<String, String> {
+    // Reaching a tune takes ten minutes of machine time, other states one: the tune is spared the
+    // lengths that differ from their neighbours by nothing.
+    let lengths: Vec<u32> = match state {
+        Tuning | Running | Stopping | Manual | Heating => {
+            (1..=20).chain([50, 100, 200, 500, 1000]).collect()
+        }
+        _ => (1..=1000).collect(),
+    };
+    let mut trips = 0;
+    for n in &lengths {
+        let mut rig = reach(state, false);
+        let gone = Micros::from_secs_f64(SAMPLE_S * f64::from(*n));
+        rig.inject(FaultKind::AdcGone, Some(gone));
+        rig.run_for(gone.secs());
+        let tripped_now = rig.journal().iter().any(|a| a.record.code == AlarmCode::TempDataStale);
+        if *n >= FATAL && !tripped_now || *n <= HARMLESS && tripped_now {
+            return Err(format!("{n} samples lost: tripped is {tripped_now}"));
+        }
+        if !tripped_now {
+            continue;
+        }
+        trips += 1;
+        let end = rig.now() + Micros::from_secs_f64(RECOVERED_S);
+        while rig.now() < end {
+            if let Some(what) = tripped(rig.tick()) {
+                return Err(format!("{n} samples lost: {what} by itself after the trip"));
+            }
+        }
+        // Heat asked for before the trip is forgotten, also once the alarm is cleared.
+        rig.command("CLEAR_ALARM", &Value::Null)
+            .map_err(|r| format!("{n} samples lost: not cleared once they are back, {r}"))?;
+        stays_off(&mut rig, RECOVERED_S).map_err(|e| format!("{n} samples lost, cleared: {e}"))?;
+    }
+    Ok(format!("{} lengths, {trips} trips", lengths.len()))
+}
+
+/// Watches that nothing heats or moves.
+fn stays_off(rig: &mut Rig, seconds: f64) -> Result<(), String> {
+    let end = rig.now() + Micros::from_secs_f64(seconds);
+    while rig.now() < end {
+        let out = rig.tick();
+        if out.heaters != [false; 2] || out.motors.iter().any(|m| m.is_enabled()) {
+            return Err(format!("energised at {:.2} s without a command", rig.now().secs()));
+        }
+    }
+    Ok(())
+}
+
+fn wall_clock(state: State) -> Result<String, String> {
+    const HOUR_S: i64 = 3600;
+    const WATCHED_S: f64 = 60.0;
+    for step in [HOUR_S, -HOUR_S] {
+        let (mut plain, mut stepped) = (reach(state, false), reach(state, false));
+        stepped.step_wall_clock(step);
+        let end = plain.now() + Micros::from_secs_f64(WATCHED_S);
+        while plain.now() < end {
+            let expected: Outputs = *plain.tick();
+            if *stepped.tick() != expected {
+                return Err(format!("{step} s: outputs differ at {:.2} s", plain.now().secs()));
+            }
+        }
+        if plain.journal().len() != stepped.journal().len() {
+            return Err(format!("{step} s: alarms differ"));
+        }
+    }
+    Ok("both ways, 60 s watched".to_owned())
+}
+
+/// Bodies of /api/control that nobody should carry out.
+const HOSTILE: &[&str] = &[
+    r#"{"command": "SET_TARGET", "value": {"z1": NaN}}"#,
+    r#"{"command": "SET_TARGET", "value": {"z1": Infinity, "z2": 100}}"#,
+    r#"{"command": "SET_TARGET", "value": {"z1": 1e308}}"#,
+    r#"{"command": "SET_TARGET", "value": {"z1": 265.01}}"#,
+    r#"{"command": "SET_TARGET", "value": {"z1": null}}"#,
+    r#"{"command": "SET_TARGET", "value": {"z1": [200]}}"#,
+    r#"{"command": "SET_TARGET", "value": {"z2": -1}}"#,
+    r#"{"command": "SET_TARGET", "value": [200, 200]}"#,
+    r#"{"command": "SET_TARGET", "value": {"z1": "２００"}}"#,
+    r#"{"command": "SET_TARGET", "value": {"z1": {"z1": 200}}}"#,
+    r#"{"command": "SET_HEATER", "value": {"zone": "z1", "duty": NaN}}"#,
+    r#"{"command": "SET_HEATER", "value": {"zone": "z1", "duty": 100.1}}"#,
+    r#"{"command": "SET_HEATER", "value": {"zone": "z3", "duty": 10}}"#,
+    r#"{"command": "SET_HEATER", "value": {"zone": ["z1"], "duty": 10}}"#,
+    r#"{"command": "SET_MOTOR", "value": {"motor": "main", "rpm": NaN}}"#,
+    r#"{"command": "SET_MOTOR", "value": {"motor": "main", "rpm": 1e9}}"#,
+    r#"{"command": "SET_MOTOR", "value": {"motor": "màin", "rpm": 10}}"#,
+    r#"{"command": "MOVE_MOTOR_STEPS", "value": {"motor": "main", "steps": 0.5}}"#,
+    r#"{"command": "MOVE_MOTOR_STEPS", "value": {"motor": "main", "steps": 9e99}}"#,
+    r#"{"command": "MOVE_MOTOR_STEPS", "value": {"motor": "main", "steps": 10, "speed": NaN}}"#,
+    r#"{"command": "SET_PELTIER", "value": {"duty": -Infinity}}"#,
+    r#"{"command": "SET_MODE", "value": {"mode": "auto"}}"#,
+    r#"{"command": "SET_RELAY", "value": {"relay": "fan", "state": 2}}"#,
+    r#"{"command": "SET_RELAY", "value": null}"#,
+    r#"{"command": "UPDATE_PID", "value": {"zone": "z1", "params": {"kp": NaN}}}"#,
+    r#"{"command": "UPDATE_PID", "value": {"zone": "z1", "params": {"kp": -1}}}"#,
+    r#"{"command": "UPDATE_MOTION_CONFIG", "value": {"params": {"max_accel": "fast"}}}"#,
+    r#"{"command": "SET_TEMP_SETTINGS", "value": {"params": {"poll_interval": 1e-300}}}"#,
+    r#"{"command": "GPIO_WRITE", "value": {"pin": 99, "state": true}}"#,
+    r#"{"command": "GPIO_WRITE", "value": {"pin": 23, "state": true}}"#,
+    r#"{"command": "SET_PIN_NAME", "value": {"pin": 4, "name": ["ssr_z1"]}}"#,
+    r#"{"command": "ACKNOWLEDGE_ALARM", "value": {"alarm_id": 18446744073709551616}}"#,
+    r#"{"command": "START\u0000"}"#,
+    r#"{"command": null}"#,
+    r#"{"command": ["START"]}"#,
+    r#"{"command": "start"}"#,
+    r#"{"value": {}}"#,
+    r#"[{"command": "START"}]"#,
+    r#""START""#,
+    "{",
+    "",
+    "nul",
+];
+
+fn hostile_commands(state: State) -> Result<String, String> {
+    let mut rig = reach(state, false);
+    let before = rig.state_hash();
+    for body in HOSTILE {
+        let answer = lenient_json(body.as_bytes())
+            .and_then(|value| parse_control(&value))
+            .and_then(|command| rig.send(command));
+        if answer.is_ok() {
+            return Err(format!("accepted: {body}"));
+        }
+        if rig.state_hash() != before {
+            return Err(format!("refused but changed the state: {body}"));
+        }
+    }
+    for (body, parse) in [
+        (json!({"zone": "z1", "setpoint": 1e12}), parse_tune_start as fn(&Value) -> _),
+        (json!({"zone": "z1", "setpoint": [200]}), parse_tune_start),
+        (json!({"zone": null, "setpoint": 200}), parse_tune_start),
+        (json!({"command": "SET_GPIO_VALUE", "value": {"pin": 23, "value": null}}), parse_gpio),
+        (json!({"command": "SET_GPIO_VALUE", "value": {"pin": 23, "value": 1}}), parse_gpio),
+    ] {
+        let answer = parse(&body).and_then(|command| rig.send(command));
+        if answer.is_ok() {
+            return Err(format!("accepted: {body}"));
+        }
+        if rig.state_hash() != before {
+            return Err(format!("refused but changed the state: {body}"));
+        }
+    }
+    // Of a key that stands twice the last counts, so the range check sees what would be done.
+    let twice = r#"{"command": "SET_TARGET", "value": {"z1": 100, "z1": 999}}"#;
+    let answer = lenient_json(twice.as_bytes())
+        .and_then(|value| parse_control(&value))
+        .and_then(|command| rig.send(command));
+    if answer.is_ok() || rig.state_hash() != before {
+        return Err(format!("accepted: {twice}"));
+    }
+    Ok(format!("{} bodies", HOSTILE.len() + 6))
+}
+
+fn restarts_with_latch(state: State) -> Result<String, String> {
+    let mut rig = reach(state, false);
+    let _ = rig.command("EMERGENCY_STOP", &Value::Null);
+    let latched = rig.journal().len();
+    for _ in 0..3 {
+        rig.run_for(100.0);
+        rig.restart(Some(Unclean { energised: false }), false);
+        let end = rig.now() + Micros::from_secs(100);
+        while rig.now() < end {
+            if let Some(what) = tripped(rig.tick()) {
+                return Err(format!("{what} after a restart with a latched trip"));
+            }
+        }
+        let refused = rig.command("SET_TARGET", &json!({"z1": 100}));
+        if !refused.is_err_and(|r| r.code == RefusalCode::AlarmActive) {
+            return Err("heat was not refused after a restart with a latched trip".to_owned());
+        }
+    }
+    if rig.snapshot().alarms.len() < latched {
+        return Err("a latched alarm was lost in a restart".to_owned());
+    }
+    Ok(String::new())
+}
+
+fn clean_restarts(state: State) -> Result<String, String> {
+    let mut rig = reach(state, false);
+    for _ in 0..3 {
+        rig.restart(None, false);
+        stays_off(&mut rig, 190.0)?;
+    }
+    Ok(String::new())
+}
+
+fn emergency_at_any_tick(state: State) -> Result<String, String> {
+    type Prelude = fn(&mut Rig);
+    const TICKS: u32 = 300;
+    let preludes: [(&str, Prelude); 4] = [
+        ("clear", |rig| {
+            let _ = rig.command("EMERGENCY_STOP", &Value::Null);
+            rig.run_for(1.0);
+            let _ = rig.command("CLEAR_ALARM", &Value::Null);
+            let _ = rig.command("SET_TARGET", &json!({"z1": 200, "z2": 200}));
+        }),
+        ("start", |rig| {
+            let _ = rig.command("START", &Value::Null);
+        }),
+        ("tune", |rig| {
+            let _ = rig.command("TUNE_START", &json!({"zone": "z1", "setpoint": 200}));
+        }),
+        ("jog", |rig| {
+            let jog = json!({"motor": "main", "steps": 32000, "speed": 1000});
+            let _ = rig.command("MOVE_MOTOR_STEPS", &jog);
+        }),
+    ];
+    for (name, prelude) in preludes {
+        for ticks in 0..TICKS {
+            let mut rig = reach(state, false);
+            prelude(&mut rig);
+            for _ in 0..ticks {
+                rig.tick();
+            }
+            let _ = rig.command("EMERGENCY_STOP", &Value::Null);
+            let end = rig.now() + Micros::from_secs(3);
+            while rig.now() < end {
+                if let Some(what) = tripped(rig.tick()) {
+                    return Err(format!("{what} after a stop {ticks} ticks into a {name}"));
+                }
+            }
+        }
+    }
+    Ok(format!("{} moments", TICKS * 4))
+}
+
+fn converted_gains(state: State) -> Result<String, String> {
+    let mut config = configuration();
+    config.control.law = 1;
+    let rig = reach_with(state, &config, false);
+    let note = rig.journal().iter().any(|a| a.record.code == AlarmCode::TuneNeeded);
+    let heats = rig.snapshot().heater_duty.iter().all(|d| !d.is_zero());
+    match (note, heats) {
+        (true, true) => Ok(String::new()),
+        (false, _) => Err("no note".to_owned()),
+        (_, false) => Err("the note took the heat away".to_owned()),
+    }
+}

@@ -1,0 +1,439 @@
+//! The false-trip run: healthy machines under a busy operator, and not one alarm.
+//!
+//! *Margin*: how near a healthy machine came to what a rule calls a fault, seen from outside.
+
+use crate::crew;
+use crate::dice::Dice;
+use crate::rig::{Rig, channel_of};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tve_config::{Config, PidGains};
+use tve_control::{AlarmCode, Mode, Snapshot};
+use tve_hal::{AdcReading, Sensor, Zone};
+use tve_sim::FaultKind;
+use tve_units::Micros;
+
+/// Machine time of one run.
+const HOUR_S: f64 = 3600.0;
+/// A screw may turn above this, °C; the operator keeps clear of the limit of 170.
+const WORKING: f64 = 180.0;
+/// Both ramps and the stop sequence are over after this, s.
+const STOPPED_S: f64 = 12.0;
+/// Noise of the converter, standard deviation in codes.
+const NOISE_LSB: f64 = 2.0;
+
+/// An alarm on a healthy machine.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FalseTrip {
+    /// Seed of the hour.
+    pub seed: u64,
+    /// When, s.
+    pub at_s: f64,
+    /// Which rule.
+    pub code: &'static str,
+    /// Its sentence.
+    pub message: String,
+    /// What had been done until then.
+    pub log: Vec<String>,
+}
+
+/// How near a rule was.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Margin {
+    /// The rule.
+    pub rule: &'static str,
+    /// The nearest value seen; none when the rule's condition never came up.
+    pub nearest: Option<f64>,
+    /// What would have been a fault.
+    pub limit: f64,
+    /// Unit of both.
+    pub unit: &'static str,
+}
+
+/// The outcome of the run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FalseTripReport {
+    /// Machine-hours.
+    pub hours: u64,
+    /// Seed of the first hour; the others count on.
+    pub first_seed: u64,
+    /// Alarms, of which there must be none.
+    pub alarms: Vec<FalseTrip>,
+    /// The margin of each rule over all hours.
+    pub margins: Vec<Margin>,
+}
+
+/// Runs `hours` healthy machine-hours from `seed` on. `progress(done, total)` counts hours.
+pub fn false_trips(hours: u64, seed: u64, progress: impl FnMut(usize, usize)) -> FalseTripReport {
+    let seeds: Vec<u64> = (0..hours).map(|n| seed.wrapping_add(n)).collect();
+    let outcomes = crew::work(&seeds, progress, |&seed| healthy_hour(seed));
+    let mut alarms = Vec::new();
+    let mut nearest = Nearest::default();
+    for (margins, alarm) in outcomes {
+        nearest.merge(&margins);
+        alarms.extend(alarm);
+    }
+    let margins = nearest.margins(&Config::embedded());
+    FalseTripReport { hours, first_seed: seed, alarms, margins }
+}
+
+/// Gains as they come: of the default, of the field, of a tune on the default plant.
+fn configuration(dice: &mut Dice) -> Config {
+    let mut config = Config::embedded();
+    // Its note says that nobody moved the screw, which an hour of heating does not.
+    config.safety.idle_setback_min = 0.0;
+    config.safety.idle_off_min = 0.0;
+    config.plant.noise_lsb = NOISE_LSB;
+    config.plant.seed = dice.seed();
+    let (law, kp, ki, kd) =
+        *dice.pick(&[(2, 4.0, 0.02, 80.0), (1, 5.0, 0.1, 10.0), (2, 3.23, 0.0094, 80.2)]);
+    config.control.law = law;
+    let gains = PidGains { kp, ki, kd };
+    (config.z1, config.z2) = (gains, gains);
+    config
+}
+
+struct Operator {
+    rig: Rig,
+    dice: Dice,
+    nearest: Nearest,
+    log: Vec<String>,
+}
+
+fn healthy_hour(seed: u64) -> (Nearest, Option<FalseTrip>) {
+    let mut dice = Dice::new(seed);
+    let config = configuration(&mut dice);
+    let converted = config.control.law < 2;
+    let mut rig = Rig::new(&config);
+    if dice.one_in(2) {
+        rig.soak(dice.between(40.0, 220.0));
+    }
+    let percent = dice.between(90.0, 110.0);
+    rig.inject(FaultKind::MainsVoltage { percent }, None);
+    let log = vec![format!("law {}, mains {percent:.1} %", config.control.law)];
+    let mut operator = Operator { rig, dice, nearest: Nearest::default(), log };
+    operator.wait(2.0);
+    while operator.rig.plant_time.secs() < HOUR_S {
+        operator.act();
+        let pause = operator.dice.between(5.0, 240.0);
+        operator.wait(pause);
+        // The note of converted gains is what such a configuration must say.
+        let noted = |code| converted && code == AlarmCode::TuneNeeded;
+        if let Some(alarm) = operator.rig.raised.iter().find(|alarm| !noted(alarm.code)) {
+            let trip = FalseTrip {
+                seed,
+                at_s: alarm.raised_at.secs(),
+                code: alarm.code.name(),
+                message: alarm.to_string(),
+                log: operator.log,
+            };
+            return (operator.nearest, Some(trip));
+        }
+    }
+    (operator.nearest, None)
+}
+
+impl Operator {
+    fn order(&mut self, name: &str, value: &Value) {
+        let answer = self.rig.command(name, value);
+        let answer = answer.map_or_else(|refusal| refusal.to_string(), |_| "ok".to_owned());
+        self.log.push(format!("{:.2} s {name} {value}: {answer}", self.rig.now().secs()));
+    }
+
+    fn wait(&mut self, seconds: f64) {
+        let end = self.rig.now() + Micros::from_secs_f64(seconds);
+        while self.rig.now() < end {
+            self.rig.tick();
+            self.nearest.look(&self.rig);
+        }
+    }
+
+    /// Targets, after the screw has come to rest where they are too low for it.
+    fn heat(&mut self, targets: [f64; 2]) {
+        if targets.iter().any(|t| *t < WORKING) {
+            self.rest();
+        }
+        self.order("SET_MODE", &json!({"mode": "AUTO"}));
+        self.order("SET_TARGET", &json!({"z1": targets[0], "z2": targets[1]}));
+    }
+
+    fn rest(&mut self) {
+        self.order("STOP", &Value::Null);
+        self.wait(STOPPED_S);
+    }
+
+    fn act(&mut self) {
+        let snapshot = self.rig.snapshot();
+        let [z1, z2] = snapshot.targets.map(tve_units::Celsius::get);
+        let warm = z1.min(z2) >= WORKING;
+        match self.dice.below(13) {
+            0 | 1 => {
+                let target = self.dice.between(WORKING, 265.0);
+                self.heat([target, target]);
+            }
+            2 | 3 => {
+                let step = if self.dice.one_in(2) { 60.0 } else { -60.0 };
+                let stepped = |t: f64| (t + step).clamp(0.0, 265.0);
+                self.heat([stepped(z1), stepped(z2)]);
+            }
+            4 => self.heat([0.0, 0.0]),
+            5 => {
+                let target = self.dice.between(150.0, 250.0);
+                let first = self.dice.one_in(2);
+                self.heat(if first { [target, 0.0] } else { [0.0, target] });
+            }
+            6 => self.heat_by_hand(),
+            7 | 8 if warm => self.order("START", &Value::Null),
+            9 => self.order("STOP", &Value::Null),
+            10 if warm => {
+                let motor = *self.dice.pick(&["main", "feed"]);
+                let rpm = self.dice.between(-20.0, 100.0).round();
+                self.order("SET_MOTOR", &json!({"motor": motor, "rpm": rpm}));
+            }
+            11 => self.burst([z1, z2]),
+            _ => {
+                let relay = *self.dice.pick(&["fan", "pump"]);
+                let on = self.dice.one_in(2);
+                self.order("SET_RELAY", &json!({"relay": relay, "state": on}));
+                let duty = self.dice.between(0.0, 100.0).round();
+                self.order("SET_PELTIER", &json!({"duty": duty}));
+            }
+        }
+    }
+
+    fn heat_by_hand(&mut self) {
+        self.rest();
+        self.order("SET_MODE", &json!({"mode": "MANUAL"}));
+        for zone in ["z1", "z2"] {
+            let duty = self.dice.between(25.0, 55.0);
+            self.order("SET_HEATER", &json!({"zone": zone, "duty": duty}));
+        }
+        let time = self.dice.between(60.0, 600.0);
+        self.wait(time);
+        self.order("SET_MODE", &json!({"mode": "AUTO"}));
+    }
+
+    /// Clients that say the same again and again, a tick apart: the workload of the load tests.
+    fn burst(&mut self, targets: [f64; 2]) {
+        const COMMANDS: u32 = 100;
+        for n in 0..COMMANDS {
+            let (name, value) = match n % 4 {
+                0 => ("SET_TARGET", json!({"z1": targets[0], "z2": targets[1]})),
+                1 => ("SET_FILL_TARGET", json!({"level": 20 + n % 10})),
+                2 => ("SET_RELAY", json!({"relay": "fan", "state": n % 8 == 2})),
+                _ => ("SET_MODE", json!({"mode": "AUTO"})),
+            };
+            // Some are debounced or say what already is; that is their purpose.
+            let _ = self.rig.command(name, &value);
+            self.wait(0.01);
+        }
+        self.log.push(format!("{:.2} s a burst of {COMMANDS}", self.rig.now().secs()));
+    }
+}
+
+/// Seconds of history that rules look back over.
+const WINDOW: usize = 60;
+/// Duty that counts as asking for all there is, %.
+const HIGH_DUTY: f64 = 80.0;
+/// At high duty for this long a zone must gain, s.
+const APPROACH_S: u32 = 105;
+/// Without heat for this long, what was stored has arrived, s.
+const COAST_S: u32 = 120;
+
+/// Extremes of one hour, by zone where a history is needed.
+#[derive(Debug, Clone)]
+struct Nearest {
+    highest: Option<f64>,
+    lowest_heated: Option<f64>,
+    jump: Option<f64>,
+    age_s: Option<f64>,
+    motor: Option<f64>,
+    throat: Option<f64>,
+    above_target: Option<f64>,
+    approach_gain: Option<f64>,
+    unasked_rise: Option<f64>,
+    still_s: Option<f64>,
+    last: [Option<(Micros, f64, i16, Micros)>; 2],
+    past: [[f64; WINDOW + 1]; 2],
+    seconds: u64,
+    high_for: [u32; 2],
+    zero_for: [u32; 2],
+    targets: [f64; 2],
+    reached: [bool; 2],
+    snapshot: Snapshot,
+}
+
+impl Default for Nearest {
+    fn default() -> Self {
+        Self {
+            highest: None,
+            lowest_heated: None,
+            jump: None,
+            age_s: None,
+            motor: None,
+            throat: None,
+            above_target: None,
+            approach_gain: None,
+            unasked_rise: None,
+            still_s: None,
+            last: [None; 2],
+            past: [[f64::NAN; WINDOW + 1]; 2],
+            seconds: 0,
+            high_for: [0; 2],
+            zero_for: [0; 2],
+            targets: [0.0; 2],
+            reached: [false; 2],
+            snapshot: Snapshot::default(),
+        }
+    }
+}
+
+fn raise(extreme: &mut Option<f64>, value: f64) {
+    if value.is_finite() {
+        *extreme = Some(extreme.map_or(value, |e| e.max(value)));
+    }
+}
+
+fn lower(extreme: &mut Option<f64>, value: f64) {
+    if value.is_finite() {
+        *extreme = Some(extreme.map_or(value, |e| e.min(value)));
+    }
+}
+
+impl Nearest {
+    /// After a tick.
+    fn look(&mut self, rig: &Rig) {
+        /// Ticks in a second.
+        const SECOND: u64 = 100;
+        let config = rig.controller.config();
+        for zone in Zone::ALL {
+            let i = zone.index();
+            let Some(channel) = channel_of(config, zone.sensor()) else { continue };
+            let AdcReading::Sample { code, taken_at } = rig.inputs.adc[channel] else { continue };
+            raise(&mut self.age_s, rig.now().since(taken_at).secs());
+            if self.last[i].is_some_and(|(at, ..)| at == taken_at) {
+                continue;
+            }
+            let Some(t) = crate::rig::temperature(&rig.inputs, config, zone.sensor()) else {
+                continue;
+            };
+            raise(&mut self.highest, t);
+            let mut still = taken_at;
+            if let Some((_, before, last_code, since)) = self.last[i] {
+                raise(&mut self.jump, (t - before).abs());
+                if last_code == code {
+                    still = since;
+                }
+            }
+            raise(&mut self.still_s, taken_at.since(still).secs());
+            self.last[i] = Some((taken_at, t, code, still));
+        }
+        self.seconds += 1;
+        if self.seconds.is_multiple_of(SECOND) {
+            self.look_back(rig);
+        }
+    }
+
+    /// Once a second: the rules with a memory.
+    fn look_back(&mut self, rig: &Rig) {
+        rig.controller.snapshot(&mut self.snapshot);
+        let s = &self.snapshot;
+        let value =
+            |sensor: Sensor| s.readings[sensor.index()].value().map(tve_units::Celsius::get);
+        raise(&mut self.motor, value(Sensor::Motor).unwrap_or(f64::NAN));
+        raise(&mut self.throat, value(Sensor::T1).unwrap_or(f64::NAN));
+        for zone in Zone::ALL {
+            let i = zone.index();
+            let t = value(zone.sensor()).unwrap_or(f64::NAN);
+            self.past[i].rotate_left(1);
+            self.past[i][WINDOW] = t;
+            let gain = t - self.past[i][0];
+            let duty = s.heater_duty[i].get();
+            let target = if s.mode == Mode::Auto { s.targets[i].get() } else { 0.0 };
+            if duty > 0.0 {
+                lower(&mut self.lowest_heated, t);
+            }
+            if target != self.targets[i] {
+                self.targets[i] = target;
+                self.reached[i] = false;
+                self.high_for[i] = 0;
+            }
+            self.reached[i] |= target > 0.0 && (t - target).abs() <= 5.0;
+            let falling = t < self.past[i][WINDOW - 10];
+            if self.reached[i] && !falling {
+                raise(&mut self.above_target, t - target);
+            }
+            let asks = target > 0.0 && !self.reached[i] && duty >= HIGH_DUTY;
+            self.high_for[i] = if asks { self.high_for[i] + 1 } else { 0 };
+            if self.high_for[i] >= APPROACH_S {
+                lower(&mut self.approach_gain, gain);
+            }
+            let quiet = duty == 0.0 && s.motors_actual[0].is_zero();
+            self.zero_for[i] = if quiet { self.zero_for[i] + 1 } else { 0 };
+            if self.zero_for[i] >= COAST_S {
+                raise(&mut self.unasked_rise, gain);
+            }
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in [
+            (&mut self.highest, other.highest),
+            (&mut self.jump, other.jump),
+            (&mut self.age_s, other.age_s),
+            (&mut self.motor, other.motor),
+            (&mut self.throat, other.throat),
+            (&mut self.above_target, other.above_target),
+            (&mut self.unasked_rise, other.unasked_rise),
+            (&mut self.still_s, other.still_s),
+        ] {
+            raise(mine, theirs.unwrap_or(f64::NAN));
+        }
+        for (mine, theirs) in [
+            (&mut self.lowest_heated, other.lowest_heated),
+            (&mut self.approach_gain, other.approach_gain),
+        ] {
+            lower(mine, theirs.unwrap_or(f64::NAN));
+        }
+    }
+
+    fn margins(&self, config: &Config) -> Vec<Margin> {
+        /// A healthy zone gains this in a minute at high duty, °C.
+        const APPROACH_GAIN: f64 = 2.0;
+        /// A rise without heat beyond this is a heater that is on, °C in a minute.
+        const UNASKED_RISE: f64 = 10.0;
+        let safety = &config.safety;
+        let margin = |rule, nearest, limit, unit| Margin { rule, nearest, limit, unit };
+        vec![
+            margin("HEATER_OVER_TEMPERATURE", self.highest, safety.over_temperature, "°C"),
+            margin("HEATER_UNDER_TEMPERATURE", self.lowest_heated, safety.under_temperature, "°C"),
+            margin("HEATER_SENSOR_FAILURE, jump", self.jump, safety.jump_limit, "°C"),
+            margin("TEMP_DATA_STALE", self.age_s, safety.stale_after, "s"),
+            margin("MOTOR_OVERHEAT", self.motor, safety.motor_max, "°C"),
+            margin("FEED_THROAT_HOT", self.throat, safety.feed_throat_max, "°C"),
+            margin(
+                "HEATER_STUCK_ON, above target",
+                self.above_target,
+                safety.stuck_on_margin,
+                "°C",
+            ),
+            margin("HEATER_STUCK_ON, without heat", self.unasked_rise, UNASKED_RISE, "°C/min"),
+            margin("HEATER_NOT_HEATING, approach", self.approach_gain, APPROACH_GAIN, "°C/min"),
+            margin("SENSOR_FROZEN, code still", self.still_s, safety.frozen_after, "s"),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_healthy_hours_raise_no_alarm() {
+        let report = false_trips(2, 20_260_101, |_, _| {});
+        assert_eq!(report.alarms, Vec::new());
+        for margin in &report.margins {
+            assert!(margin.limit > 0.0, "{margin:?}");
+        }
+    }
+}

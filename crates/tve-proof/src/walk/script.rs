@@ -1,0 +1,235 @@
+//! The script of a random walk: what befalls the machine, drawn from a seed before it starts.
+
+use crate::dice::Dice;
+use serde_json::{Value, json};
+use tve_config::{Config, EstopContact, PidGains};
+use tve_hal::{Sensor, Zone};
+use tve_sim::FaultKind;
+use tve_units::{Bcm, Micros};
+
+/// One thing that happens.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Event {
+    /// A command by its name on the wire.
+    Command(&'static str, Value),
+    /// Something breaks for a while.
+    Fault(FaultKind, Micros),
+    /// The process is replaced by a new one; died, when `true`.
+    Restart(bool),
+    /// One tick comes this late.
+    Stall(Micros),
+    /// For two seconds no tick is on time.
+    Jitter,
+    /// The wall clock steps, s.
+    WallClock(i64),
+}
+
+/// A walk before it is walked.
+#[derive(Debug, Clone)]
+pub(crate) struct Script {
+    pub(crate) seed: u64,
+    pub(crate) config: Config,
+    /// Temperature of the barrel at the start, °C.
+    pub(crate) start_temp: f64,
+    pub(crate) duration: Micros,
+    /// In order of plant time.
+    pub(crate) events: Vec<(Micros, Event)>,
+}
+
+/// Longest pause between two events, s.
+const PAUSE_S: f64 = 60.0;
+/// Pauses within a burst of commands, s: races between commands are where latches get lost.
+const BURST_S: f64 = 0.06;
+/// A free pin for the contactor of the machines that have one.
+const CONTACTOR_PIN: u8 = 5;
+
+impl Script {
+    /// The script of a seed.
+    pub(crate) fn draw(seed: u64, duration: Micros) -> Self {
+        let mut dice = Dice::new(seed);
+        let config = configuration(&mut dice);
+        let start_temp = *dice.pick(&[23.0, 23.0, 120.0, 190.0, 210.0, 240.0]);
+        let mut events = Vec::new();
+        let mut at = 1.0;
+        while at < duration.secs() {
+            let happening = match dice.below(8) {
+                0 => vec![trouble(&mut dice)],
+                1 | 2 => gesture(&mut dice),
+                _ => vec![operator(&mut dice)],
+            };
+            for event in happening {
+                events.push((Micros::from_secs_f64(at), event));
+                at += match dice.below(2) {
+                    0 => dice.between(0.0, BURST_S),
+                    _ => dice.between(0.0, 3.0),
+                };
+            }
+            if dice.one_in(3) {
+                at += dice.between(0.0, PAUSE_S);
+            }
+        }
+        events.retain(|(at, _)| *at < duration);
+        Self { seed, config, start_temp, duration, events }
+    }
+}
+
+fn configuration(dice: &mut Dice) -> Config {
+    let mut config = Config::embedded();
+    config.plant.seed = dice.seed();
+    config.plant.noise_lsb = *dice.pick(&[0.0, 1.0, 2.0, 5.0]);
+    // Not hotter and not quicker than the default plant: what is on its way in a stronger one when
+    // a zone trips at 280 °C carries it beyond 300 °C by itself.
+    config.plant.gain *= dice.between(0.7, 1.0);
+    config.plant.time_constant *= dice.between(1.0, 2.0);
+    config.plant.dead_time *= dice.between(0.4, 1.0);
+    let safety = &mut config.safety;
+    (safety.idle_setback_min, safety.idle_off_min) =
+        *dice.pick(&[(0.0, 0.0), (5.0, 10.0), (30.0, 120.0)]);
+    if dice.one_in(2) {
+        config.pins.contactor = Bcm::new(CONTACTOR_PIN).ok();
+    }
+    if dice.one_in(4) {
+        config.safety.estop_contact = Some(EstopContact::No);
+    }
+    if dice.one_in(4) {
+        config.control.mains_hz = 60;
+    }
+    let (law, kp, ki, kd) =
+        *dice.pick(&[(2, 4.0, 0.02, 80.0), (1, 5.0, 0.1, 10.0), (2, 3.23, 0.0094, 80.2)]);
+    config.control.law = law;
+    let gains = PidGains { kp, ki, kd };
+    (config.z1, config.z2) = (gains, gains);
+    config
+}
+
+fn operator(dice: &mut Dice) -> Event {
+    let zone = *dice.pick(&["z1", "z2"]);
+    let motor = *dice.pick(&["main", "feed"]);
+    let (name, value) = match dice.below(30) {
+        0..=4 => {
+            let t = dice.between(170.0, 265.0).round();
+            ("SET_TARGET", json!({"z1": t, "z2": t}))
+        }
+        5 => ("SET_TARGET", json!({zone: dice.between(-20.0, 300.0).round()})),
+        6 => ("SET_TARGET", json!({"z1": 0, "z2": 0})),
+        7..=9 => ("START", Value::Null),
+        10 | 11 => ("STOP", Value::Null),
+        12..=15 => ("CLEAR_ALARM", Value::Null),
+        16 => ("ACKNOWLEDGE_ALARM", json!({"alarm_id": "all"})),
+        17 => ("EMERGENCY_STOP", Value::Null),
+        18 | 19 => {
+            let rpm = *dice.pick(&[0.0, 5.0, 60.0, 300.0, -60.0, 1500.0, 9000.0]);
+            ("SET_MOTOR", json!({"motor": motor, "rpm": rpm}))
+        }
+        20..=22 => {
+            let steps = *dice.pick(&[100, 400, 800, 32_000, -32_000, 0]);
+            let speed = *dice.pick(&[10, 100, 1000, 20_000, 99_999]);
+            ("MOVE_MOTOR_STEPS", json!({"motor": motor, "steps": steps, "speed": speed}))
+        }
+        23 => ("STOP_MANUAL_MOVE", json!({"motor": motor})),
+        24 => ("SET_MODE", json!({"mode": *dice.pick(&["AUTO", "MANUAL", "AUTO"])})),
+        25 => ("SET_HEATER", json!({"zone": zone, "duty": *dice.pick(&[0, 20, 45, 60, 100, 101])})),
+        26 => ("TUNE_START", json!({"zone": zone, "setpoint": dice.between(40.0, 260.0).round()})),
+        27 => {
+            if dice.one_in(2) {
+                ("TUNE_STOP", Value::Null)
+            } else {
+                ("TUNE_APPLY", Value::Null)
+            }
+        }
+        28 => ("SET_PELTIER", json!({"duty": *dice.pick(&[0, 50, 100, -1])})),
+        _ => match dice.below(6) {
+            0 => ("SET_RELAY", json!({"relay": "fan", "state": dice.one_in(2)})),
+            1 => {
+                let params = json!({"kp": dice.between(-1.0, 20.0), "ki": dice.between(0.0, 0.2)});
+                ("UPDATE_PID", json!({"zone": zone, "params": params}))
+            }
+            2 => {
+                let params = json!({"ramp_down": *dice.pick(&[0, 10, 60]),
+                    "max_jerk": *dice.pick(&[0, 50]), "max_accel": *dice.pick(&[0, 20, 200])});
+                ("UPDATE_MOTION_CONFIG", json!({"params": params}))
+            }
+            3 => ("UPDATE_DM556", json!({"params": {"microsteps": *dice.pick(&[1600, 3200, 7])}})),
+            4 => ("GPIO_WRITE", json!({"pin": dice.below(28), "state": true})),
+            _ => ("SET_PWM_OUTPUT", json!({"name": "fan_nozzle", "duty": 50})),
+        },
+    };
+    Event::Command(name, value)
+}
+
+/// What operators do in one go, where one thing must not survive the next.
+fn gesture(dice: &mut Dice) -> Vec<Event> {
+    let command = |name, value| Event::Command(name, value);
+    let motor = *dice.pick(&["main", "feed"]);
+    let jog = json!({"motor": motor, "steps": 32_000, "speed": *dice.pick(&[100, 1000, 5000])});
+    let t = dice.between(190.0, 250.0).round();
+    let heat = command("SET_TARGET", json!({"z1": t, "z2": t}));
+    let clear = [
+        command("ACKNOWLEDGE_ALARM", json!({"alarm_id": "all"})),
+        command("CLEAR_ALARM", Value::Null),
+    ];
+    let begin = match dice.below(5) {
+        0 => vec![heat],
+        1 => vec![heat, command("START", Value::Null)],
+        2 => vec![command("MOVE_MOTOR_STEPS", jog)],
+        3 => vec![heat, command("SET_MOTOR", json!({"motor": motor, "rpm": 120}))],
+        _ => vec![command("TUNE_START", json!({"zone": *dice.pick(&["z1", "z2"]), "setpoint": t}))],
+    };
+    let end = match dice.below(7) {
+        0 => None,
+        1 | 2 => Some(command("STOP", Value::Null)),
+        3 => Some(command("EMERGENCY_STOP", Value::Null)),
+        4 => Some(Event::Fault(FaultKind::DriveAlarm, Micros::from_millis(20))),
+        5 => Some(Event::Restart(dice.one_in(2))),
+        _ => Some(trouble(dice)),
+    };
+    clear.into_iter().chain(begin).chain(end).collect()
+}
+
+fn trouble(dice: &mut Dice) -> Event {
+    let zone = *dice.pick(&Zone::ALL);
+    let sensor =
+        *dice.pick(&[Sensor::T2, Sensor::T3, Sensor::T2, Sensor::T3, Sensor::T1, Sensor::Motor]);
+    let kind = match dice.below(26) {
+        0 | 1 => FaultKind::SensorOpen(sensor),
+        2 | 3 => FaultKind::SensorShorted(sensor),
+        4 => FaultKind::SensorFrozen(sensor),
+        5 => FaultKind::SensorFallenOut(sensor),
+        6 => FaultKind::SensorJumping(sensor),
+        7 => FaultKind::SensorsSwapped,
+        8 => FaultKind::RailOff { percent: dice.between(-3.0, 3.0) },
+        9 => FaultKind::SsrStuckOn(zone),
+        10 => FaultKind::HeaterDead(zone),
+        11 => FaultKind::HeaterPower(zone, dice.between(0.3, 1.0)),
+        12 | 13 => FaultKind::AdcGone,
+        14 | 15 => FaultKind::AdcStopped,
+        16 => FaultKind::PwmWriteLost,
+        17 => FaultKind::DriveAlarm,
+        18 => FaultKind::MotorHot,
+        19 => FaultKind::FeedThroatHot,
+        20 => FaultKind::EstopOpen,
+        21 => *dice.pick(&[FaultKind::ButtonStart, FaultKind::ButtonStop]),
+        22 => *dice.pick(&[
+            FaultKind::DoorDraught { celsius: 30.0 },
+            FaultKind::MainsVoltage { percent: 90.0 },
+            FaultKind::MainsVoltage { percent: 110.0 },
+        ]),
+        23 => return Event::Restart(dice.one_in(2)),
+        24 => return Event::Stall(Micros::from_millis(dice.below(700) as u64 + 1)),
+        _ => {
+            return if dice.one_in(2) {
+                Event::Jitter
+            } else {
+                Event::WallClock(*dice.pick(&[3600, -3600]))
+            };
+        }
+    };
+    // Most faults are over before the machine has been cleared, some outlast everything.
+    let lasting = match dice.below(4) {
+        0 => dice.between(0.02, 0.5),
+        1 => dice.between(0.5, 5.0),
+        2 => dice.between(5.0, 120.0),
+        _ => dice.between(120.0, 900.0),
+    };
+    Event::Fault(kind, Micros::from_secs_f64(lasting))
+}

@@ -1,0 +1,203 @@
+//! Making a failing walk short, and writing it down as a scenario file.
+
+use super::script::{Event, Script};
+use super::{Finding, Violation, play};
+use crate::rig::parse;
+use core::fmt::Write;
+use serde_json::Value;
+use tve_config::EstopContact;
+use tve_units::Micros;
+
+/// Plays at most this often while shrinking.
+const PLAYS: usize = 400;
+/// Machine time kept after the violation, s.
+const TAIL_S: f64 = 1.0;
+
+/// The shortest walk that was found to break the same invariant.
+pub(super) fn shrink(mut script: Script, mut violation: Violation) -> Finding {
+    let drawn = script.events.len();
+    cut(&mut script, &violation);
+    let mut plays = 0;
+    let mut chunk = script.events.len().div_ceil(2).max(1);
+    loop {
+        let mut from = 0;
+        while from < script.events.len() && plays < PLAYS {
+            let mut shorter = script.clone();
+            let until = (from + chunk).min(shorter.events.len());
+            shorter.events.drain(from..until);
+            plays += 1;
+            match play(&shorter).1 {
+                Err(found) if found.invariant == violation.invariant => {
+                    cut(&mut shorter, &found);
+                    script = shorter;
+                    violation = found;
+                }
+                _ => from = until,
+            }
+        }
+        if chunk == 1 || plays >= PLAYS {
+            break;
+        }
+        chunk = chunk.div_ceil(2);
+    }
+    tighten(&mut script, &mut violation);
+    Finding {
+        seed: script.seed,
+        invariant: violation.invariant,
+        at_s: violation.at_s,
+        what: violation.what.clone(),
+        events: (script.events.len(), drawn),
+        scenario: scenario(&script, &violation),
+    }
+}
+
+/// Ends the script shortly after its violation.
+fn cut(script: &mut Script, violation: &Violation) {
+    let at = Micros::from_secs_f64(violation.at_s);
+    script.duration = script.duration.min(at + Micros::from_secs_f64(TAIL_S));
+    script.events.retain(|(t, _)| *t <= at);
+}
+
+/// Halves the pauses between events while the violation stays.
+fn tighten(script: &mut Script, violation: &mut Violation) {
+    for index in 0..script.events.len() {
+        loop {
+            let before = index.checked_sub(1).map_or(Micros::ZERO, |i| script.events[i].0);
+            let pause = script.events[index].0.since(before);
+            if pause <= Micros::from_secs(1) {
+                break;
+            }
+            let saved = Micros::new(pause.get() / 2);
+            let mut shorter = script.clone();
+            for (t, _) in &mut shorter.events[index..] {
+                *t = *t - saved;
+            }
+            match play(&shorter).1 {
+                Err(found) if found.invariant == violation.invariant => {
+                    cut(&mut shorter, &found);
+                    *script = shorter;
+                    *violation = found;
+                    if index >= script.events.len() {
+                        return;
+                    }
+                }
+                _ => break,
+            }
+        }
+    }
+}
+
+/// The script as text in the format of scenario files. Restarts and late ticks, which that format
+/// does not have, stand in it as comments.
+fn scenario(script: &Script, violation: &Violation) -> String {
+    let mut text = String::new();
+    let config = &script.config;
+    let _ = writeln!(
+        text,
+        "# Seed {}, invariant {}.\nquestion = \"Why: {} at {:.2} s?\"\nduration = {:.2}\nseed = \
+         {}\nstart_temp = {}\n\n[config]",
+        script.seed,
+        violation.invariant,
+        violation.what.replace('"', "'"),
+        violation.at_s,
+        violation.at_s + TAIL_S,
+        config.plant.seed,
+        script.start_temp
+    );
+    let plant = &config.plant;
+    let _ = writeln!(
+        text,
+        "plant.noise_lsb = {:?}\nplant.gain = {:?}\nplant.time_constant = {:?}\n\
+         plant.dead_time = {:?}\nsafety.idle_setback_min = {:?}\nsafety.idle_off_min = {:?}\n\
+         safety.estop_contact = \"{}\"\ncontrol.law = {}\ncontrol.mains_hz = {}",
+        plant.noise_lsb,
+        plant.gain,
+        plant.time_constant,
+        plant.dead_time,
+        config.safety.idle_setback_min,
+        config.safety.idle_off_min,
+        if config.safety.estop_contact() == EstopContact::No { "no" } else { "nc" },
+        config.control.law,
+        config.control.mains_hz
+    );
+    for (zone, gains) in [("z1", config.z1), ("z2", config.z2)] {
+        let _ = writeln!(
+            text,
+            "{zone} = {{ kp = {:?}, ki = {:?}, kd = {:?} }}",
+            gains.kp, gains.ki, gains.kd
+        );
+    }
+    if let Some(pin) = config.pins.contactor {
+        let _ = writeln!(text, "pins.contactor = {}", pin.get());
+    }
+    for (at, event) in &script.events {
+        let t = at.secs();
+        let _ = match event {
+            Event::Command(name, value) => {
+                let mut lines = format!("\n[[at]]\nt = {t:.3}\ncommand = \"{name}\"");
+                if *value != Value::Null {
+                    lines = format!("{lines}\nvalue = {}", toml_value(value));
+                }
+                // What no moment could make right must be said to be refused.
+                if let Err(refusal) = parse(name, value) {
+                    lines = format!("{lines}\nrefused = \"{}\"", refusal.code.name());
+                }
+                writeln!(text, "{lines}")
+            }
+            Event::Fault(kind, lasting) => writeln!(
+                text,
+                "\n[[fault]]\nfrom = {t:.3}\nuntil = {:.3}\nkind = \"{kind}\"",
+                (t + lasting.secs()).min(violation.at_s + TAIL_S)
+            ),
+            other => writeln!(text, "\n# at {t:.3} s: {other:?}"),
+        };
+    }
+    let expectation = if violation.invariant.starts_with("heat") {
+        "heaters_off = true"
+    } else {
+        "motors_stopped = true"
+    };
+    let _ = writeln!(
+        text,
+        "\n[[expect]]\n{expectation}\nfrom = {:.2}\nuntil = {:.2}",
+        violation.at_s, violation.at_s
+    );
+    text
+}
+
+fn toml_value(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let pairs: Vec<String> =
+                map.iter().map(|(k, v)| format!("{k} = {}", toml_value(v))).collect();
+            format!("{{ {} }}", pairs.join(", "))
+        }
+        Value::Array(list) => {
+            let items: Vec<String> = list.iter().map(toml_value).collect();
+            format!("[{}]", items.join(", "))
+        }
+        // Numbers, texts and truth values are written alike in both formats.
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tve_scenario::Scenario;
+
+    #[test]
+    fn a_walk_written_down_is_a_scenario_file() {
+        for seed in 1..=20 {
+            let script = Script::draw(seed, Micros::from_secs(600));
+            let violation = Violation {
+                invariant: "heat-unasked",
+                at_s: 599.0,
+                what: "z1 \"heats\"".to_owned(),
+            };
+            let text = scenario(&script, &violation);
+            let read = Scenario::parse(&text, |base| unreachable!("no base, not {base}"));
+            assert!(read.is_ok(), "seed {seed}: {:?}\n{text}", read.err());
+        }
+    }
+}
