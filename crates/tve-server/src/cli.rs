@@ -1,6 +1,8 @@
-//! The command line: `tve serve`, `tve simulate`, `tve check-config`, `tve openapi`.
+//! The command line of `tve`: serving, simulating, proving, checking.
 
 use crate::options::{Options, default_data_dir};
+use crate::pins::{self, SafeOff, Wiring};
+use crate::proof::{self, Certify, Walk};
 use crate::server::{Running, Server};
 use crate::simulate::{self, Simulate};
 use anyhow::Context as _;
@@ -44,6 +46,14 @@ enum Action {
     Openapi,
     /// Play a scenario in virtual time: prints each expectation, exits 1 when one fails.
     Simulate(Simulate),
+    /// Prove the fault table: every row from every state in virtual time, exits 1 when one falls short.
+    Certify(Certify),
+    /// Walk at random under commands, faults and restarts, exits 1 when an invariant is broken.
+    Walk(Walk),
+    /// Turn every output of the Raspberry Pi off, from outside the service.
+    SafeOff(SafeOff),
+    /// Print the wiring of a configuration: pin, header position, signal, level at rest.
+    Wiring(Wiring),
 }
 
 #[derive(Debug, Args)]
@@ -131,6 +141,10 @@ pub fn main() -> ExitCode {
         Some(Action::CheckConfig { file }) => check_config(&file),
         Some(Action::Openapi) => openapi(),
         Some(Action::Simulate(args)) => simulate::run(&args),
+        Some(Action::Certify(args)) => proof::certify(&args),
+        Some(Action::Walk(args)) => proof::walk(&args),
+        Some(Action::SafeOff(args)) => pins::safe_off(&args),
+        Some(Action::Wiring(args)) => pins::wiring(&args),
     };
     match result {
         Ok(code) => code,

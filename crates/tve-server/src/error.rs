@@ -30,10 +30,6 @@ pub enum StartError {
     )]
     Tls,
     #[error(
-        "this build has no Raspberry Pi support; give --hardware sim, or install the package for the Pi"
-    )]
-    NoRaspberryPi,
-    #[error(
         "this is a Raspberry Pi, so the machine must be named: give --hardware rpi or sim, or set hardware.kind"
     )]
     MachineNotNamed,

@@ -23,6 +23,7 @@ use tve_recorder::{
     DataDir, LoggingSettings, RealDisk, Recorder, RecorderConfig, load_journal,
     load_previous_session,
 };
+use tve_rpi::RpiHardware;
 use tve_scenario::Scenario;
 use tve_sim::{SimHardware, SimPowers};
 use tve_units::Celsius;
@@ -72,6 +73,10 @@ impl Server {
     /// [`StartError`], a sentence with the value and what to do.
     pub async fn start(options: Options) -> Result<Running, StartError> {
         let data_dir = DataDir::open(&options.data_dir)?;
+        if options.hardware == Some(HardwareKind::Rpi) {
+            // Everything off before a configuration is read; the lock says that nobody else is on.
+            tve_rpi::release_pins()?;
+        }
         let loaded = load(&options)?;
         let config = &loaded.config;
         check_access(config, &options)?;
@@ -83,7 +88,7 @@ impl Server {
             .map_err(|source| StartError::Listen { address, source })?;
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
-        let hardware = machine(kind, config, &options)?;
+        let hardware = machine(kind, &loaded, &options)?;
 
         let folder = data_dir.path().to_owned();
         let journal = load_journal(&folder)?;
@@ -285,7 +290,7 @@ fn check_access(config: &Config, options: &Options) -> Result<(), StartError> {
 fn machine_kind(config: &Config, options: &Options) -> Result<MachineKind, StartError> {
     match options.hardware.or(config.hardware.kind) {
         Some(HardwareKind::Sim) => Ok(MachineKind::Simulator),
-        Some(HardwareKind::Rpi) => Err(StartError::NoRaspberryPi),
+        Some(HardwareKind::Rpi) => Ok(MachineKind::RaspberryPi),
         None if is_raspberry_pi() => Err(StartError::MachineNotNamed),
         None => Ok(MachineKind::Simulator),
     }
@@ -298,11 +303,16 @@ fn is_raspberry_pi() -> bool {
 
 fn machine(
     kind: MachineKind,
-    config: &Config,
+    loaded: &Loaded,
     options: &Options,
 ) -> Result<Box<dyn Hardware>, StartError> {
+    let config = &loaded.config;
     match kind {
-        MachineKind::RaspberryPi => Err(StartError::NoRaspberryPi),
+        // What the pins of an unknown wiring do cannot be known either.
+        MachineKind::RaspberryPi if !loaded.errors.is_empty() => {
+            Ok(Box::new(RpiHardware::locked()?))
+        }
+        MachineKind::RaspberryPi => Ok(Box::new(RpiHardware::new(config)?)),
         MachineKind::Simulator => {
             let mut config = config.clone();
             if let Some(seed) = options.sim_seed {
