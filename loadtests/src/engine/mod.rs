@@ -1,0 +1,8 @@
+//! What sends: user scenarios, open rates, single clients, all at once, Socket.IO clients.
+
+pub(crate) mod field;
+pub(crate) mod rate;
+pub(crate) mod single;
+pub(crate) mod sockets;
+pub(crate) mod users;
+mod wire;

@@ -1,0 +1,254 @@
+//! Users who wait for their replies: goose starts and stops them, the pace is kept here.
+//!
+//! Each user has its own absolute schedule: user `k` of `n` is due at `(k/n + m)` periods. A reply
+//! that is late makes the next request late, and its latency counts from the instant it was due.
+
+use super::field::{Field, Order};
+use crate::dice::Dice;
+use crate::plan::{Phase, Plan};
+use goose::config::GooseConfiguration;
+use goose::goose::{GooseUser, Scenario, Transaction, TransactionResult};
+use goose::{GooseAttack, GooseScheduler};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// Longest that a user does not look whether it is to leave.
+const TURN: Duration = Duration::from_millis(500);
+
+/// Requests that a user may be behind; older ones are given up and count as errors.
+const BACKLOG: u64 = 10;
+
+/// What all users of a scenario share.
+struct Kind {
+    field: Arc<Field>,
+    seed: u64,
+    index: u64,
+    /// 0: as fast as the replies come.
+    period_us: f64,
+    users: u64,
+    next_user: AtomicU64,
+    /// (weight, requests) of each flow.
+    flows: Vec<(u64, Vec<usize>)>,
+}
+
+/// One user between two turns.
+struct State {
+    kind: Arc<Kind>,
+    dice: Dice,
+    /// Which of the absolute instants is next.
+    turn: u64,
+    phase: f64,
+    free_us: u64,
+    flow: usize,
+    step: usize,
+    pending: Option<JoinHandle<u64>>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.kind.field.users.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl State {
+    fn new(kind: &Arc<Kind>) -> Self {
+        let number = kind.next_user.fetch_add(1, Ordering::Relaxed);
+        let now_us = kind.field.now_us();
+        let phase = (number % kind.users) as f64 / kind.users as f64;
+        let mut state = Self {
+            kind: Arc::clone(kind),
+            dice: Dice::new(kind.seed, (kind.index << 32) + number),
+            turn: 0,
+            phase,
+            free_us: now_us,
+            flow: 0,
+            step: 0,
+            pending: None,
+        };
+        if kind.period_us > 0.0 {
+            state.turn = (now_us as f64 / kind.period_us - phase).ceil().max(0.0) as u64;
+        }
+        state.choose();
+        kind.field.users.fetch_add(1, Ordering::Relaxed);
+        state
+    }
+
+    fn due_us(&self) -> u64 {
+        if self.kind.period_us > 0.0 {
+            ((self.phase + self.turn as f64) * self.kind.period_us) as u64
+        } else {
+            self.free_us
+        }
+    }
+
+    fn request(&self) -> usize {
+        self.kind.flows[self.flow].1[self.step]
+    }
+
+    fn choose(&mut self) {
+        self.flow = self.dice.weighted(self.kind.flows.iter().map(|f| f.0));
+        self.step = 0;
+    }
+
+    fn advance(&mut self) {
+        self.turn += 1;
+        self.step += 1;
+        if self.step == self.kind.flows[self.flow].1.len() {
+            self.choose();
+        }
+    }
+
+    /// Gives up what is too far behind.
+    fn drop_backlog(&mut self) {
+        let field = Arc::clone(&self.kind.field);
+        if self.kind.period_us <= 0.0 {
+            return;
+        }
+        let allowed_us = (self.kind.period_us * BACKLOG as f64) as u64;
+        while self.due_us() + allowed_us < field.now_us() && !field.is_stopped() {
+            if self.free_us > self.due_us() {
+                field.overdue(self.request(), self.due_us());
+            } else {
+                // The user was free and the generator did not come round to it.
+                field.recorder().missed();
+            }
+            self.advance();
+        }
+    }
+
+    /// One turn: waits, sends, waits for the reply; never longer than about twice [`TURN`].
+    async fn turn(&mut self) {
+        if let Some(pending) = &mut self.pending {
+            match tokio::time::timeout(TURN, pending).await {
+                Err(_) => return,
+                Ok(done_us) => self.free_us = done_us.unwrap_or_else(|_| self.kind.field.now_us()),
+            }
+            self.pending = None;
+        }
+        let field = Arc::clone(&self.kind.field);
+        if field.is_stopped() {
+            tokio::time::sleep(TURN / 10).await;
+            return;
+        }
+        self.drop_backlog();
+        let due_us = self.due_us();
+        let wait = Duration::from_micros(due_us.saturating_sub(field.now_us()));
+        if wait > TURN {
+            tokio::time::sleep(TURN).await;
+            return;
+        }
+        tokio::time::sleep_until(field.instant(due_us).into()).await;
+        let order = Order {
+            request: self.request(),
+            scenario: self.kind.index as usize,
+            due_us,
+            free_us: self.free_us,
+        };
+        let mut dice = Dice::new(self.dice.next(), 0);
+        field.announce();
+        let mut pending = tokio::spawn(async move { field.fire(order, &mut dice).await });
+        self.advance();
+        match tokio::time::timeout(TURN, &mut pending).await {
+            Ok(done_us) => self.free_us = done_us.unwrap_or_else(|_| self.kind.field.now_us()),
+            // A user must be able to leave while its request hangs.
+            Err(_) => self.pending = Some(pending),
+        }
+    }
+}
+
+/// What goose keeps for a user between two turns; goose wants to be able to copy it.
+#[derive(Clone)]
+struct Session(Arc<Mutex<Option<State>>>);
+
+async fn turn(kind: Arc<Kind>, user: &mut GooseUser) -> TransactionResult {
+    if user.get_session_data::<Session>().is_none() {
+        user.set_session_data(Session(Arc::new(Mutex::new(Some(State::new(&kind))))));
+    }
+    let Some(session) = user.get_session_data::<Session>().cloned() else { return Ok(()) };
+    let state = session.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(mut state) = state {
+        state.turn().await;
+        *session.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    }
+    Ok(())
+}
+
+fn scenario(kind: &Arc<Kind>, name: &str, weight: usize) -> anyhow::Result<Scenario> {
+    let kind = Arc::clone(kind);
+    let transaction = Transaction::new(Arc::new(move |user| {
+        let kind = Arc::clone(&kind);
+        Box::pin(turn(kind, user))
+    }));
+    Ok(Scenario::new(name).register_transaction(transaction).set_weight(weight)?)
+}
+
+/// Runs consecutive user phases with these lengths; returns when the last one is over.
+///
+/// # Errors
+/// goose refuses what the plan asks for.
+pub(crate) async fn run(
+    plan: &Plan,
+    field: &Arc<Field>,
+    host: &str,
+    phases: &[(&Phase, u64)],
+) -> anyhow::Result<()> {
+    use std::fmt::Write as _;
+    let mut shape = String::new();
+    for (phase, seconds) in phases {
+        let _ = write!(shape, "{},{seconds}s;", phase.users);
+    }
+    shape.push_str("0,0s");
+    // Its tables, its chart and its remote control would only cost: figures are ours.
+    let configuration = GooseConfiguration::parse_args_default(&[
+        "--host",
+        host,
+        "--test-plan",
+        &shape,
+        "--no-metrics",
+        "--no-print-metrics",
+        "--no-telnet",
+        "-qqq",
+    ])?;
+    let mut attack = GooseAttack::initialize_with_config(configuration)?
+        .set_scheduler(GooseScheduler::RoundRobin);
+    let names: Vec<&String> = plan.requests.keys().collect();
+    let most = phases.iter().map(|(p, _)| p.users).max().unwrap_or(0);
+    let all: usize = plan.scenarios.iter().map(|s| s.users).sum();
+    for (index, row) in plan.scenarios.iter().enumerate() {
+        let place = |step: &String| names.iter().position(|n| *n == step);
+        let flows = row.flows.iter().map(|f| {
+            (u64::from(f.weight), f.steps.iter().filter_map(place).collect::<Vec<usize>>())
+        });
+        let kind = Arc::new(Kind {
+            field: Arc::clone(field),
+            seed: plan.seed,
+            index: index as u64,
+            period_us: row.period_ms * 1000.0,
+            users: (row.users * most.max(1)).div_ceil(all.max(1)).max(1) as u64,
+            next_user: AtomicU64::new(0),
+            flows: flows.collect(),
+        });
+        attack = attack.register_scenario(scenario(&kind, &row.name, row.users)?);
+    }
+    // The attack is a large value; it lives on the heap while it runs.
+    Box::pin(attack.execute()).await?;
+    Ok(())
+}
+
+/// How many users of each scenario there are when `users` are there in all.
+///
+/// Weights that add up to `users` give exactly themselves; otherwise the shares are rounded.
+pub(crate) fn split(plan: &Plan, users: usize) -> Vec<usize> {
+    let all: usize = plan.scenarios.iter().map(|s| s.users).sum();
+    // Cumulative rounding: the parts add up to the whole.
+    let edge = |upto: usize| (upto * users + all / 2) / all.max(1);
+    let mut so_far = 0;
+    let mut parts = Vec::with_capacity(plan.scenarios.len());
+    for scenario in &plan.scenarios {
+        parts.push(edge(so_far + scenario.users) - edge(so_far));
+        so_far += scenario.users;
+    }
+    parts
+}

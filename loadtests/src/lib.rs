@@ -1,0 +1,29 @@
+//! The load-test harness: plans, engines, the recorder, the judge and the reports.
+//!
+//! It answers one question: did the service keep its objectives, for ten minutes without a break,
+//! on every group at once, and can the run be trusted? `README.md` beside this crate says how to
+//! use it; a stranger starts reading at [`judge`].
+
+mod ab;
+pub mod cli;
+mod collect;
+pub mod compare;
+mod dice;
+pub mod drift;
+mod engine;
+mod evaluate;
+mod flame;
+mod interrupt;
+pub mod judge;
+mod machine;
+pub mod measure;
+pub mod plan;
+pub mod report;
+pub mod run;
+mod sampling;
+mod search;
+pub mod slo;
+pub mod summary;
+mod trend;
+pub mod verdict;
+mod watch;

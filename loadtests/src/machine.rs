@@ -1,0 +1,170 @@
+//! Before and after a run: is the service there, is the machine the simulator and warm; and the
+//! way back to a machine that is cold and still.
+
+use crate::interrupt;
+use crate::plan::{Machine, Plan};
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Target that the barrel is heated to before a run, °C: the middle of what operators set.
+const WARM_C: f64 = 225.0;
+
+/// Below this the screw may not be turned, °C: what the bar counts up to.
+const WARM_ENOUGH_C: f64 = 200.0;
+
+/// Longest warm-up. A cold barrel takes about twenty minutes, and soaks.
+const WARM_UP: Duration = Duration::from_mins(45);
+
+/// Time between two looks at a machine that warms up.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Longest that one call of the clean-up may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The machine behind a host.
+#[derive(Debug, Clone)]
+pub(crate) struct Access {
+    client: reqwest::Client,
+    host: reqwest::Url,
+}
+
+impl Access {
+    /// Access over `client`.
+    pub(crate) fn new(client: reqwest::Client, host: reqwest::Url) -> Self {
+        Self { client, host }
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let url = self.host.join(path)?;
+        let reply = self.client.get(url).timeout(PATIENCE).send().await;
+        let reply = reply.map_err(|_| {
+            anyhow::anyhow!("nothing answers at {}; start the service or correct --host", self.host)
+        })?;
+        let status = reply.status();
+        if !status.is_success() {
+            bail!("GET {path} answers {status} at {}; is it the right service?", self.host);
+        }
+        let body = reply.bytes().await.context("the reply broke off")?;
+        Ok(serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<()> {
+        let url = self.host.join(path)?;
+        let reply = self.client.post(url).timeout(PATIENCE).json(body).send().await?;
+        let status = reply.status();
+        if !status.is_success() {
+            bail!("POST {path} {body} answers {status}");
+        }
+        Ok(())
+    }
+
+    async fn command(&self, name: &str, value: Value) -> anyhow::Result<()> {
+        self.post("/api/control", &json!({ "command": name, "value": value })).await
+    }
+
+    /// Makes sure that `plan` may be run here; commands nothing.
+    ///
+    /// # Errors
+    /// The service does not answer, the machine is a real one and `real_is_known` is false, or it
+    /// is in alarm.
+    pub(crate) async fn check(&self, plan: &Plan, real_is_known: bool) -> anyhow::Result<()> {
+        self.get(&plan.ready).await?;
+        if plan.machine == Machine::None {
+            return Ok(());
+        }
+        let status = self.get("/api/status").await?;
+        let machine = status["state"]["machine"].as_str().unwrap_or("unknown").to_owned();
+        if machine != "simulator" && !real_is_known {
+            bail!(
+                "the machine at {} is {machine:?}, not the simulator; a load test turns its motors \
+                 and heats it: give --i-know-this-is-a-machine if that is meant",
+                self.host
+            );
+        }
+        if status["state"]["status"] == "ALARM" {
+            let alarms: Vec<&str> = status["state"]["active_alarms"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|a| a["type"].as_str())
+                .collect();
+            bail!("the machine is in ALARM ({}); clear it first", alarms.join(", "));
+        }
+        Ok(())
+    }
+
+    /// Heats the barrel until the screw may turn.
+    ///
+    /// # Errors
+    /// It refuses, does not get ready in time, or the run is interrupted.
+    pub(crate) async fn warm_up(&self, plan: &Plan) -> anyhow::Result<()> {
+        if plan.machine == Machine::None {
+            return Ok(());
+        }
+        self.command("SET_MODE", json!({"mode": "AUTO"})).await?;
+        self.command("SET_TARGET", json!({"z1": WARM_C, "z2": WARM_C})).await?;
+        let style = ProgressStyle::with_template("warming up {bar:30} {pos}/{len} °C  {msg}");
+        let bar = ProgressBar::new(WARM_ENOUGH_C as u64)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let began = Instant::now();
+        loop {
+            let permissives = self.get("/api/permissives").await?;
+            if permissives["granted"] == true {
+                bar.finish_and_clear();
+                return Ok(());
+            }
+            let data = self.get("/api/data").await?;
+            let coldest = ["t2", "t3"]
+                .iter()
+                .filter_map(|t| data["temps"][t].as_f64())
+                .fold(WARM_ENOUGH_C, f64::min);
+            bar.set_position(coldest.max(0.0) as u64);
+            let waits: Vec<&str> = permissives["conditions"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|c| c["ok"] == false)
+                .filter_map(|c| c["name"].as_str())
+                .collect();
+            bar.set_message(format!("waiting for {}", waits.join(", ")));
+            if interrupt::is_set() {
+                bail!("interrupted while warming up");
+            }
+            if began.elapsed() > WARM_UP {
+                bail!(
+                    "the machine did not get ready within {} min: {} still missing",
+                    WARM_UP.as_secs() / 60,
+                    waits.join(", ")
+                );
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Leaves the machine with logging off, motors at zero, heaters off; returns what it refused.
+    pub(crate) async fn make_safe(&self, plan: &Plan) -> Vec<String> {
+        if plan.machine == Machine::None {
+            return Vec::new();
+        }
+        let mut refused = Vec::new();
+        let mut note = |result: anyhow::Result<()>| {
+            if let Err(error) = result {
+                refused.push(format!("{error:#}"));
+            }
+        };
+        for motor in ["main", "feed"] {
+            note(self.command("SET_MOTOR", json!({"motor": motor, "rpm": 0})).await);
+        }
+        note(self.command("SET_TARGET", json!({"z1": 0, "z2": 0})).await);
+        note(self.command("SET_MODE", json!({"mode": "MANUAL"})).await);
+        for zone in ["z1", "z2"] {
+            note(self.command("SET_HEATER", json!({"zone": zone, "duty": 0})).await);
+        }
+        note(self.command("SET_MODE", json!({"mode": "AUTO"})).await);
+        note(self.post("/api/log/stop", &json!({})).await);
+        note(self.post("/api/tune/stop", &json!({})).await);
+        refused
+    }
+}

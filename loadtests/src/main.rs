@@ -1,0 +1,5 @@
+//! The binary `tve-load`.
+
+fn main() -> std::process::ExitCode {
+    tve_loadtests::cli::main()
+}

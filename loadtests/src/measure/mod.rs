@@ -1,0 +1,7 @@
+//! What is measured: outcomes, histograms, rolling windows, the course of a run.
+
+pub mod histogram;
+pub mod outcome;
+pub mod recorder;
+pub mod timeline;
+pub mod window;

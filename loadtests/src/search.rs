@@ -1,0 +1,262 @@
+//! The search for the highest rate that the service stands: doubling, then bisecting, then a longer
+//! probe that confirms what was found.
+
+use crate::plan::{Engine, Objective, Phase, Plan, Search};
+use crate::run::{Finished, Options, prepared_run};
+use crate::summary::Summary;
+use crate::verdict::{Claim, MOST_CPU_PERCENT, MOST_LAG_MS, Trust, Verdict};
+use std::fmt::Write as _;
+
+/// How often a rate that did not stand the confirmation is lowered and tried again.
+const CONFIRMATIONS: u32 = 4;
+
+/// Share of the machine above which the service's process is what limits, %. It shares the machine
+/// with the generator, so it never gets all of it.
+const BUSY_PERCENT: f64 = 40.0;
+
+/// What one probe showed.
+#[derive(Debug, Clone, PartialEq)]
+struct Probe {
+    rate: f64,
+    errors_percent: f64,
+    p95_ms: f64,
+    achieved_percent: f64,
+    limiter: &'static str,
+}
+
+impl Probe {
+    fn of(rate: f64, summary: &Summary, cores: usize) -> Self {
+        let count: u64 = summary.groups.iter().map(|g| g.count).sum();
+        let errors: u64 = summary.groups.iter().map(|g| g.errors).sum();
+        // The slowest group decides.
+        let p95_us = summary.groups.iter().map(|g| g.due.p95_us).max().unwrap_or(0);
+        let looks = summary.server.points.len().max(1) as f64;
+        let server: f64 = summary.server.points.iter().map(|p| p.cpu_percent).sum::<f64>() / looks;
+        let trust = &summary.trust;
+        let limiter = if server / cores as f64 >= BUSY_PERCENT {
+            "the processor of the service"
+        } else if trust.cpu_percent > MOST_CPU_PERCENT || trust.lag_p99_ms > MOST_LAG_MS {
+            "the generator"
+        } else {
+            "neither the processor of the service nor the generator"
+        };
+        Self {
+            rate,
+            errors_percent: errors as f64 * 100.0 / count.max(1) as f64,
+            p95_ms: p95_us as f64 / 1000.0,
+            achieved_percent: trust.achieved_percent.unwrap_or(0.0),
+            limiter,
+        }
+    }
+
+    /// Why the service did not stand it; `None` when it did.
+    fn broken(&self, search: &Search) -> Option<String> {
+        if self.errors_percent > search.errors_percent {
+            Some(format!("{:.1} % errors", self.errors_percent))
+        } else if self.p95_ms > search.p95_ms {
+            Some(format!("p95 {:.0} ms", self.p95_ms))
+        } else if self.achieved_percent < search.achieved_percent {
+            Some(format!("{:.1} % answered", self.achieved_percent))
+        } else {
+            None
+        }
+    }
+}
+
+/// The bracket of the search: where it stands and what to try next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Bracket {
+    good: f64,
+    bad: Option<f64>,
+}
+
+impl Bracket {
+    /// The next rate to try; `None` when the bracket is narrow enough or nothing breaks.
+    fn next(&self, search: &Search) -> Option<f64> {
+        match self.bad {
+            None if self.good >= search.max_rps => None,
+            None if self.good == 0.0 => Some(search.start_rps.min(search.max_rps)),
+            None => Some((self.good * 2.0).min(search.max_rps)),
+            Some(bad) => {
+                let narrow = (bad - self.good) <= bad * search.resolution_percent / 100.0;
+                // A service that stands nothing ends the search as well.
+                (!narrow && bad > 1.0).then_some(f64::midpoint(self.good, bad))
+            }
+        }
+    }
+
+    fn take(&mut self, rate: f64, stood: bool) {
+        if stood {
+            self.good = rate;
+        } else {
+            self.bad = Some(rate);
+        }
+    }
+}
+
+fn probe_plan(plan: &Plan, search: &Search, rate: f64, seconds: u64) -> Plan {
+    Plan {
+        phases: vec![Phase {
+            name: format!("{rate:.0}/s"),
+            engine: Engine::Rate,
+            users: 0,
+            rate,
+            seconds,
+            short_s: Some(seconds),
+            judged: true,
+        }],
+        objectives: vec![Objective {
+            p95_ms: Some(search.p95_ms),
+            errors_percent: Some(search.errors_percent),
+            ..Objective::default()
+        }],
+        search: None,
+        ..plan.clone()
+    }
+}
+
+/// Runs the search of `plan`.
+///
+/// # Errors
+/// A probe cannot be run.
+pub(crate) async fn run(
+    plan: &Plan,
+    search: &Search,
+    options: &Options,
+) -> anyhow::Result<Finished> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // A short search confirms for as long as it probes.
+    let confirm_s = if options.short { search.probe_s } else { search.confirm_s };
+    let mut log = String::new();
+    let mut bracket = Bracket { good: 0.0, bad: None };
+    let mut limits: Option<(Probe, String)> = None;
+    while let Some(rate) = bracket.next(search) {
+        let probe = one(plan, search, options, rate, search.probe_s, cores, &mut log).await?.0;
+        let broken = probe.broken(search);
+        bracket.take(rate, broken.is_none());
+        if let Some(why) = broken {
+            limits = Some((probe, why));
+        }
+        if crate::interrupt::is_set() {
+            break;
+        }
+    }
+    let mut rate = bracket.good.max(1.0);
+    let mut confirmed = None;
+    let mut last = None;
+    for _ in 0..CONFIRMATIONS {
+        let (probe, finished) =
+            one(plan, search, options, rate, confirm_s, cores, &mut log).await?;
+        last = Some(finished);
+        match probe.broken(search) {
+            None => {
+                confirmed = Some(rate);
+                break;
+            }
+            Some(why) => limits = Some((probe, why)),
+        }
+        rate *= 1.0 - search.resolution_percent / 100.0;
+        if crate::interrupt::is_set() {
+            break;
+        }
+    }
+    let mut finished = last.ok_or_else(|| anyhow::anyhow!("no probe was run"))?;
+    let summary = &mut finished.summary;
+    let what = format!("a rate is found and stood for {confirm_s} s");
+    let claim = match (confirmed, &limits) {
+        (Some(rate), Some((probe, why))) => {
+            summary.extra.insert("rate that is stood".into(), format!("{rate:.0}/s"));
+            summary.extra.insert("rate that is not".into(), format!("{:.0}/s: {why}", probe.rate));
+            summary.extra.insert("limited by".into(), probe.limiter.to_owned());
+            Claim::new(what, format!("{rate:.0}/s, limited by {}", probe.limiter), true)
+        }
+        (Some(rate), None) => Claim::open(what, format!("{rate:.0}/s did not break it")),
+        (None, _) => Claim::new(what, "no rate was stood for that long", false),
+    };
+    summary.extra.insert("probes".into(), log);
+    summary.claims = vec![claim];
+    // The generator may be what limits here; the claim says so, and that is no fault of the run.
+    let trust = Trust { server_changed: summary.trust.server_changed, ..Trust::default() };
+    summary.verdict =
+        Verdict::of(&summary.claims, &trust, options.short, crate::interrupt::is_set());
+    summary.plan.clone_from(&plan.name);
+    Ok(finished)
+}
+
+async fn one(
+    plan: &Plan,
+    search: &Search,
+    options: &Options,
+    rate: f64,
+    seconds: u64,
+    cores: usize,
+    log: &mut String,
+) -> anyhow::Result<(Probe, Finished)> {
+    let probing = probe_plan(plan, search, rate, seconds);
+    let finished = Box::pin(prepared_run(&probing, options)).await?;
+    let probe = Probe::of(rate, &finished.summary, cores);
+    let word = probe.broken(search).unwrap_or_else(|| "stood".to_owned());
+    // Writing to a string cannot fail.
+    let _ = write!(log, "{rate:.0}/s {word}; ");
+    if options.progress {
+        eprintln!("\n{rate:.0}/s for {seconds} s: {word}");
+    }
+    Ok((probe, finished))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEARCH: Search = Search {
+        start_rps: 250.0,
+        max_rps: 20_000.0,
+        probe_s: 10,
+        confirm_s: 60,
+        errors_percent: 5.0,
+        p95_ms: 500.0,
+        achieved_percent: 95.0,
+        resolution_percent: 5.0,
+    };
+
+    fn found(breaks_at: f64) -> (f64, u32) {
+        let mut bracket = Bracket { good: 0.0, bad: None };
+        let mut probes = 0;
+        while let Some(rate) = bracket.next(&SEARCH) {
+            bracket.take(rate, rate < breaks_at);
+            probes += 1;
+            assert!(probes < 50, "the search does not end");
+        }
+        (bracket.good, probes)
+    }
+
+    #[test]
+    fn the_search_ends_just_below_the_breaking_point() {
+        for breaks_at in [260.0, 999.0, 5300.0, 15_000.0] {
+            let (good, probes) = found(breaks_at);
+            assert!(good < breaks_at && good > breaks_at * 0.9, "{breaks_at}: {good}");
+            assert!(probes <= 14, "{breaks_at}: {probes}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_stands_everything_or_nothing_ends_the_search_too() {
+        assert_eq!(found(f64::INFINITY).0, SEARCH.max_rps);
+        assert_eq!(found(0.0).0, 0.0);
+    }
+
+    #[test]
+    fn each_of_the_three_limits_breaks_a_probe() {
+        let good = Probe {
+            rate: 100.0,
+            errors_percent: 5.0,
+            p95_ms: 500.0,
+            achieved_percent: 95.0,
+            limiter: "",
+        };
+        assert_eq!(good.broken(&SEARCH), None);
+        assert!(Probe { errors_percent: 5.1, ..good.clone() }.broken(&SEARCH).is_some());
+        assert!(Probe { p95_ms: 501.0, ..good.clone() }.broken(&SEARCH).is_some());
+        assert!(Probe { achieved_percent: 94.9, ..good }.broken(&SEARCH).is_some());
+    }
+}

@@ -1,0 +1,142 @@
+//! Looks at a run once a second: closes seconds, feeds the judge, samples the service, shows where
+//! the run stands.
+
+use crate::engine::field::Field;
+use crate::evaluate::limits;
+use crate::judge::Judge;
+use crate::measure::timeline::Timeline;
+use crate::plan::Plan;
+use crate::sampling::{Sampler, ServerPoint, own};
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// Seconds between two lines where stderr is a file.
+const LINE_EVERY_S: u64 = 30;
+
+/// The watcher of a run.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    field: Arc<Field>,
+    /// Judges the seconds that are closed.
+    pub judge: Judge,
+    /// Looks at the service.
+    pub sampler: Sampler,
+    /// The service's course.
+    pub server: Timeline<ServerPoint>,
+    /// Resident memory of this process at the start, at the end and at its highest, MB.
+    pub rss_mb: [f64; 3],
+    /// (instant, own processor time in s) at the start and at the end of the judged stretch.
+    cpu: [Option<(Instant, f64)>; 2],
+    groups: Vec<String>,
+    limits_us: Vec<Option<u64>>,
+    continuous: bool,
+    progress: bool,
+    terminal: bool,
+    end_s: u64,
+}
+
+impl Watch {
+    /// A watcher of the run on `field`.
+    pub(crate) fn new(plan: &Plan, field: &Arc<Field>, sampler: Sampler, progress: bool) -> Self {
+        let layout = field.recorder().layout().clone();
+        let limits = limits(plan);
+        let limits_us = limits.iter().map(|l| l.p95_us).collect();
+        let rss = own().1;
+        Self {
+            field: Arc::clone(field),
+            judge: Judge::new(limits, layout.interval_s as u64, layout.slice_s as u64),
+            sampler,
+            server: Timeline::default(),
+            rss_mb: [rss; 3],
+            cpu: [None; 2],
+            groups: layout.groups,
+            limits_us,
+            continuous: plan.interval_s.is_some(),
+            progress,
+            terminal: std::io::stderr().is_terminal(),
+            end_s: layout.phases.last().map_or(0, |p| p.to_s),
+        }
+    }
+
+    /// Looks once a second until `ended`.
+    pub(crate) async fn run(mut self, mut ended: oneshot::Receiver<()>) -> Self {
+        let mut second = 0;
+        loop {
+            let next = self.field.instant(second * 1_000_000);
+            tokio::select! {
+                () = tokio::time::sleep_until(next.into()) => {}
+                _ = &mut ended => break,
+            }
+            self.look(second).await;
+            second += 1;
+        }
+        if self.progress && self.terminal {
+            eprintln!();
+        }
+        self
+    }
+
+    async fn look(&mut self, second: u64) {
+        let (cpu_s, rss_mb) = own();
+        self.rss_mb[1] = rss_mb;
+        self.rss_mb[2] = self.rss_mb[2].max(rss_mb);
+        let judged = {
+            let mut recorder = self.field.recorder();
+            let judge = &mut self.judge;
+            recorder.close(second, &mut |_, groups| judge.second(groups));
+            recorder.layout().judged
+        };
+        if second >= judged.from_s && self.cpu[0].is_none() {
+            self.cpu[0] = Some((Instant::now(), cpu_s));
+        }
+        if second <= judged.to_s {
+            self.cpu[1] = Some((Instant::now(), cpu_s));
+        }
+        let users = self.field.users.load(Ordering::Relaxed);
+        let point = self.sampler.look(users).await;
+        // A second without a look still takes its place on the axis.
+        let gone = ServerPoint { users: users as f64, ..ServerPoint::default() };
+        self.server.push(point.unwrap_or(gone));
+        if self.progress && (self.terminal || second.is_multiple_of(LINE_EVERY_S)) {
+            self.show(second, users);
+        }
+    }
+
+    fn show(&self, second: u64, users: usize) {
+        let left = self.end_s.saturating_sub(second);
+        let mut line = format!("{:3}:{:02} left, {users} users", left / 60, left % 60);
+        for ((group, second), limit) in
+            self.groups.iter().zip(self.judge.newest()).zip(&self.limits_us)
+        {
+            let p95 = second.slice.latency.p95_us as f64 / 1000.0;
+            let _ = write!(line, " | {group} p95 {p95:.1}");
+            if let Some(limit) = limit {
+                let _ = write!(line, "/{:.0}", *limit as f64 / 1000.0);
+            }
+            let _ = write!(line, " ms");
+        }
+        if self.continuous {
+            let judgement = self.judge.judgement();
+            let streak = judgement.streaks.iter().map(|s| s.now_s).min().unwrap_or(0);
+            let _ = write!(line, " | green {streak}/{} s", judgement.interval_s);
+        }
+        let mut err = std::io::stderr().lock();
+        // A terminal that is gone is no reason to end a run.
+        let _ = if self.terminal {
+            write!(err, "\r\x1b[K{line}").and_then(|()| err.flush())
+        } else {
+            writeln!(err, "{line}")
+        };
+    }
+
+    /// Own processor time over the judged stretch, % of a machine with so many cores.
+    pub(crate) fn generator_cpu_percent(&self, cores: usize) -> f64 {
+        let [Some((from, before)), Some((to, after))] = self.cpu else { return 0.0 };
+        let wall = to.saturating_duration_since(from).as_secs_f64();
+        if wall > 0.0 { (after - before) / wall / cores as f64 * 100.0 } else { 0.0 }
+    }
+}

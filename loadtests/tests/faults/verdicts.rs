@@ -1,0 +1,144 @@
+//! What a run says about known faults.
+//!
+//! The claims are judged as if the generator were beyond doubt: whether it is late depends on what
+//! else the machine does, and that part has its own test.
+
+use crate::toy::{Faults, Toy};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tve_loadtests::plan::{Plan, parse};
+use tve_loadtests::run::{Finished, Options, run};
+use tve_loadtests::verdict::{Trust, Verdict, Word};
+
+/// goose can do one run at a time in a process, and runs that share two cores disturb each other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn plan(phase: &str) -> Plan {
+    let text = format!(
+        r#"
+name = "toy"
+question = "?"
+interval_s = 600
+ready = "/"
+timeout_ms = 3000
+[requests.read]
+group = "reads"
+get = "/read"
+[requests.write]
+group = "writes"
+post = "/write"
+bodies = [{{ a = 1 }}]
+[[scenarios]]
+name = "Reader"
+users = 5
+period_ms = 100.0
+flows = [{{ steps = ["read"] }}]
+[[scenarios]]
+name = "Writer"
+users = 2
+period_ms = 100.0
+flows = [{{ steps = ["write", "read"] }}]
+[[phases]]
+name = "steady"
+{phase}
+seconds = 600
+short_s = 4
+[[objectives]]
+p95_ms = 150.0
+p99_ms = 1000.0
+errors_percent = 1.0
+"#
+    );
+    parse("toy", &text).unwrap()
+}
+
+const RATE: &str = "engine = \"rate\"\nrate = 100.0";
+const USERS: &str = "engine = \"users\"\nusers = 7";
+
+fn finished(plan: &Plan, faults: Faults) -> Finished {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let toy = Toy::start(faults).await;
+        let options = Options {
+            host: format!("http://{}", toy.addr).parse().unwrap(),
+            short: true,
+            server_pid: None,
+            real_is_known: false,
+            progress: false,
+        };
+        Box::pin(run(plan, &options)).await.unwrap()
+    })
+}
+
+fn word(finished: &Finished) -> Word {
+    Verdict::of(&finished.summary.claims, &Trust::default(), true, false).word
+}
+
+#[test]
+fn a_fast_service_passes() {
+    let finished = finished(&plan(RATE), Faults::default());
+    assert_eq!(word(&finished), Word::Pass, "{:?}", finished.summary.claims);
+    let total: u64 = finished.summary.groups.iter().map(|g| g.count).sum();
+    assert_eq!(total, 400, "every arrival is there, once");
+}
+
+#[test]
+fn a_service_of_100_ms_passes_a_limit_of_150_and_one_of_154_does_not() {
+    for (ms, expected) in [(100, Word::Pass), (154, Word::Fail)] {
+        let delay = Duration::from_millis(ms);
+        let finished = finished(&plan(RATE), Faults { delay, ..Faults::default() });
+        assert_eq!(word(&finished), expected, "{ms}: {:?}", finished.summary.claims);
+    }
+}
+
+#[test]
+fn one_slow_reply_in_ten_breaks_p95() {
+    let slow = Some((10, Duration::from_millis(300)));
+    let finished = finished(&plan(RATE), Faults { slow, ..Faults::default() });
+    assert_eq!(word(&finished), Word::Fail, "{:?}", finished.summary.claims);
+}
+
+#[test]
+fn errors_at_the_end_break_the_error_share() {
+    let errors_from = Some(Duration::from_secs(3));
+    let finished = finished(&plan(RATE), Faults { errors_from, ..Faults::default() });
+    assert_eq!(word(&finished), Word::Fail);
+    let failures = &finished.summary.failures;
+    assert!(failures.iter().any(|f| f.text.contains("503")), "{failures:?}");
+}
+
+#[test]
+fn users_keep_their_pace_and_their_numbers() {
+    let finished = finished(&plan(USERS), Faults::default());
+    let scenarios = &finished.summary.scenarios;
+    assert_eq!(scenarios[0].users, 5);
+    // The four seconds hold the users' ramp from none to all, half a full load on average.
+    for scenario in scenarios {
+        let target = scenario.target_rps.unwrap();
+        assert!(scenario.achieved_rps <= target * 1.01, "{scenario:?}");
+        assert!(scenario.achieved_rps > target * 0.3, "{scenario:?}");
+    }
+}
+
+#[test]
+fn a_stall_is_charged_from_the_due_instant() {
+    let stall = Some((Duration::from_secs(2), Duration::from_millis(3500)));
+    let finished = finished(&plan(USERS), Faults { stall, ..Faults::default() });
+    let reads = finished.summary.groups.iter().find(|g| g.name == "reads").unwrap();
+    // Each user has one request that hangs, and more that it held up.
+    assert!(reads.due.p95_us > 150_000, "{:?}", reads.due);
+    let slow_by_service = reads.body.count - (reads.body.count * 95 / 100);
+    assert!(slow_by_service > 7 || reads.body.p95_us < reads.due.p95_us, "{:?}", reads.body);
+    assert_eq!(word(&finished), Word::Fail);
+}
+
+#[test]
+fn a_generator_that_cannot_keep_up_makes_the_run_invalid() {
+    let mut plan = plan("engine = \"rate\"\nrate = 100000.0");
+    plan.phases[0].short_s = Some(1);
+    let finished = finished(&plan, Faults::default());
+    let verdict = &finished.summary.verdict;
+    assert_eq!(verdict.word, Word::Invalid, "{verdict:?} {:?}", finished.summary.trust);
+}

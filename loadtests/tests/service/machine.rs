@@ -1,0 +1,69 @@
+//! A run with the extruder's clean-up: whatever it did, the machine is cold and still afterwards.
+
+use crate::rig::Rig;
+use tve_loadtests::plan::{find, parse};
+use tve_loadtests::run::{Options, run};
+use tve_loadtests::verdict::Standing;
+
+#[test]
+fn the_objectives_hold_and_the_machine_is_left_safe() {
+    let rig = Rig::start();
+    let mut plan = parse("tve-slo", find("tve-slo").unwrap().text).unwrap();
+    plan.phases[0].short_s = Some(3);
+    plan.phases[1].short_s = Some(8);
+    let options = Options {
+        host: rig.host.parse().unwrap(),
+        short: true,
+        server_pid: None,
+        real_is_known: false,
+        progress: false,
+    };
+    let finished = rig.runtime.block_on(Box::pin(run(&plan, &options))).unwrap();
+    let errors: u64 = finished.summary.groups.iter().map(|g| g.errors).sum();
+    assert_eq!(errors, 0, "{:?}", finished.summary.failures);
+    let broken: Vec<_> =
+        finished.summary.claims.iter().filter(|c| c.standing == Standing::Broken).collect();
+    assert!(broken.is_empty(), "{broken:?}");
+
+    let state = &rig.json("/api/status")["state"];
+    for zero in ["target_z1", "target_z2", "manual_duty_z1", "manual_duty_z2"] {
+        assert_eq!(state[zero], 0.0, "{zero}");
+    }
+    assert_eq!(state["motors"], serde_json::json!({"main": 0.0, "feed": 0.0}));
+    assert_eq!(rig.json("/api/log")["recording"], false);
+}
+
+#[test]
+fn a_machine_that_is_no_simulator_is_not_touched() {
+    // The service of this test says what a real machine says, and notes that nothing else came.
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("http://{}", listener.local_addr().unwrap());
+    let served = std::thread::spawn(move || {
+        let mut asked = Vec::new();
+        for body in ["{}", r#"{"state": {"machine": "raspberry-pi", "status": "READY"}}"#] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 2048];
+            let n = stream.read(&mut head).unwrap();
+            let line = String::from_utf8_lossy(&head[..n]).lines().next().unwrap().to_owned();
+            asked.push(line);
+            let length = body.len();
+            let reply = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+                 Connection: close\r\n\r\n{body}"
+            );
+            stream.write_all(reply.as_bytes()).unwrap();
+        }
+        asked
+    });
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tve-load"))
+        .args(["run", "tve-slo", "--host", &host, "--short", "--report"])
+        .arg(tempfile::tempdir().unwrap().path())
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("--i-know-this-is-a-machine"), "{error}");
+    let asked = served.join().unwrap();
+    assert!(asked.iter().all(|line| line.starts_with("GET ")), "{asked:?}");
+}

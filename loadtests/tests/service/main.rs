@@ -1,0 +1,5 @@
+//! The harness against the real service with the simulated machine.
+
+mod dashboards;
+mod machine;
+mod rig;
