@@ -45,14 +45,8 @@ pub(crate) fn render(row: &Row, local: &LocalTime, out: &mut Vec<u8>) {
     let ms = row.wall.get();
     let partial = row.temps.iter().any(|t| !t.is_some_and(f64::is_finite));
     let suffix = if partial { PARTIAL } else { "" };
-    put(
-        out,
-        format_args!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000)),
-    );
-    put(
-        out,
-        format_args!(",{},{}{suffix}", local.clock(row.wall), row.status.name()),
-    );
+    put(out, format_args!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000)));
+    put(out, format_args!(",{},{}{suffix}", local.clock(row.wall), row.status.name()));
     for (value, decimals) in row.temps.iter().zip(TEMP_DECIMALS) {
         number(out, *value, decimals);
     }
@@ -99,11 +93,7 @@ pub(crate) fn parse(line: &[u8]) -> Option<Row> {
     let status = Status::ALL.into_iter().find(|s| s.name() == status)?;
     let mut temps = [None; 4];
     for (temp, field) in temps.iter_mut().zip(&fields[3..7]) {
-        *temp = if *field == MISSING {
-            None
-        } else {
-            Some(finite(field)?)
-        };
+        *temp = if *field == MISSING { None } else { Some(finite(field)?) };
     }
     Some(Row {
         wall: WallMillis::new((finite(fields[0])? * 1000.0).round() as i64),
@@ -173,11 +163,7 @@ mod tests {
     fn a_line_torn_at_any_byte_is_no_row() {
         let whole = text(&row());
         for end in 0..whole.len() {
-            assert_eq!(
-                parse(&whole.as_bytes()[..end]),
-                None,
-                "torn after {end} bytes"
-            );
+            assert_eq!(parse(&whole.as_bytes()[..end]), None, "torn after {end} bytes");
         }
         assert_eq!(parse(HEADER.as_bytes()), None);
         assert_eq!(parse(whole.replace("25.13", "1e999").as_bytes()), None);

@@ -30,10 +30,7 @@ impl DataDir {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, RecorderError> {
         let path = path.into();
         let lock_path = path.join(LOCK_FILE);
-        let fault = |source| RecorderError::DataDir {
-            path: path.clone(),
-            source,
-        };
+        let fault = |source| RecorderError::DataDir { path: path.clone(), source };
 
         fs::create_dir_all(run_folder(&path)).map_err(fault)?;
         let lock = OpenOptions::new()
@@ -52,9 +49,7 @@ impl DataDir {
         // Both folders are probed: the lock file may be older than a loss of permission.
         for folder in [path.clone(), run_folder(&path)] {
             let probe = folder.join(".tve-probe");
-            File::create(&probe)
-                .and_then(|_| fs::remove_file(&probe))
-                .map_err(fault)?;
+            File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(fault)?;
         }
         Ok(Self { path, _lock: lock })
     }
@@ -74,10 +69,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = DataDir::open(folder.path()).unwrap();
         let refusal = DataDir::open(folder.path()).unwrap_err().to_string();
-        assert!(
-            refusal.contains("tve.lock") && refusal.contains("--data-dir"),
-            "{refusal}"
-        );
+        assert!(refusal.contains("tve.lock") && refusal.contains("--data-dir"), "{refusal}");
         drop(first);
         DataDir::open(folder.path()).expect("the lock ends with its owner");
     }
@@ -88,9 +80,6 @@ mod tests {
         let path = file.path().join("data");
         let sentence = DataDir::open(&path).unwrap_err().to_string();
         assert!(sentence.contains(&*path.to_string_lossy()), "{sentence}");
-        assert!(
-            sentence.contains("--data-dir") && !sentence.contains('\n'),
-            "{sentence}"
-        );
+        assert!(sentence.contains("--data-dir") && !sentence.contains('\n'), "{sentence}");
     }
 }

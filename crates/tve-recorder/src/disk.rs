@@ -100,10 +100,7 @@ fn sync_folder_of(path: &Path) -> io::Result<()> {
 
 impl Disk for RealDisk {
     fn create_new(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(path)?;
+        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
         sync_folder_of(path)?;
         Ok(Box::new(file))
     }

@@ -114,11 +114,8 @@ impl Engine {
         history: &RwLock<History>,
     ) {
         self.take(now, batch, history);
-        for backoff in [
-            &mut self.session_backoff,
-            &mut self.journal_backoff,
-            &mut self.run_backoff,
-        ] {
+        for backoff in [&mut self.session_backoff, &mut self.journal_backoff, &mut self.run_backoff]
+        {
             backoff.succeeded();
         }
         self.write_journal(now);
@@ -193,12 +190,8 @@ impl Engine {
     fn write_session(&mut self, now: Micros, energised: bool, clean: bool) {
         if self.session_backoff.ready(now) {
             let done = self.session.update(&mut *self.disk, energised, clean);
-            self.status.write_failures += u64::from(judge(
-                "session record",
-                done,
-                now,
-                &mut self.session_backoff,
-            ));
+            self.status.write_failures +=
+                u64::from(judge("session record", done, now, &mut self.session_backoff));
         }
     }
 
@@ -218,14 +211,7 @@ impl Engine {
             return;
         }
         let wanted = |run: &Run| run.flush_due(now, flush_interval) || (forced && run.needs_disk());
-        let Self {
-            closing,
-            run,
-            disk,
-            folder,
-            local,
-            ..
-        } = self;
+        let Self { closing, run, disk, folder, local, .. } = self;
         let mut flush = |run: &mut Run| run.flush(now, &mut **disk, folder, local);
 
         let done = match (closing.as_mut(), run.as_mut()) {
@@ -285,12 +271,7 @@ impl Engine {
                 let status = &mut self.status;
                 status.bytes_free = Some(free);
                 status.disk_low = free < min_free;
-                let suspended = free
-                    < if status.suspended {
-                        RESUME_AT
-                    } else {
-                        SUSPEND_BELOW
-                    };
+                let suspended = free < if status.suspended { RESUME_AT } else { SUSPEND_BELOW };
                 if suspended != status.suspended {
                     tracing::warn!(free_bytes = free, suspended, "recording and free space");
                 }
@@ -313,13 +294,9 @@ impl Engine {
     }
 
     fn note_status(&mut self) {
-        self.status.failed = [
-            &self.session_backoff,
-            &self.journal_backoff,
-            &self.run_backoff,
-        ]
-        .into_iter()
-        .any(Backoff::is_failing);
+        self.status.failed = [&self.session_backoff, &self.journal_backoff, &self.run_backoff]
+            .into_iter()
+            .any(Backoff::is_failing);
     }
 }
 

@@ -40,10 +40,7 @@ struct FakeFile {
 impl FakeDisk {
     pub(crate) fn new() -> Self {
         let plenty = 1_000_000_000_000;
-        Self(Arc::new(Mutex::new(State {
-            free: plenty,
-            ..State::default()
-        })))
+        Self(Arc::new(Mutex::new(State { free: plenty, ..State::default() })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -51,34 +48,19 @@ impl FakeDisk {
     }
 
     pub(crate) fn text(&self, path: &str) -> String {
-        let bytes = self
-            .state()
-            .files
-            .get(Path::new(path))
-            .cloned()
-            .unwrap_or_default();
+        let bytes = self.state().files.get(Path::new(path)).cloned().unwrap_or_default();
         String::from_utf8(bytes).expect("files are UTF-8")
     }
 
     pub(crate) fn paths(&self) -> Vec<String> {
-        self.state()
-            .files
-            .keys()
-            .map(|p| p.display().to_string())
-            .collect()
+        self.state().files.keys().map(|p| p.display().to_string()).collect()
     }
 
     /// A run file that was there before, with a size, an age and no content.
     pub(crate) fn put_run(&self, name: &str, size: u64, modified: f64) {
         let mut state = self.state();
-        state
-            .files
-            .insert(Path::new("/logs").join(name), Vec::new());
-        state.runs.push(RunFile {
-            name: name.into(),
-            size,
-            modified,
-        });
+        state.files.insert(Path::new("/logs").join(name), Vec::new());
+        state.runs.push(RunFile { name: name.into(), size, modified });
         state.runs.sort_by(|a, b| b.modified.total_cmp(&a.modified));
     }
 
@@ -118,11 +100,7 @@ impl FakeDisk {
     fn check(&self) -> io::Result<()> {
         let mut state = self.state();
         state.tries += 1;
-        if state.failing {
-            Err(io::Error::from_raw_os_error(5))
-        } else {
-            Ok(())
-        }
+        if state.failing { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
     }
 }
 
@@ -142,11 +120,7 @@ impl DiskFile for FakeFile {
         if let Some(room) = &mut state.room {
             *room -= n;
         }
-        state
-            .files
-            .entry(self.path.clone())
-            .or_default()
-            .extend_from_slice(&bytes[..n]);
+        state.files.entry(self.path.clone()).or_default().extend_from_slice(&bytes[..n]);
         Ok(n)
     }
 
@@ -160,12 +134,7 @@ impl DiskFile for FakeFile {
     }
 
     fn size(&self) -> io::Result<u64> {
-        Ok(self
-            .disk
-            .state()
-            .files
-            .get(&self.path)
-            .map_or(0, |f| f.len() as u64))
+        Ok(self.disk.state().files.get(&self.path).map_or(0, |f| f.len() as u64))
     }
 }
 
@@ -177,19 +146,13 @@ impl Disk for FakeDisk {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         state.files.insert(path.into(), Vec::new());
-        Ok(Box::new(FakeFile {
-            path: path.into(),
-            disk: self.clone(),
-        }))
+        Ok(Box::new(FakeFile { path: path.into(), disk: self.clone() }))
     }
 
     fn append_to(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         self.check()?;
         self.state().files.entry(path.into()).or_default();
-        Ok(Box::new(FakeFile {
-            path: path.into(),
-            disk: self.clone(),
-        }))
+        Ok(Box::new(FakeFile { path: path.into(), disk: self.clone() }))
     }
 
     fn replace(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -199,11 +162,7 @@ impl Disk for FakeDisk {
     }
 
     fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        self.state()
-            .files
-            .get(path)
-            .cloned()
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.state().files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn runs(&mut self, _folder: &Path) -> io::Result<Vec<RunFile>> {

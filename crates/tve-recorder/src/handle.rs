@@ -96,8 +96,7 @@ impl Shared {
 
     /// Marks the beginning (`Some`) or the end of a turn of the recorder.
     pub(crate) fn set_busy(&self, since: Option<Micros>) {
-        self.busy_since
-            .store(since.map_or(IDLE, Micros::get), Ordering::Release);
+        self.busy_since.store(since.map_or(IDLE, Micros::get), Ordering::Release);
     }
 
     pub(crate) fn set_health(&self, health: LoggingHealth) {
@@ -110,10 +109,7 @@ impl Shared {
         let bits = self.health.load(Ordering::Acquire);
         let since = self.busy_since.load(Ordering::Acquire);
         let stalled = since != IDLE && now.since(Micros::new(since)) >= STALL;
-        LoggingHealth {
-            failed: bits & FAILED != 0 || stalled,
-            disk_low: bits & DISK_LOW != 0,
-        }
+        LoggingHealth { failed: bits & FAILED != 0 || stalled, disk_low: bits & DISK_LOW != 0 }
     }
 
     fn wake(&self) {
@@ -156,13 +152,9 @@ impl RecorderHandle {
             return;
         };
         let dropped = inbox.offer(row);
-        self.shared
-            .next_due
-            .store(inbox.next_due().get(), Ordering::Release);
+        self.shared.next_due.store(inbox.next_due().get(), Ordering::Release);
         drop(inbox);
-        self.shared
-            .dropped_rows
-            .fetch_add(dropped, Ordering::Relaxed);
+        self.shared.dropped_rows.fetch_add(dropped, Ordering::Relaxed);
     }
 
     pub(crate) fn is_due(&self, now: Micros) -> bool {
@@ -173,11 +165,7 @@ impl RecorderHandle {
     /// is held or 256 events wait: the caller keeps it and offers it again at the next tick.
     #[must_use = "an event that is not taken must be offered again, or the journal misses it"]
     pub fn alarm(&self, event: &AlarmEvent) -> bool {
-        let taken = self
-            .shared
-            .inbox
-            .try_lock()
-            .is_ok_and(|mut inbox| inbox.alarm(*event));
+        let taken = self.shared.inbox.try_lock().is_ok_and(|mut inbox| inbox.alarm(*event));
         if taken {
             self.shared.wake();
         }
@@ -220,9 +208,7 @@ impl RecorderHandle {
     fn order(&self, order: impl FnOnce(&mut Inbox)) {
         let mut inbox = self.shared.inbox();
         order(&mut inbox);
-        self.shared
-            .next_due
-            .store(inbox.next_due().get(), Ordering::Release);
+        self.shared.next_due.store(inbox.next_due().get(), Ordering::Release);
         drop(inbox);
         self.shared.wake();
     }
@@ -239,21 +225,13 @@ impl RecorderHandle {
 
     /// The newest `n` samples of the history, oldest first.
     pub fn history_newest(&self, n: usize) -> Vec<Sample> {
-        self.shared
-            .history
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .newest(n)
+        self.shared.history.read().unwrap_or_else(PoisonError::into_inner).newest(n)
     }
 
     /// The samples since `since_ms` (Unix, ms), oldest first, decimated to at most `points` in such
     /// a way that the lowest and highest reading of each zone survive.
     pub fn history_since(&self, since_ms: i64, points: usize) -> Vec<Sample> {
-        self.shared
-            .history
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .since(since_ms, points)
+        self.shared.history.read().unwrap_or_else(PoisonError::into_inner).since(since_ms, points)
     }
 }
 
@@ -281,17 +259,10 @@ mod tests {
         handle.energised(true);
         drop(held);
 
-        handle.offer(&Row {
-            now: Micros::from_millis(10),
-            ..Row::default()
-        });
+        handle.offer(&Row { now: Micros::from_millis(10), ..Row::default() });
         assert!(handle.alarm(&event));
         let inbox = handle.shared.inbox();
-        assert_eq!(
-            inbox.rows[0].row.now,
-            Micros::from_millis(10),
-            "due until it is taken"
-        );
+        assert_eq!(inbox.rows[0].row.now, Micros::from_millis(10), "due until it is taken");
         assert_eq!((inbox.rows.len(), inbox.events.len()), (1, 1));
         assert!(handle.shared.is_energised());
     }

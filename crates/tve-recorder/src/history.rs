@@ -48,9 +48,7 @@ impl Sample {
 
     /// Temperature in °C; `None` when it was bad.
     pub fn temp(&self, sensor: Sensor) -> Option<f64> {
-        Some(self.temps[sensor.index()])
-            .filter(|t| t.is_finite())
-            .map(tidy)
+        Some(self.temps[sensor.index()]).filter(|t| t.is_finite()).map(tidy)
     }
 
     /// Target in °C.
@@ -152,21 +150,13 @@ impl History {
 
     /// The samples of the last 24 h, oldest first.
     fn iter(&self) -> impl Iterator<Item = &Sample> {
-        self.chunks
-            .iter()
-            .flatten()
-            .skip(self.len.saturating_sub(CAPACITY))
+        self.chunks.iter().flatten().skip(self.len.saturating_sub(CAPACITY))
     }
 
     /// The newest `n` samples, oldest first.
     pub(crate) fn newest(&self, n: usize) -> Vec<Sample> {
         let n = n.min(self.len).min(CAPACITY);
-        self.chunks
-            .iter()
-            .flatten()
-            .skip(self.len - n)
-            .copied()
-            .collect()
+        self.chunks.iter().flatten().skip(self.len - n).copied().collect()
     }
 
     /// The samples with a label of `since_ms` (Unix, ms) or later, oldest first, decimated to at
@@ -174,11 +164,7 @@ impl History {
     ///
     /// The labels are searched one by one: a wall clock that was set back leaves them unordered.
     pub(crate) fn since(&self, since_ms: i64, points: usize) -> Vec<Sample> {
-        let found: Vec<Sample> = self
-            .iter()
-            .filter(|s| s.t_ms >= since_ms)
-            .copied()
-            .collect();
+        let found: Vec<Sample> = self.iter().filter(|s| s.t_ms >= since_ms).copied().collect();
         decimate(found, points)
     }
 }
@@ -216,12 +202,7 @@ fn decimate(samples: Vec<Sample>, points: usize) -> Vec<Sample> {
 
 /// Places of the lowest and the highest reading of a sensor.
 fn extremes(bucket: &[Sample], sensor: Sensor) -> [Option<usize>; 2] {
-    let readings = || {
-        bucket
-            .iter()
-            .enumerate()
-            .filter_map(|(i, s)| s.temp(sensor).map(|t| (i, t)))
-    };
+    let readings = || bucket.iter().enumerate().filter_map(|(i, s)| s.temp(sensor).map(|t| (i, t)));
     let low = readings().min_by(|a, b| a.1.total_cmp(&b.1));
     let high = readings().max_by(|a, b| a.1.total_cmp(&b.1));
     [low.map(|(i, _)| i), high.map(|(i, _)| i)]
@@ -234,11 +215,7 @@ mod tests {
 
     fn sample(t_s: i64, z1: f64, z2: f64) -> Sample {
         let temps = [Some(20.0), Some(z1), Some(z2), Some(30.0)];
-        Sample::from(&Row {
-            wall: WallMillis::new(t_s * 1000),
-            temps,
-            ..Row::default()
-        })
+        Sample::from(&Row { wall: WallMillis::new(t_s * 1000), temps, ..Row::default() })
     }
 
     fn filled(n: i64) -> History {
@@ -264,24 +241,12 @@ mod tests {
         };
         row.pwm[3] = 62.5;
         let s = Sample::from(&row);
-        assert_eq!(
-            (s.temp(Sensor::T1), s.temp(Sensor::T2)),
-            (None, Some(210.55))
-        );
-        assert_eq!(
-            (s.heater_duty(Zone::Z1), s.heater_duty(Zone::Z2)),
-            (33.33, 100.0)
-        );
+        assert_eq!((s.temp(Sensor::T1), s.temp(Sensor::T2)), (None, Some(210.55)));
+        assert_eq!((s.heater_duty(Zone::Z1), s.heater_duty(Zone::Z2)), (33.33, 100.0));
         assert_eq!((s.fan(), s.pump()), (false, true));
-        assert_eq!(
-            (s.heater_on(Zone::Z1), s.heater_on(Zone::Z2)),
-            (true, false)
-        );
+        assert_eq!((s.heater_on(Zone::Z1), s.heater_on(Zone::Z2)), (true, false));
         assert_eq!((s.rpm(Motor::Main), s.rpm(Motor::Feed)), (12.5, -3.0));
-        assert_eq!(
-            (s.pwm()[3], s.mode(), s.status()),
-            (62.5, Mode::Manual, Status::Running)
-        );
+        assert_eq!((s.pwm()[3], s.mode(), s.status()), (62.5, Mode::Manual, Status::Running));
     }
 
     #[test]

@@ -101,21 +101,13 @@ impl Inbox {
             // A lost sample of the history is no lost row.
             dropped = u64::from(oldest.run != NO_RUN);
         }
-        self.rows.push_back(Offered {
-            row: *row,
-            run,
-            for_history,
-        });
+        self.rows.push_back(Offered { row: *row, run, for_history });
         dropped
     }
 
     /// When the next row is due.
     pub(crate) fn next_due(&self) -> Micros {
-        if self.run == NO_RUN {
-            self.history.next
-        } else {
-            self.history.next.min(self.log.next)
-        }
+        if self.run == NO_RUN { self.history.next } else { self.history.next.min(self.log.next) }
     }
 
     /// Takes an event; `false` when there is no room. Never allocates.
@@ -186,18 +178,11 @@ mod tests {
     use super::*;
 
     fn offer_at(inbox: &mut Inbox, ms: u64) {
-        inbox.offer(&Row {
-            now: Micros::from_millis(ms),
-            ..Row::default()
-        });
+        inbox.offer(&Row { now: Micros::from_millis(ms), ..Row::default() });
     }
 
     fn taken(inbox: &Inbox) -> Vec<(u64, RunId, bool)> {
-        inbox
-            .rows
-            .iter()
-            .map(|o| (o.row.now.get() / 1000, o.run, o.for_history))
-            .collect()
+        inbox.rows.iter().map(|o| (o.row.now.get() / 1000, o.run, o.for_history)).collect()
     }
 
     #[test]
@@ -206,11 +191,7 @@ mod tests {
         for ms in (0..1000).step_by(10) {
             offer_at(&mut inbox, ms);
         }
-        assert_eq!(
-            taken(&inbox),
-            [(0, 0, true)],
-            "nothing is recorded without a run"
-        );
+        assert_eq!(taken(&inbox), [(0, 0, true)], "nothing is recorded without a run");
         inbox.start_run();
         for ms in (1000..2010).step_by(10) {
             assert_eq!(
@@ -221,12 +202,7 @@ mod tests {
         }
         assert_eq!(
             taken(&inbox)[1..],
-            [
-                (1000, 1, true),
-                (1400, 1, false),
-                (1800, 1, false),
-                (2000, 0, true)
-            ]
+            [(1000, 1, true), (1400, 1, false), (1800, 1, false), (2000, 0, true)]
         );
     }
 
@@ -237,10 +213,7 @@ mod tests {
         for ms in [0, 5000, 5010, 5250] {
             offer_at(&mut inbox, ms);
         }
-        assert_eq!(
-            taken(&inbox),
-            [(0, 1, true), (5000, 1, true), (5250, 1, false)]
-        );
+        assert_eq!(taken(&inbox), [(0, 1, true), (5000, 1, true), (5250, 1, false)]);
     }
 
     #[test]
@@ -252,10 +225,7 @@ mod tests {
         inbox.stop_run();
         inbox.stop_run();
         inbox.start_run();
-        assert_eq!(
-            inbox.orders,
-            [Order::Start(1), Order::Stop(1), Order::Start(2)]
-        );
+        assert_eq!(inbox.orders, [Order::Start(1), Order::Stop(1), Order::Start(2)]);
     }
 
     #[test]
@@ -264,25 +234,13 @@ mod tests {
         inbox.start_run();
         let rows = inbox.rows.capacity();
         let dropped: u64 = (0..ROW_CAPACITY as u64 + 5)
-            .map(|i| {
-                inbox.offer(&Row {
-                    now: Micros::from_millis(i * 10),
-                    ..Row::default()
-                })
-            })
+            .map(|i| inbox.offer(&Row { now: Micros::from_millis(i * 10), ..Row::default() }))
             .sum();
         assert_eq!((dropped, inbox.rows.capacity()), (5, rows));
-        assert_eq!(
-            inbox.rows[0].row.now,
-            Micros::from_millis(50),
-            "the oldest went"
-        );
+        assert_eq!(inbox.rows[0].row.now, Micros::from_millis(50), "the oldest went");
         for id in 0..EVENT_CAPACITY as u64 {
             assert!(inbox.alarm(AlarmEvent::Cleared { id }));
         }
-        assert!(
-            !inbox.alarm(AlarmEvent::Cleared { id: 0 }),
-            "an alarm is refused, never dropped"
-        );
+        assert!(!inbox.alarm(AlarmEvent::Cleared { id: 0 }), "an alarm is refused, never dropped");
     }
 }

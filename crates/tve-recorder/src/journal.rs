@@ -66,12 +66,8 @@ impl From<&AlarmRecord> for JournalEntry {
 }
 
 /// What the `reaction` of an entry can name.
-const REACTIONS: [Reaction; 4] = [
-    Reaction::Note,
-    Reaction::Stop,
-    Reaction::ZoneTrip,
-    Reaction::Trip,
-];
+const REACTIONS: [Reaction; 4] =
+    [Reaction::Note, Reaction::Stop, Reaction::ZoneTrip, Reaction::Trip];
 
 impl JournalEntry {
     fn latched(&self) -> Option<RestoredAlarm> {
@@ -192,18 +188,9 @@ pub fn load_journal(data_dir: &Path) -> Result<JournalState, RecorderError> {
     }
     Ok(JournalState {
         latched: alarms.values().filter_map(JournalEntry::latched).collect(),
-        next_id: alarms
-            .last_key_value()
-            .map_or(1, |(id, _)| id.saturating_add(1)),
+        next_id: alarms.last_key_value().map_or(1, |(id, _)| id.saturating_add(1)),
         history: AlarmHistory(Arc::new(
-            alarms
-                .into_values()
-                .rev()
-                .take(SHOWN)
-                .collect::<Vec<_>>()
-                .into_iter()
-                .rev()
-                .collect(),
+            alarms.into_values().rev().take(SHOWN).collect::<Vec<_>>().into_iter().rev().collect(),
         )),
         damaged_lines,
     })
@@ -337,11 +324,7 @@ mod tests {
     }
 
     fn hot(id: u64) -> AlarmEvent {
-        let cause = Cause::Limit {
-            sensor: Sensor::T3,
-            reading: 281.0,
-            limit: 280.0,
-        };
+        let cause = Cause::Limit { sensor: Sensor::T3, reading: 281.0, limit: 280.0 };
         raised(id, AlarmCode::HeaterOverTemperature, cause)
     }
 
@@ -360,18 +343,11 @@ mod tests {
         let idle = raised(3, AlarmCode::UncleanStopIdle, Cause::Plain);
         let energised = raised(4, AlarmCode::UncleanStop, Cause::Plain);
         write(dir.path(), &[hot(1), hot(2), AlarmEvent::Cleared { id: 1 }]);
-        write(
-            dir.path(),
-            &[idle, energised, AlarmEvent::Acknowledged { id: 2 }],
-        );
+        write(dir.path(), &[idle, energised, AlarmEvent::Acknowledged { id: 2 }]);
 
         let state = load_journal(dir.path()).unwrap();
         assert_eq!((state.next_id, state.damaged_lines), (5, 0));
-        let found: Vec<_> = state
-            .latched
-            .iter()
-            .map(|l| (l.id, l.code, l.acknowledged))
-            .collect();
+        let found: Vec<_> = state.latched.iter().map(|l| (l.id, l.code, l.acknowledged)).collect();
         assert_eq!(
             found,
             [
@@ -383,11 +359,7 @@ mod tests {
         assert_eq!(state.latched[0].zone, Some(Zone::Z2));
         assert_eq!(state.latched[0].wall, WallMillis::new(1_700_000_000_002));
         assert!(state.history.entries()[0].cleared);
-        assert!(
-            state.history.entries()[0]
-                .message
-                .starts_with("t3 reads 281.0 °C")
-        );
+        assert!(state.history.entries()[0].message.starts_with("t3 reads 281.0 °C"));
     }
 
     #[test]
@@ -400,12 +372,8 @@ mod tests {
         for end in 0..whole.len() {
             std::fs::write(&path, &whole[..end]).unwrap();
             write(dir.path(), &[hot(9)]);
-            let ids: Vec<u64> = load_journal(dir.path())
-                .unwrap()
-                .latched
-                .iter()
-                .map(|l| l.id)
-                .collect();
+            let ids: Vec<u64> =
+                load_journal(dir.path()).unwrap().latched.iter().map(|l| l.id).collect();
             let wanted: &[u64] = match end {
                 e if e < first => &[9],
                 e if e + 1 < whole.len() => &[1, 9],
@@ -429,11 +397,7 @@ mod tests {
         assert!(!journal.is_waiting());
         assert_eq!(disk.syncs(), 2);
         let (alarms, damaged) = fold(disk.text("/data/alarms.jsonl").as_bytes());
-        assert_eq!(
-            (alarms.len(), damaged),
-            (2, 1),
-            "the torn start is a line of its own"
-        );
+        assert_eq!((alarms.len(), damaged), (2, 1), "the torn start is a line of its own");
     }
 
     #[test]
@@ -451,9 +415,7 @@ mod tests {
     #[test]
     fn waiting_events_are_bounded_and_drops_counted() {
         let mut journal = Journal::new(Path::new("/data"));
-        let dropped: u64 = (0..MOST_WAITING as u64 + 3)
-            .map(|id| journal.push(&hot(id)))
-            .sum();
+        let dropped: u64 = (0..MOST_WAITING as u64 + 3).map(|id| journal.push(&hot(id))).sum();
         assert_eq!(dropped, 3);
     }
 
@@ -502,9 +464,7 @@ mod tests {
 
     #[test]
     fn an_entry_has_the_fields_of_the_contract() {
-        let AlarmEvent::Raised(record) = hot(7) else {
-            unreachable!("hot raises")
-        };
+        let AlarmEvent::Raised(record) = hot(7) else { unreachable!("hot raises") };
         let json = serde_json::to_value(JournalEntry::from(&record)).unwrap();
         assert_eq!(json["id"], 7);
         assert_eq!(json["type"], "HEATER_OVER_TEMPERATURE");
@@ -512,9 +472,6 @@ mod tests {
         assert_eq!(json["reaction"], "TRIP");
         assert_eq!(json["zone"], "z2");
         assert_eq!(json["timestamp"], 1_700_000_000.007);
-        assert_eq!(
-            (&json["acknowledged"], &json["cleared"]),
-            (&false.into(), &false.into())
-        );
+        assert_eq!((&json["acknowledged"], &json["cleared"]), (&false.into(), &false.into()));
     }
 }

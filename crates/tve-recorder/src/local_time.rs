@@ -43,13 +43,7 @@ impl LocalTime {
     /// `HH:MM:SS.mmm`.
     pub(crate) fn clock(&self, wall: WallMillis) -> String {
         let t = self.civil(wall);
-        format!(
-            "{:02}:{:02}:{:02}.{:03}",
-            t.hour(),
-            t.minute(),
-            t.second(),
-            t.millisecond()
-        )
+        format!("{:02}:{:02}:{:02}.{:03}", t.hour(), t.minute(), t.second(), t.millisecond())
     }
 }
 
@@ -69,9 +63,6 @@ mod tests {
 
     #[test]
     fn a_clock_beyond_the_calendar_still_yields_a_label() {
-        assert_eq!(
-            LocalTime::at_offset_hours(0).clock(WallMillis::new(i64::MAX)),
-            "00:00:00.000"
-        );
+        assert_eq!(LocalTime::at_offset_hours(0).clock(WallMillis::new(i64::MAX)), "00:00:00.000");
     }
 }

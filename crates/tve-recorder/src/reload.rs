@@ -74,11 +74,7 @@ mod tests {
         for i in 0..rows {
             let wall = WallMillis::new(START + i * 250);
             let temps = [Some(20.0), Some(100.0 + i as f64), None, Some(30.0)];
-            let row = Row {
-                wall,
-                temps,
-                ..Row::default()
-            };
+            let row = Row { wall, temps, ..Row::default() };
             csv::render(&row, &LocalTime::at_offset_hours(0), &mut bytes);
         }
         bytes

@@ -62,12 +62,7 @@ mod tests {
             wall: WallMillis::new(1234),
             status: Status::Running,
             mode: Mode::Manual,
-            temps: [
-                Some(Celsius::clamped(20.5)),
-                None,
-                Some(Celsius::clamped(180.0)),
-                None,
-            ],
+            temps: [Some(Celsius::clamped(20.5)), None, Some(Celsius::clamped(180.0)), None],
             targets: [Celsius::clamped(210.0), Celsius::ZERO],
             manual_duty: [Duty::clamped(1.0), Duty::clamped(2.0)],
             heater_duty: [Duty::clamped(40.0), Duty::clamped(50.0)],

@@ -118,9 +118,7 @@ impl Run {
     pub(crate) fn push(&mut self, now: Micros, row: &Row) -> u64 {
         for (spread, temp) in self.spread.iter_mut().zip(row.temps) {
             if let Some(t) = temp.filter(|t| t.is_finite()) {
-                let pause_over = self
-                    .early_at
-                    .is_none_or(|at| now.since(at) >= EARLY_FLUSH_PAUSE);
+                let pause_over = self.early_at.is_none_or(|at| now.since(at) >= EARLY_FLUSH_PAUSE);
                 if pause_over && spread.is_outlier(t) {
                     self.early_wanted = true;
                 }
@@ -238,12 +236,7 @@ mod tests {
     fn row(i: u64, t: f64) -> Row {
         let now = Micros::from_millis(i * 250);
         let wall = WallMillis::new(1_700_000_000_000 + i.cast_signed() * 250);
-        Row {
-            now,
-            wall,
-            temps: [Some(t); 4],
-            ..Row::default()
-        }
+        Row { now, wall, temps: [Some(t); 4], ..Row::default() }
     }
 
     struct Rig {
@@ -254,17 +247,12 @@ mod tests {
 
     impl Rig {
         fn new() -> Self {
-            Self {
-                disk: FakeDisk::new(),
-                run: Run::new(1),
-                flushes: Vec::new(),
-            }
+            Self { disk: FakeDisk::new(), run: Run::new(1), flushes: Vec::new() }
         }
 
         fn flush(&mut self, now: Micros) -> io::Result<()> {
             let local = LocalTime::at_offset_hours(0);
-            self.run
-                .flush(now, &mut self.disk, Path::new("/logs"), &local)
+            self.run.flush(now, &mut self.disk, Path::new("/logs"), &local)
         }
 
         fn step(&mut self, i: u64, t: f64) {
@@ -349,11 +337,7 @@ mod tests {
             assert!(rig.flush(Micros::ZERO).is_err(), "room for {room} bytes");
             rig.disk.set_room(None);
             rig.flush(Micros::ZERO).unwrap();
-            assert_eq!(
-                rig.disk.text("/logs/run_20231114_221320.csv"),
-                wanted,
-                "{room} bytes"
-            );
+            assert_eq!(rig.disk.text("/logs/run_20231114_221320.csv"), wanted, "{room} bytes");
             assert_eq!(rig.run.unwritten(), 0);
         }
     }
@@ -370,10 +354,7 @@ mod tests {
         rig.flush(Micros::ZERO).unwrap();
         let name = format!("/logs/{}", rig.run.file_name().unwrap());
         let text = rig.disk.text(&name);
-        assert!(
-            text.lines().nth(1).unwrap().starts_with("1700000001.750,"),
-            "row 7 is the oldest"
-        );
+        assert!(text.lines().nth(1).unwrap().starts_with("1700000001.750,"), "row 7 is the oldest");
     }
 
     #[test]

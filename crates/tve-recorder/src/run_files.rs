@@ -41,15 +41,12 @@ pub struct RunList {
 /// Whether a name is one that a run file can have: no path, no hidden or temporary file.
 fn is_run_name(name: &str) -> bool {
     name.len() <= LONGEST_NAME
-        && name
-            .strip_prefix("run_")
-            .and_then(|rest| rest.strip_suffix(".csv"))
-            .is_some_and(|stem| {
+        && name.strip_prefix("run_").and_then(|rest| rest.strip_suffix(".csv")).is_some_and(
+            |stem| {
                 !stem.is_empty()
-                    && stem
-                        .bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-            })
+                    && stem.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            },
+        )
 }
 
 /// The run files of `folder`, newest first.
@@ -68,22 +65,11 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Vec<RunFile>> {
         if !meta.is_file() {
             continue;
         }
-        let modified = meta
-            .modified()?
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        runs.push(RunFile {
-            name,
-            size: meta.len(),
-            modified: modified.as_secs_f64(),
-        });
+        let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        runs.push(RunFile { name, size: meta.len(), modified: modified.as_secs_f64() });
     }
     // Names are dates, so they settle what a coarse file time leaves open.
-    runs.sort_by(|a, b| {
-        b.modified
-            .total_cmp(&a.modified)
-            .then_with(|| b.name.cmp(&a.name))
-    });
+    runs.sort_by(|a, b| b.modified.total_cmp(&a.modified).then_with(|| b.name.cmp(&a.name)));
     Ok(runs)
 }
 
@@ -94,11 +80,7 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Vec<RunFile>> {
 pub fn list_runs(data_dir: &Path, page: usize) -> io::Result<RunList> {
     let all = scan(&run_folder(data_dir))?;
     let total = all.len();
-    let runs = all
-        .into_iter()
-        .skip(page.saturating_mul(PAGE))
-        .take(PAGE)
-        .collect();
+    let runs = all.into_iter().skip(page.saturating_mul(PAGE)).take(PAGE).collect();
     Ok(RunList { runs, total })
 }
 
@@ -186,8 +168,7 @@ mod tests {
         for i in 0..201 {
             let path = folder.join(format!("run_20260101_{i:06}.csv"));
             let file = File::create(path).unwrap();
-            file.set_modified(UNIX_EPOCH + std::time::Duration::from_secs(1000 + i))
-                .unwrap();
+            file.set_modified(UNIX_EPOCH + std::time::Duration::from_secs(1000 + i)).unwrap();
         }
         for other in ["run_.csv", "notes.txt", "run_a.csv.tmp", ".run_a.csv"] {
             File::create(folder.join(other)).unwrap();
@@ -233,11 +214,7 @@ mod tests {
             let kind = open_run(dir.path(), name).unwrap_err().kind();
             assert_eq!(kind, io::ErrorKind::NotFound, "{name:?}");
         }
-        assert_eq!(
-            list_runs(dir.path(), 0).unwrap().total,
-            1,
-            "links are not listed"
-        );
+        assert_eq!(list_runs(dir.path(), 0).unwrap().total, 1, "links are not listed");
     }
 
     const NOW: WallMillis = WallMillis::new(1_800_000_000_000);
@@ -252,12 +229,8 @@ mod tests {
     fn files_older_than_keep_days_go_and_the_current_one_stays() {
         let disk = FakeDisk::new();
         aged(&disk, &[40.0, 31.0, 29.0, 0.0]);
-        let rule = Retention {
-            open: [Some("run_0.csv"), None],
-            keep_days: 30,
-            min_free: 0,
-            wall: NOW,
-        };
+        let rule =
+            Retention { open: [Some("run_0.csv"), None], keep_days: 30, min_free: 0, wall: NOW };
         make_room(&mut disk.clone(), Path::new("/logs"), &rule).unwrap();
         assert_eq!(disk.run_names(), ["run_3.csv", "run_2.csv", "run_0.csv"]);
     }
@@ -267,16 +240,8 @@ mod tests {
         let disk = FakeDisk::new();
         aged(&disk, &[3.0, 2.0, 1.0, 0.0]);
         disk.set_free(5_000);
-        let rule = Retention {
-            open: [None; 2],
-            keep_days: 30,
-            min_free: 6_500,
-            wall: NOW,
-        };
+        let rule = Retention { open: [None; 2], keep_days: 30, min_free: 6_500, wall: NOW };
         let free = make_room(&mut disk.clone(), Path::new("/logs"), &rule).unwrap();
-        assert_eq!(
-            (free, disk.run_names()),
-            (7_000, vec!["run_3.csv".into(), "run_2.csv".into()])
-        );
+        assert_eq!((free, disk.run_names()), (7_000, vec!["run_3.csv".into(), "run_2.csv".into()]));
     }
 }

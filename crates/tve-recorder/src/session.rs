@@ -47,10 +47,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(data_dir: &Path) -> Self {
-        Self {
-            path: data_dir.join(SESSION_FILE),
-            written: None,
-        }
+        Self { path: data_dir.join(SESSION_FILE), written: None }
     }
 
     /// Writes the record when it differs from the one on disk.
@@ -85,15 +82,9 @@ mod tests {
 
         let mut session = Session::new(dir);
         session.update(&mut RealDisk, false, false).unwrap();
-        assert_eq!(
-            load_previous_session(dir),
-            Some(Unclean { energised: false })
-        );
+        assert_eq!(load_previous_session(dir), Some(Unclean { energised: false }));
         session.update(&mut RealDisk, true, false).unwrap();
-        assert_eq!(
-            load_previous_session(dir),
-            Some(Unclean { energised: true })
-        );
+        assert_eq!(load_previous_session(dir), Some(Unclean { energised: true }));
         session.update(&mut RealDisk, false, true).unwrap();
         assert_eq!(load_previous_session(dir), None);
     }
@@ -106,11 +97,7 @@ mod tests {
         for end in 0..whole.len() {
             std::fs::write(&path, &whole[..end]).unwrap();
             let found = load_previous_session(folder.path());
-            assert_eq!(
-                found,
-                Some(Unclean { energised: true }),
-                "cut after {end} bytes"
-            );
+            assert_eq!(found, Some(Unclean { energised: true }), "cut after {end} bytes");
         }
     }
 }

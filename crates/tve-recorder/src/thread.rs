@@ -58,10 +58,7 @@ impl Drop for EndGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.shared.set_busy(None);
-            self.shared.set_health(LoggingHealth {
-                failed: true,
-                disk_low: false,
-            });
+            self.shared.set_health(LoggingHealth { failed: true, disk_low: false });
         }
         lock(&self.end.state).reached = true;
         self.end.changed.notify_all();
@@ -85,10 +82,7 @@ impl Recorder {
     ) -> Result<Self, RecorderError> {
         let shared = Arc::new(Shared::new(config.logging.interval));
         let end = Arc::new(End::default());
-        let guard = EndGuard {
-            end: Arc::clone(&end),
-            shared: Arc::clone(&shared),
-        };
+        let guard = EndGuard { end: Arc::clone(&end), shared: Arc::clone(&shared) };
         let thread = std::thread::Builder::new()
             .name("recorder".into())
             .spawn(move || {
@@ -100,11 +94,7 @@ impl Recorder {
             .map_err(|source| RecorderError::Thread { source })?;
         // Empty before this line, so it is set here and nowhere else.
         let _: Result<(), _> = shared.thread.set(thread.thread().clone());
-        Ok(Self {
-            shared,
-            end,
-            thread,
-        })
+        Ok(Self { shared, end, thread })
     }
 
     /// An end for another thread.
@@ -153,13 +143,7 @@ fn run(mut engine: Engine, guard: &EndGuard) {
         if last {
             engine.finish(now, wall, &mut batch, &shared.history);
         } else {
-            engine.turn(
-                now,
-                wall,
-                shared.is_energised(),
-                &mut batch,
-                &shared.history,
-            );
+            engine.turn(now, wall, shared.is_energised(), &mut batch, &shared.history);
         }
         publish(&engine, shared);
         shared.set_busy(None);
@@ -177,10 +161,7 @@ fn run(mut engine: Engine, guard: &EndGuard) {
 
 fn publish(engine: &Engine, shared: &Shared) {
     let status = engine.status();
-    shared.set_health(LoggingHealth {
-        failed: status.failed,
-        disk_low: status.disk_low,
-    });
+    shared.set_health(LoggingHealth { failed: status.failed, disk_low: status.disk_low });
     let mut shown = lock(&shared.status);
     if *shown != *status {
         shown.clone_from(status);
@@ -193,10 +174,7 @@ fn load_history(engine: &Engine, shared: &Shared, wall: WallMillis) {
     if let Err(error) = reload(&mut loaded, engine.folder(), wall) {
         tracing::warn!(%error, folder = %engine.folder().display(), "history not restored");
     }
-    let mut current = shared
-        .history
-        .write()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut current = shared.history.write().unwrap_or_else(PoisonError::into_inner);
     for sample in current.newest(usize::MAX) {
         loaded.push(sample);
     }
@@ -204,9 +182,7 @@ fn load_history(engine: &Engine, shared: &Shared, wall: WallMillis) {
 }
 
 fn wall_clock() -> WallMillis {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     WallMillis::new(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 

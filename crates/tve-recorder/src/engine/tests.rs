@@ -47,12 +47,7 @@ impl Rig {
     /// One tick of the machine; the recorder looks every 100 ms.
     fn tick(&mut self) {
         let temps = [Some(25.0); 4];
-        let row = Row {
-            now: self.now,
-            wall: self.wall(),
-            temps,
-            ..Row::default()
-        };
+        let row = Row { now: self.now, wall: self.wall(), temps, ..Row::default() };
         self.inbox_dropped += self.inbox.offer(&row);
         if self.now.get().is_multiple_of(100_000) {
             self.turn();
@@ -63,13 +58,7 @@ impl Rig {
     fn turn(&mut self) {
         self.inbox.swap_into(&mut self.batch);
         let wall = self.wall();
-        self.engine.turn(
-            self.now,
-            wall,
-            self.energised,
-            &mut self.batch,
-            &self.history,
-        );
+        self.engine.turn(self.now, wall, self.energised, &mut self.batch, &self.history);
     }
 
     fn run_for(&mut self, seconds: u64) {
@@ -81,8 +70,7 @@ impl Rig {
     fn finish(&mut self) {
         self.inbox.swap_into(&mut self.batch);
         let wall = self.wall();
-        self.engine
-            .finish(self.now, wall, &mut self.batch, &self.history);
+        self.engine.finish(self.now, wall, &mut self.batch, &self.history);
     }
 
     fn rows_in(&self, file: &str) -> usize {
@@ -94,11 +82,7 @@ impl Rig {
     }
 
     fn run_files(&self) -> Vec<String> {
-        self.disk
-            .paths()
-            .into_iter()
-            .filter(|p| p.contains("run_"))
-            .collect()
+        self.disk.paths().into_iter().filter(|p| p.contains("run_")).collect()
     }
 }
 
@@ -113,10 +97,7 @@ fn a_run_has_a_row_every_interval_and_the_history_one_a_second() {
     assert_eq!(rig.run_files(), ["/data/logs/run_20231114_221330.csv"]);
     assert_eq!(rig.rows_in("/data/logs/run_20231114_221330.csv"), 80);
     assert_eq!((rig.status().rows, rig.status().dropped_rows), (80, 0));
-    assert_eq!(
-        rig.status().file.as_deref(),
-        Some("run_20231114_221330.csv")
-    );
+    assert_eq!(rig.status().file.as_deref(), Some("run_20231114_221330.csv"));
     assert_eq!(rig.history.read().unwrap().newest(1000).len(), 35);
 }
 
@@ -140,11 +121,7 @@ fn rows_between_a_stop_and_a_start_belong_to_no_run() {
     rig.inbox.start_run();
     let offer = |rig: &mut Rig, ms: u64| {
         let wall = WallMillis::new(WALL + ms.cast_signed());
-        rig.inbox.offer(&Row {
-            now: Micros::from_millis(ms),
-            wall,
-            ..Row::default()
-        });
+        rig.inbox.offer(&Row { now: Micros::from_millis(ms), wall, ..Row::default() });
     };
     offer(&mut rig, 0);
     offer(&mut rig, 250);
@@ -163,8 +140,7 @@ fn a_new_interval_holds_from_the_next_row() {
     let mut rig = Rig::new();
     rig.inbox.start_run();
     rig.run_for(2);
-    rig.inbox
-        .configure(LoggingSettings::from_config(1.0, 60.0, 30, 500));
+    rig.inbox.configure(LoggingSettings::from_config(1.0, 60.0, 30, 500));
     rig.run_for(10);
     rig.finish();
     assert_eq!(rig.rows_in(FIRST_FILE), 8 + 10);
@@ -214,11 +190,7 @@ fn an_ordered_flush_that_fails_is_tried_again_without_a_new_order() {
     let mut rig = Rig::new();
     rig.inbox.start_run();
     rig.run_for(2);
-    assert_eq!(
-        rig.rows_in(FIRST_FILE),
-        1,
-        "the rest waits for the flush interval"
-    );
+    assert_eq!(rig.rows_in(FIRST_FILE), 1, "the rest waits for the flush interval");
     rig.disk.fail(true);
     rig.inbox.orders.push(Order::Flush);
     rig.turn();
@@ -266,17 +238,12 @@ fn a_full_disk_never_tears_a_line() {
 fn under_the_limit_old_runs_go_and_the_disk_counts_as_low_until_there_is_room() {
     let mut rig = Rig::new();
     let mb = 1_000_000;
-    rig.disk
-        .put_run("run_old.csv", 60 * mb, WALL as f64 / 1000.0 - 2000.0);
-    rig.disk
-        .put_run("run_new.csv", 60 * mb, WALL as f64 / 1000.0 - 1000.0);
+    rig.disk.put_run("run_old.csv", 60 * mb, WALL as f64 / 1000.0 - 2000.0);
+    rig.disk.put_run("run_new.csv", 60 * mb, WALL as f64 / 1000.0 - 1000.0);
     rig.disk.set_free(450 * mb);
     rig.run_for(1);
     assert_eq!(rig.disk.run_names(), ["run_new.csv"]);
-    assert_eq!(
-        (rig.status().bytes_free, rig.status().disk_low),
-        (Some(510 * mb), false)
-    );
+    assert_eq!((rig.status().bytes_free, rig.status().disk_low), (Some(510 * mb), false));
 
     rig.disk.set_free(400 * mb);
     rig.run_for(20);
@@ -295,10 +262,7 @@ fn recording_stops_under_100_mb_and_goes_on_when_there_is_space_again() {
     assert!(rig.status().suspended && rig.status().disk_low);
     let (rows, dropped) = (rig.status().rows, rig.status().dropped_rows);
     rig.run_for(10);
-    assert_eq!(
-        (rig.status().rows, rig.status().dropped_rows),
-        (rows, dropped + 40)
-    );
+    assert_eq!((rig.status().rows, rig.status().dropped_rows), (rows, dropped + 40));
 
     rig.disk.set_free(120 * mb);
     rig.run_for(20);
@@ -307,10 +271,7 @@ fn recording_stops_under_100_mb_and_goes_on_when_there_is_space_again() {
     rig.run_for(20);
     assert!(!rig.status().suspended && !rig.status().disk_low);
     rig.finish();
-    assert_eq!(
-        rig.rows_in(FIRST_FILE) as u64 + rig.status().dropped_rows,
-        90 * 4
-    );
+    assert_eq!(rig.rows_in(FIRST_FILE) as u64 + rig.status().dropped_rows, 90 * 4);
     assert_eq!(rig.run_files().len(), 1, "the run goes on in its file");
 }
 
@@ -325,11 +286,7 @@ fn the_session_record_follows_the_outputs_and_ends_clean() {
     assert_eq!(record(&rig), "{\"energised\":true,\"clean\":false}\n");
     let tries = rig.disk.tries();
     rig.run_for(60);
-    assert_eq!(
-        rig.disk.tries(),
-        tries,
-        "an unchanged record costs no write"
-    );
+    assert_eq!(rig.disk.tries(), tries, "an unchanged record costs no write");
     rig.finish();
     assert_eq!(record(&rig), "{\"energised\":false,\"clean\":true}\n");
 }
@@ -339,10 +296,7 @@ fn an_alarm_is_in_the_journal_after_one_turn() {
     let mut rig = Rig::new();
     assert!(rig.inbox.alarm(AlarmEvent::Cleared { id: 3 }));
     rig.turn();
-    assert_eq!(
-        rig.disk.text("/data/alarms.jsonl"),
-        "{\"event\":\"cleared\",\"id\":3}\n"
-    );
+    assert_eq!(rig.disk.text("/data/alarms.jsonl"), "{\"event\":\"cleared\",\"id\":3}\n");
 }
 
 #[test]
@@ -357,9 +311,5 @@ fn the_last_turn_tries_everything_once_more() {
     rig.finish();
     assert_eq!(rig.rows_in(FIRST_FILE), 20);
     assert!(rig.disk.text("/data/alarms.jsonl").contains("cleared"));
-    assert!(
-        rig.disk
-            .text("/data/session.json")
-            .contains("\"clean\":true")
-    );
+    assert!(rig.disk.text("/data/session.json").contains("\"clean\":true"));
 }

@@ -22,12 +22,7 @@ fn start(dir: &Path, disk: Box<dyn Disk>) -> Recorder {
 
 fn row(ms: u64) -> Row {
     let wall = WallMillis::new(wall_clock().get() + ms.cast_signed());
-    Row {
-        now: Micros::from_millis(ms),
-        wall,
-        temps: [Some(25.0); 4],
-        ..Row::default()
-    }
+    Row { now: Micros::from_millis(ms), wall, temps: [Some(25.0); 4], ..Row::default() }
 }
 
 /// Offers the row until it is taken, as the ticks of a control thread would.
@@ -54,10 +49,7 @@ fn rows_and_events_offered_before_a_shutdown_are_on_the_disk_after_it() {
     assert!(recorder.shutdown_within(PATIENCE));
 
     assert!(!handle.status().recording);
-    assert_eq!(
-        (handle.status().rows, handle.status().dropped_rows),
-        (100, 0)
-    );
+    assert_eq!((handle.status().rows, handle.status().dropped_rows), (100, 0));
     let runs = list_runs(dir.path(), 0).unwrap().runs;
     assert_eq!(runs.len(), 1);
     let text = std::fs::read_to_string(dir.path().join("logs").join(&runs[0].name)).unwrap();
@@ -94,9 +86,7 @@ fn a_disk_that_blocks_for_ten_seconds_costs_the_oldest_rows_and_stops_nobody() {
     disk.block_next_write(Gate { entered, open });
     handle.start_run();
     insist(&handle, &row(0));
-    has_entered
-        .recv_timeout(PATIENCE)
-        .expect("the first row reaches the disk");
+    has_entered.recv_timeout(PATIENCE).expect("the first row reaches the disk");
 
     // Ten seconds at the fastest interval. The disk blocks for as long as this loop takes, so
     // that it ends at all shows that nobody waits for the disk.
@@ -113,10 +103,7 @@ fn a_disk_that_blocks_for_ten_seconds_costs_the_oldest_rows_and_stops_nobody() {
     assert!(recorder.shutdown_within(PATIENCE));
     assert_eq!(handle.status().rows, 1 + ROW_CAPACITY as u64);
     assert_eq!(handle.status().dropped_rows, dropped);
-    assert!(
-        disk.text(&format!("{}/alarms.jsonl", dir.path().display()))
-            .contains("cleared")
-    );
+    assert!(disk.text(&format!("{}/alarms.jsonl", dir.path().display())).contains("cleared"));
 }
 
 #[test]
@@ -130,22 +117,14 @@ fn a_shutdown_does_not_wait_for_a_disk_that_blocks() {
     disk.block_next_write(Gate { entered, open });
     handle.start_run();
     insist(&handle, &row(0));
-    has_entered
-        .recv_timeout(PATIENCE)
-        .expect("the first row reaches the disk");
+    has_entered.recv_timeout(PATIENCE).expect("the first row reaches the disk");
 
     let end = Arc::clone(&recorder.end);
     assert!(!recorder.shutdown_within(Duration::from_millis(20)));
     open_gate.send(()).unwrap();
     let state = lock(&end.state);
-    let (state, timeout) = end
-        .changed
-        .wait_timeout_while(state, PATIENCE, |s| !s.reached)
-        .unwrap();
-    assert!(
-        state.reached && !timeout.timed_out(),
-        "the thread ends when the disk lets it"
-    );
+    let (state, timeout) = end.changed.wait_timeout_while(state, PATIENCE, |s| !s.reached).unwrap();
+    assert!(state.reached && !timeout.timed_out(), "the thread ends when the disk lets it");
 }
 
 #[test]
@@ -163,13 +142,7 @@ fn the_last_run_is_in_the_history_after_a_restart() {
             assert_eq!(handle.history_since(0, 100).len(), 1);
         }
         handle.start_run();
-        insist(
-            &handle,
-            &Row {
-                wall: wall_clock(),
-                ..row(0)
-            },
-        );
+        insist(&handle, &Row { wall: wall_clock(), ..row(0) });
         assert!(recorder.shutdown_within(PATIENCE));
     }
 }
