@@ -39,7 +39,7 @@ pub enum StartError {
     StartTemperature { value: f64 },
     #[error(transparent)]
     Scenario(#[from] tve_scenario::ScenarioError),
-    #[error("the machine cannot be used: {0}")]
+    #[error("the machine cannot be used")]
     Hardware(#[from] HardwareError),
     #[error("the system gave no thread for the control loop: {0}")]
     Thread(std::io::Error),
