@@ -69,6 +69,7 @@ macro_rules! alarm_table {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $reaction:ident, $clear:ident, $within:literal, $remedy:literal;)*) => {
         /// Every alarm the machine knows.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
         #[repr(u8)]
         pub enum AlarmCode {
             $($(#[$doc])* $variant,)*
@@ -214,6 +215,7 @@ impl AlarmCode {
 
 /// The numbers behind an alarm; they become a sentence when somebody reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Cause {
     /// The code says it all.
     #[default]
@@ -264,6 +266,7 @@ pub enum Cause {
 
 /// One raised alarm.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct AlarmRecord {
     /// Grows by one per alarm, also across restarts.
     pub id: u64,

@@ -89,6 +89,7 @@ pub(crate) enum TuneDrive {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 enum Phase {
     Approach { near_since: Option<(Micros, f64)>, duty_sum: f64, samples: u32 },
     Relay(Relay),
@@ -96,6 +97,7 @@ enum Phase {
 
 /// The oscillation: it exists only while the relay runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 struct Relay {
     u0: f64,
     d: f64,
@@ -111,6 +113,7 @@ struct Relay {
 
 /// A tune under way.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Autotune {
     pub(crate) zone: Zone,
     pub(crate) setpoint: f64,

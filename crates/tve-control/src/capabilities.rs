@@ -12,6 +12,7 @@ pub const HARDWARE_PWM_PINS: [u8; 4] = [12, 13, 18, 19];
 
 /// Fitted devices and limits, derived from the machine and its configuration.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Capabilities {
     /// Heater by zone.
     pub heaters: [bool; 2],

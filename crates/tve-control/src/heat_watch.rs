@@ -49,8 +49,10 @@ pub(crate) struct HeatView {
 
 /// Memory of one zone.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct HeatWatch {
     /// Ring of temperatures, one a second, newest at `next - 1`.
+    #[cfg_attr(feature = "state", serde(with = "crate::array_state"))]
     history: [f32; HeatWatch::DEPTH],
     next: usize,
     len: usize,

@@ -20,6 +20,8 @@
 //! alarms, so that no earlier stage can energise what an alarm forbids.
 
 mod alarm;
+#[cfg(feature = "state")]
+mod array_state;
 mod autotune;
 mod capabilities;
 mod command;

@@ -28,6 +28,7 @@ struct Limits {
 
 /// A counted move under way.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 struct Jog {
     id: JogId,
     steps: i32,
@@ -36,6 +37,7 @@ struct Jog {
 
 /// One shaft.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Axis {
     setpoint: f64,
     speed: f64,

@@ -31,6 +31,7 @@ const DT_RANGE_S: (f64, f64) = (0.05, 1.0);
 
 /// State of one loop; it exists only while the loop is closed.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Pid {
     integral: f64,
     slope: f64,

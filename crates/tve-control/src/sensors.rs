@@ -85,6 +85,7 @@ enum Word {
 
 /// Mean over the newest [`MEAN_WINDOW`] (or any window), by samples in a small ring.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 struct Boxcar {
     ring: [(Micros, f64); Boxcar::CAPACITY],
     next: usize,
@@ -144,9 +145,13 @@ pub(crate) struct HeatContext {
 
 /// One sensor from code to reading.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Chain {
     channel: Option<usize>,
+    // Configuration is kept beside the state, not in it: `Controller::resume` puts it back.
+    #[cfg_attr(feature = "state", serde(skip))]
     config: SensorConfig,
+    #[cfg_attr(feature = "state", serde(skip, default = "identity"))]
     line: Line,
     reading: Reading,
     started: Option<Micros>,
@@ -169,7 +174,19 @@ pub(crate) struct Chain {
     published: Boxcar,
 }
 
+#[cfg(feature = "state")]
+const fn identity() -> Line {
+    Line::IDENTITY
+}
+
 impl Chain {
+    /// Takes the configuration of `wired` over and keeps the memory.
+    #[cfg(feature = "state")]
+    pub(crate) fn rewire(&mut self, wired: Self) {
+        self.config = wired.config;
+        self.line = wired.line;
+    }
+
     pub(crate) fn new(channel: Option<usize>, config: SensorConfig) -> Self {
         let line = config.calibration().unwrap_or(Line::IDENTITY);
         Self {

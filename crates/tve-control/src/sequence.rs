@@ -6,6 +6,7 @@ use tve_units::Micros;
 
 /// Which sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum SequenceKind {
     Startup,
     Shutdown,
@@ -18,6 +19,7 @@ const MAX_STEPS: usize = 4;
 /// A sequence under way. It keeps its own copy of the steps: a change of the configuration counts
 /// from the next run.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Sequence {
     pub(crate) kind: SequenceKind,
     started: Micros,
@@ -70,6 +72,7 @@ pub(crate) const fn motor_of(device: Device) -> Option<Motor> {
 
 /// A push button: reports the press, once, after it has been stable.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Button {
     pressed: bool,
     changed_at: Option<Micros>,

@@ -44,6 +44,7 @@ impl Status {
 
 /// Where an autotune stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum TuneStatus {
     /// None has run.
     #[default]
@@ -81,6 +82,7 @@ impl TuneStatus {
 
 /// Gains that a tune proposes, with what it measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct TuneResult {
     /// Zone.
     pub zone: Zone,
@@ -100,6 +102,7 @@ pub struct TuneResult {
 
 /// The tune as shown.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct TuneView {
     /// Where it stands.
     pub status: TuneStatus,
@@ -111,6 +114,7 @@ pub struct TuneView {
 
 /// The active alarms, first-out order, in place.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct ActiveAlarms {
     slots: [Option<AlarmRecord>; MAX_ACTIVE_ALARMS],
     len: usize,

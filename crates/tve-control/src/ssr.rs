@@ -9,6 +9,7 @@ use tve_units::{Duty, Micros};
 
 /// The modulator of one heater.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct SigmaDelta {
     accumulated: f64,
     slot_started: Option<Micros>,

@@ -33,6 +33,7 @@ pub(crate) struct SwapView {
 
 /// A zone that dominates.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 struct Dominance {
     zone: Zone,
     since: Micros,
@@ -42,6 +43,7 @@ struct Dominance {
 
 /// Memory of both zones.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct SwapWatch {
     dominance: Option<Dominance>,
     /// A domination that lasted a pulse and awaits its verdict.

@@ -5,6 +5,7 @@ use tve_units::{Micros, WallMillis};
 
 /// The newest word of the converter about one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum AdcReading {
     /// No conversion yet.
     #[default]
@@ -22,6 +23,7 @@ pub enum AdcReading {
 
 /// An electrical contact as it stands, without judging whether that is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Contact {
     /// No input is wired for it.
     #[default]
@@ -34,6 +36,7 @@ pub enum Contact {
 
 /// Push buttons on the panel: `true` while pressed, not debounced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Buttons {
     /// Start.
     pub start: bool,
@@ -43,10 +46,12 @@ pub struct Buttons {
 
 /// Names one counted move; ids grow by one per move of a motor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct JogId(pub u32);
 
 /// What a pulse generator reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct MotorFeedback {
     /// The newest counted move whose last pulse is out (or that was cut off).
     pub jog_done: Option<JogId>,
@@ -54,6 +59,7 @@ pub struct MotorFeedback {
 
 /// Everything the controller knows about the machine at one tick.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Inputs {
     /// Wall clock of this tick: stamps records, decides nothing. Set by the owner of the loop.
     pub wall: WallMillis,

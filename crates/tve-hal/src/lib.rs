@@ -21,6 +21,7 @@ pub const PWM_CHANNELS: usize = 16;
 
 /// Which machine is behind the trait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum MachineKind {
     /// The deterministic plant model.
     Simulator,
@@ -40,6 +41,7 @@ impl MachineKind {
 
 /// One of the two heated barrel zones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Zone {
     /// Zone 1, measured by t2.
     Z1,
@@ -90,6 +92,7 @@ impl Zone {
 
 /// One of the two stepper-driven shafts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Motor {
     /// The extruder screw.
     Main,
@@ -123,6 +126,7 @@ impl Motor {
 
 /// A thermistor by what it measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Sensor {
     /// Feed throat.
     T1,

@@ -5,6 +5,7 @@ use tve_units::{Bcm, Duty, StepRate};
 
 /// What a stepper drive does.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum MotorDrive {
     /// Power stage off, no pulses.
     #[default]
@@ -41,6 +42,7 @@ impl MotorDrive {
 
 /// Panel lamps, `true` is lit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Leds {
     /// The blinking status lamp.
     pub status: bool,
@@ -54,6 +56,7 @@ pub struct Leds {
 
 /// Pull resistor of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Pull {
     /// None.
     #[default]
@@ -77,6 +80,7 @@ impl Pull {
 
 /// A header pin that a user has taken over by the GPIO commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum UserPin {
     /// Not touched: the pin stays as the system left it (an input).
     #[default]
@@ -89,6 +93,7 @@ pub enum UserPin {
 
 /// Everything the controller wants of the machine at one tick. The default is "all off".
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Outputs {
     /// Heater of each zone on during this tick (SSR conducting).
     pub heaters: [bool; 2],

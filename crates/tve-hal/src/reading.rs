@@ -4,6 +4,7 @@ use tve_units::Celsius;
 
 /// A judged sensor reading. Safety code matches it exhaustively.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Reading {
     /// No sample has arrived yet; acquisition is starting.
     #[default]

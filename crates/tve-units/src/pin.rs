@@ -43,6 +43,20 @@ impl Bcm {
     }
 }
 
+#[cfg(feature = "state")]
+impl serde::Serialize for Bcm {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u8(self.0)
+    }
+}
+
+#[cfg(feature = "state")]
+impl<'de> serde::Deserialize<'de> for Bcm {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::new(u8::deserialize(from)?).map_err(serde::de::Error::custom)
+    }
+}
+
 impl core::fmt::Display for Bcm {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "GPIO{}", self.0)

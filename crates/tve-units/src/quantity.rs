@@ -48,6 +48,20 @@ macro_rules! quantity {
             }
         }
 
+        #[cfg(feature = "state")]
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_f64(self.0)
+            }
+        }
+
+        #[cfg(feature = "state")]
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                Self::new(f64::deserialize(from)?).map_err(serde::de::Error::custom)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 if let Some(precision) = f.precision() {

@@ -7,6 +7,7 @@ use core::ops::{Add, Sub};
 /// Zero is the start of the process (or of the simulation). Differences saturate at zero, so a
 /// sample "from the future" has age zero instead of a huge one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Micros(u64);
 
 impl Micros {
@@ -74,6 +75,7 @@ impl Sub for Micros {
 /// Wall-clock time in milliseconds since the Unix epoch: a label on records, never an input to a
 /// decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct WallMillis(i64);
 
 impl WallMillis {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 choice! {
     /// A device of a sequence.
+    #[derive(serde::Serialize, serde::Deserialize)]
     pub enum Device {
         /// The extruder screw.
         MainMotor = "main_motor",
@@ -21,6 +22,7 @@ choice! {
 
 choice! {
     /// What a step does with its device.
+    #[derive(serde::Serialize, serde::Deserialize)]
     pub enum Action {
         /// Switch on.
         On = "on",
@@ -30,7 +32,7 @@ choice! {
 }
 
 /// One step of a sequence.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct SequenceStep {
     /// Which device.
     pub device: Device,

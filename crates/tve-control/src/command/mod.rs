@@ -14,6 +14,7 @@ use tve_units::{Bcm, Celsius, Duty, Rpm};
 
 /// Who decides the heater duty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Mode {
     /// The PID.
     #[default]
@@ -34,6 +35,7 @@ impl Mode {
 
 /// A switched auxiliary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum Relay {
     /// Cooling fan.
     Fan,
@@ -61,6 +63,7 @@ impl Relay {
 
 /// Which alarms an acknowledgement is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum AlarmSelector {
     /// Every active alarm.
     All,
@@ -70,6 +73,7 @@ pub enum AlarmSelector {
 
 /// How a tune turns its measurement into gains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum TuneMethod {
     /// Kp = 0.4545 Ku, Ti = 2.2 Pu, Td = Pu / 6.3 (Tyreus and Luyben, 1992).
     #[default]
@@ -97,6 +101,7 @@ impl TuneMethod {
 /// Everything a client may ask for. Values are in range; whether the moment is right is the
 /// controller's to judge.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 #[expect(
     missing_docs,
     reason = "fields are named as on the wire and explained in the API reference"
@@ -137,28 +142,6 @@ pub enum Command {
         rate: f64,
     },
     StopManualMove(Motor),
-    UpdatePid {
-        zone: Zone,
-        patch: PidGainsPatch,
-    },
-    UpdatePins {
-        functions: PinsPatch,
-        labels: Vec<(String, Option<Bcm>)>,
-    },
-    SetPinName {
-        pin: Bcm,
-        name: String,
-    },
-    UpdateExtruderSeq(ExtruderSequencePatch),
-    UpdateDm556(Dm556Patch),
-    SetTempSettings(TempSettingsPatch),
-    SetLoggingSettings(LoggingPatch),
-    UpdateMotionConfig(MotionPatch),
-    SetHistorySettings(HistoryPatch),
-    SetSensorCalibration {
-        channel: usize,
-        patch: SensorConfigPatch,
-    },
     GpioConfig {
         pin: Bcm,
         mode: PinMode,
@@ -181,10 +164,45 @@ pub enum Command {
     SaveConfig,
     /// The recorder's health, reported by its owner; not reachable from outside.
     ReportLogging(LoggingHealth),
+    // Changes of the configuration come last: the black box keeps their outcome instead of them
+    // (a new state and configuration), and a skipped variant must not move the number of others.
+    #[cfg_attr(feature = "state", serde(skip))]
+    UpdatePid {
+        zone: Zone,
+        patch: PidGainsPatch,
+    },
+    #[cfg_attr(feature = "state", serde(skip))]
+    UpdatePins {
+        functions: PinsPatch,
+        labels: Vec<(String, Option<Bcm>)>,
+    },
+    #[cfg_attr(feature = "state", serde(skip))]
+    SetPinName {
+        pin: Bcm,
+        name: String,
+    },
+    #[cfg_attr(feature = "state", serde(skip))]
+    UpdateExtruderSeq(ExtruderSequencePatch),
+    #[cfg_attr(feature = "state", serde(skip))]
+    UpdateDm556(Dm556Patch),
+    #[cfg_attr(feature = "state", serde(skip))]
+    SetTempSettings(TempSettingsPatch),
+    #[cfg_attr(feature = "state", serde(skip))]
+    SetLoggingSettings(LoggingPatch),
+    #[cfg_attr(feature = "state", serde(skip))]
+    UpdateMotionConfig(MotionPatch),
+    #[cfg_attr(feature = "state", serde(skip))]
+    SetHistorySettings(HistoryPatch),
+    #[cfg_attr(feature = "state", serde(skip))]
+    SetSensorCalibration {
+        channel: usize,
+        patch: SensorConfigPatch,
+    },
 }
 
 /// Direction of a user pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum PinMode {
     /// Input with a pull resistor.
     In(Pull),
@@ -194,6 +212,7 @@ pub enum PinMode {
 
 /// What the recorder says about its disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct LoggingHealth {
     /// Writing fails.
     pub failed: bool,

@@ -15,6 +15,7 @@ const MISMATCHES: u8 = 2;
 
 /// What the active alarms forbid, kept beside them because every tick asks.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Latches {
     pub(super) trip: bool,
     pub(super) zone_trip: [bool; 2],

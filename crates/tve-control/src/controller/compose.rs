@@ -19,6 +19,7 @@ const IN_BAND: f64 = 5.0;
 
 /// What a PWM channel carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum PwmRole {
     Unused,
     /// A named output that users set.
@@ -31,6 +32,7 @@ pub(super) enum PwmRole {
 
 /// A panel lamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Lamp {
     Status,
     Red,
@@ -51,6 +53,7 @@ impl Lamp {
 
 /// What a header pin is to the controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum PinRole {
     /// Users may have it.
     Free,
@@ -64,6 +67,7 @@ pub(super) enum PinRole {
 
 /// A driven pin by what it follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum OutputPin {
     Heater(Zone),
     Relay(Relay),

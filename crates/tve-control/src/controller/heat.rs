@@ -43,6 +43,7 @@ struct Law {
 
 /// How a zone gets its duty. A loop has state only while it is closed.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 enum Drive {
     Off,
     Closed { pid: Pid, last: Micros },
@@ -51,6 +52,7 @@ enum Drive {
 
 /// The check of the wiring in the first warm-up after a start: zone 1 alone for a while.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum WarmUp {
     Pending,
     Pulsing(Micros),
@@ -59,6 +61,7 @@ pub(super) enum WarmUp {
 
 /// One heated zone.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct ZoneControl {
     pub(super) target: Celsius,
     pub(super) manual: Duty,

@@ -5,6 +5,8 @@ mod commands;
 mod compose;
 mod heat;
 mod settings;
+#[cfg(feature = "state")]
+mod state;
 mod watch;
 
 use crate::alarm::{AlarmCode, AlarmEvent};
@@ -73,6 +75,7 @@ const COLD_JOG_RENEWAL: Micros = Micros::from_secs(600);
 
 /// What is left of the cold-jog allowance of a motor.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 struct ColdJogs {
     turns_used: f64,
     since: Micros,
@@ -90,11 +93,14 @@ impl ColdJogs {
 
 /// The extruder controller. See the crate documentation for the theory of operation.
 #[derive(Debug)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Controller {
     kind: MachineKind,
+    #[cfg_attr(feature = "state", serde(skip))]
     config: Config,
     config_revision: u64,
     capabilities: Capabilities,
+    #[cfg_attr(feature = "state", serde(skip))]
     gains: [PidGains; 2],
     pwm_roles: [PwmRole; PWM_CHANNELS],
     pin_roles: [PinRole; Bcm::COUNT],
@@ -148,6 +154,8 @@ pub struct Controller {
     alarms: ActiveAlarms,
     latches: alarms::Latches,
     next_alarm_id: u64,
+    // Whoever saves the state has drained the events.
+    #[cfg_attr(feature = "state", serde(skip))]
     events: VecDeque<AlarmEvent>,
     logging: LoggingHealth,
 }

@@ -22,6 +22,7 @@ const ACQUISITION_START: Micros = Micros::from_secs(2);
 
 /// Raw samples in a row beyond a limit.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct LimitRuns {
     over: [u8; 2],
     under: [u8; 2],
