@@ -14,7 +14,7 @@ pub use control::{ControlRequest, Refused, Success, TuneStartRequest};
 pub use gpio::{GpioPin, GpioStatus, PinDirection, PullName};
 pub use health::{ColdJog, Condition, Health, Permissives, Ready};
 pub use history::HistorySample;
-pub use log::{LogStatus, RunFile};
+pub use log::{IncidentList, LogStatus, RunFile};
 pub use state::{
     Alarm, AlarmSeverity, AutotuneResult, Data, IoUpdate, MachineStatus, ModeName, Motors, Relays,
     State, Status, Temps,

@@ -1,4 +1,4 @@
-//! The recorder: the reply of `GET /api/log`.
+//! The recorder: the replies of `GET /api/log` and `GET /api/incidents`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,5 +44,18 @@ pub struct LogStatus {
     /// How many run files there are on all pages.
     pub total: u64,
     /// Run files, newest first, 200 a page.
+    pub files: Vec<RunFile>,
+}
+
+/// Reply of `GET /api/incidents`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct IncidentList {
+    /// Always `true`.
+    pub success: bool,
+    /// Page of `files`, from 0.
+    pub page: u64,
+    /// How many incident files there are on all pages.
+    pub total: u64,
+    /// Incident files, newest first, 200 a page; to be fetched as `/api/incidents/{name}`.
     pub files: Vec<RunFile>,
 }

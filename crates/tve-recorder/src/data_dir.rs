@@ -1,6 +1,7 @@
 //! The data folder: made, checked and locked against a second instance.
 
 use crate::RecorderError;
+use crate::blackbox::incident_folder;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -32,7 +33,9 @@ impl DataDir {
         let lock_path = path.join(LOCK_FILE);
         let fault = |source| RecorderError::DataDir { path: path.clone(), source };
 
-        fs::create_dir_all(run_folder(&path)).map_err(fault)?;
+        for folder in [run_folder(&path), incident_folder(&path)] {
+            fs::create_dir_all(folder).map_err(fault)?;
+        }
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)

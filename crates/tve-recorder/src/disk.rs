@@ -1,5 +1,6 @@
 //! The seam to the file system: small enough to be replaced by one that fails, fills or blocks.
 
+use crate::blackbox::scan_incidents;
 use crate::run_files::{self, RunFile};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -58,6 +59,12 @@ pub trait Disk: Send {
     /// # Errors
     /// Of the system.
     fn runs(&mut self, folder: &Path) -> io::Result<Vec<RunFile>>;
+
+    /// The incident files of a folder, newest first.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn incidents(&mut self, folder: &Path) -> io::Result<Vec<RunFile>>;
 
     /// Removes a file.
     ///
@@ -126,6 +133,10 @@ impl Disk for RealDisk {
 
     fn runs(&mut self, folder: &Path) -> io::Result<Vec<RunFile>> {
         run_files::scan(folder)
+    }
+
+    fn incidents(&mut self, folder: &Path) -> io::Result<Vec<RunFile>> {
+        scan_incidents(folder)
     }
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {

@@ -3,6 +3,7 @@
 
 use crate::LoggingSettings;
 use crate::backoff::Backoff;
+use crate::blackbox::{Ring, incident_folder};
 use crate::data_dir::run_folder;
 use crate::disk::Disk;
 use crate::handle::RecorderStatus;
@@ -31,6 +32,13 @@ const SPACE_PERIOD: Micros = Micros::from_secs(10);
 /// Time between two removals of old files while there is space enough.
 const SWEEP_PERIOD: Micros = Micros::from_secs(600);
 
+/// What the session record says about the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct MachineNote {
+    pub(crate) energised: bool,
+    pub(crate) overrun: bool,
+}
+
 /// Everything that the recorder thread owns.
 pub(crate) struct Engine {
     disk: Box<dyn Disk>,
@@ -45,6 +53,8 @@ pub(crate) struct Engine {
     /// A run that has ended and still waits for the disk.
     closing: Option<Run>,
     run_backoff: Backoff,
+    ring: Ring,
+    ring_backoff: Backoff,
     flush_ordered: bool,
     space_at: Micros,
     sweep_at: Micros,
@@ -70,6 +80,8 @@ impl Engine {
             run: None,
             closing: None,
             run_backoff: Backoff::default(),
+            ring: Ring::new(incident_folder(data_dir)),
+            ring_backoff: Backoff::default(),
             flush_ordered: false,
             space_at: Micros::ZERO,
             sweep_at: Micros::ZERO,
@@ -91,14 +103,15 @@ impl Engine {
         &mut self,
         now: Micros,
         wall: WallMillis,
-        energised: bool,
+        machine: MachineNote,
         batch: &mut Batch,
         history: &RwLock<History>,
     ) {
         self.take(now, batch, history);
         // What protects people comes before what documents production.
-        self.write_session(now, energised, false);
+        self.write_session(now, machine, false);
         self.write_journal(now);
+        self.write_incident(now, false);
         self.look_at_space(now, wall);
         self.write_runs(now, wall);
         self.note_status();
@@ -110,16 +123,22 @@ impl Engine {
         &mut self,
         now: Micros,
         wall: WallMillis,
+        machine: MachineNote,
         batch: &mut Batch,
         history: &RwLock<History>,
     ) {
         self.take(now, batch, history);
-        for backoff in [&mut self.session_backoff, &mut self.journal_backoff, &mut self.run_backoff]
-        {
+        for backoff in [
+            &mut self.session_backoff,
+            &mut self.journal_backoff,
+            &mut self.run_backoff,
+            &mut self.ring_backoff,
+        ] {
             backoff.succeeded();
         }
         self.write_journal(now);
-        self.write_session(now, false, true);
+        self.write_session(now, MachineNote { energised: false, ..machine }, true);
+        self.write_incident(now, true);
         self.end_run();
         self.write_runs(now, wall);
         self.note_status();
@@ -187,9 +206,26 @@ impl Engine {
         }
     }
 
-    fn write_session(&mut self, now: Micros, energised: bool, clean: bool) {
+    /// The black box; it takes what is offered without looking at the disk.
+    pub(crate) const fn ring(&mut self) -> &mut Ring {
+        &mut self.ring
+    }
+
+    fn write_incident(&mut self, now: Micros, last: bool) {
+        if (last || self.ring.is_waiting()) && self.ring_backoff.ready(now) {
+            let done = self.ring.write(&mut *self.disk, &self.local, last);
+            self.status.write_failures +=
+                u64::from(judge("incident file", done, now, &mut self.ring_backoff));
+            self.status.incidents = self.ring.written;
+        }
+    }
+
+    fn write_session(&mut self, now: Micros, machine: MachineNote, clean: bool) {
         if self.session_backoff.ready(now) {
-            let done = self.session.update(&mut *self.disk, energised, clean);
+            let MachineNote { energised, overrun } = machine;
+            // Said here until the journal says it on the medium.
+            let overrun = overrun || (self.session.says_overrun() && self.journal.is_waiting());
+            let done = self.session.update(&mut *self.disk, energised, clean, overrun);
             self.status.write_failures +=
                 u64::from(judge("session record", done, now, &mut self.session_backoff));
         }
@@ -294,9 +330,10 @@ impl Engine {
     }
 
     fn note_status(&mut self) {
-        self.status.failed = [&self.session_backoff, &self.journal_backoff, &self.run_backoff]
-            .into_iter()
-            .any(Backoff::is_failing);
+        self.status.failed =
+            [&self.session_backoff, &self.journal_backoff, &self.run_backoff, &self.ring_backoff]
+                .into_iter()
+                .any(Backoff::is_failing);
     }
 }
 

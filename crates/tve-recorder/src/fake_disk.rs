@@ -169,6 +169,18 @@ impl Disk for FakeDisk {
         Ok(self.state().runs.clone())
     }
 
+    fn incidents(&mut self, folder: &Path) -> io::Result<Vec<RunFile>> {
+        let state = self.state();
+        let files = state.files.iter().filter(|(path, _)| path.starts_with(folder));
+        Ok(files
+            .map(|(path, bytes)| RunFile {
+                name: path.file_name().unwrap_or_default().to_string_lossy().into(),
+                size: bytes.len() as u64,
+                modified: 0.0,
+            })
+            .collect())
+    }
+
     fn remove(&mut self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.files.remove(path);

@@ -1,6 +1,7 @@
 //! The ends that the other threads hold: wait-free for the control thread, short locks for HTTP.
 
 use crate::LoggingSettings;
+use crate::blackbox::{Handover, Tape};
 use crate::history::{History, Sample};
 use crate::inbox::Inbox;
 use crate::row::Row;
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
 use std::time::Instant;
-use tve_control::{AlarmEvent, LoggingHealth, Snapshot};
+use tve_control::{AlarmEvent, Controller, LoggingHealth, Snapshot};
 use tve_units::Micros;
 
 /// A disk that has not answered for this long counts as failing.
@@ -38,6 +39,10 @@ pub struct RecorderStatus {
     pub disk_low: bool,
     /// Writing fails, or the disk has not answered for 5 s.
     pub failed: bool,
+    /// Incidents written since start.
+    pub incidents: u64,
+    /// Segments of the black box lost since start, because the disk blocked.
+    pub lost_segments: u64,
 }
 
 /// What the threads share.
@@ -47,10 +52,12 @@ pub(crate) struct Shared {
     /// When the next row is due, so that most ticks need no lock.
     next_due: AtomicU64,
     energised: AtomicBool,
+    overrun: AtomicBool,
     dropped_rows: AtomicU64,
     health: AtomicU8,
     /// When the recorder began the turn that it is in, in µs since `epoch`; [`IDLE`] between turns.
     busy_since: AtomicU64,
+    pub(crate) handover: Mutex<Handover>,
     pub(crate) status: Mutex<RecorderStatus>,
     pub(crate) history: RwLock<History>,
     pub(crate) thread: OnceLock<Thread>,
@@ -72,9 +79,11 @@ impl Shared {
             inbox: Mutex::new(Inbox::new(interval)),
             next_due: AtomicU64::new(0),
             energised: AtomicBool::new(false),
+            overrun: AtomicBool::new(false),
             dropped_rows: AtomicU64::new(0),
             health: AtomicU8::new(0),
             busy_since: AtomicU64::new(IDLE),
+            handover: Mutex::new(Handover::new()),
             status: Mutex::new(RecorderStatus::default()),
             history: RwLock::new(History::default()),
             thread: OnceLock::new(),
@@ -92,6 +101,10 @@ impl Shared {
 
     pub(crate) fn is_energised(&self) -> bool {
         self.energised.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_overrun(&self) -> bool {
+        self.overrun.load(Ordering::Acquire)
     }
 
     /// Marks the beginning (`Some`) or the end of a turn of the recorder.
@@ -112,7 +125,7 @@ impl Shared {
         LoggingHealth { failed: bits & FAILED != 0 || stalled, disk_low: bits & DISK_LOW != 0 }
     }
 
-    fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
@@ -180,6 +193,23 @@ impl RecorderHandle {
         }
     }
 
+    /// The control thread's end of the black box, for `controller`. One at a time.
+    pub fn tape(&self, controller: &Controller) -> Tape {
+        Tape::new(self.clone(), controller)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Says that the control loop stands still or has fallen over, so that the next process knows.
+    /// Withdrawn by `false` once the journal has it.
+    pub fn overrun(&self, standing: bool) {
+        if self.shared.overrun.swap(standing, Ordering::AcqRel) != standing {
+            self.shared.wake();
+        }
+    }
+
     /// Whether logging works, as the controller wants to be told.
     pub fn health(&self) -> LoggingHealth {
         self.shared.health_at(self.shared.now())
@@ -220,6 +250,7 @@ impl RecorderHandle {
         status.suspended &= status.recording;
         status.dropped_rows += self.shared.dropped_rows.load(Ordering::Relaxed);
         status.failed = self.health().failed;
+        status.lost_segments = lock(&self.shared.handover).lost;
         status
     }
 

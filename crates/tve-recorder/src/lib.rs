@@ -1,5 +1,5 @@
-//! What the machine remembers: run logs (CSV), history, the alarm journal and the session record,
-//! written by a thread of their own that can never slow the control thread.
+//! What the machine remembers: run logs (CSV), history, the alarm journal, the session record and
+//! the black box, written by a thread of their own that can never slow the control thread.
 //!
 //! *Run*: the rows between a start and a stop of logging, one CSV file. *History*: one compact
 //! sample a second of the last 24 hours, in memory. *Journal*: every change in the life of every
@@ -15,6 +15,7 @@
 //! [`load_journal`] for the controller, then [`Recorder::start`].
 
 mod backoff;
+mod blackbox;
 mod csv;
 mod data_dir;
 mod disk;
@@ -35,6 +36,9 @@ mod thread;
 #[cfg(test)]
 mod fake_disk;
 
+pub use blackbox::{
+    Difference, IncidentError, Moment, Replayed, Tape, list_incidents, open_incident, replay,
+};
 pub use csv::RunText;
 pub use data_dir::DataDir;
 pub use disk::{Disk, DiskFile, RealDisk};
@@ -44,7 +48,7 @@ pub use history::Sample;
 pub use journal::{AlarmHistory, JournalEntry, JournalState, load_journal};
 pub use row::Row;
 pub use run_files::{RunFile, RunList, list_runs, open_run};
-pub use session::load_previous_session;
+pub use session::{Previous, load_previous_session};
 pub use thread::{Recorder, RecorderConfig};
 
 use tve_units::Micros;

@@ -38,26 +38,41 @@ pub struct RunList {
     pub total: usize,
 }
 
-/// Whether a name is one that a run file can have: no path, no hidden or temporary file.
-fn is_run_name(name: &str) -> bool {
+/// What the names of one kind of file have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Naming {
+    pub(crate) prefix: &'static str,
+    pub(crate) suffix: &'static str,
+}
+
+const RUNS: Naming = Naming { prefix: "run_", suffix: ".csv" };
+
+/// Whether a name is one that such a file can have: no path, no hidden or temporary file.
+fn is_named(name: &str, naming: Naming) -> bool {
     name.len() <= LONGEST_NAME
-        && name.strip_prefix("run_").and_then(|rest| rest.strip_suffix(".csv")).is_some_and(
-            |stem| {
+        && name
+            .strip_prefix(naming.prefix)
+            .and_then(|rest| rest.strip_suffix(naming.suffix))
+            .is_some_and(|stem| {
                 !stem.is_empty()
                     && stem.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-            },
-        )
+            })
 }
 
 /// The run files of `folder`, newest first.
 pub(crate) fn scan(folder: &Path) -> io::Result<Vec<RunFile>> {
+    scan_named(folder, RUNS)
+}
+
+/// The files of that kind in `folder`, newest first.
+pub(crate) fn scan_named(folder: &Path, naming: Naming) -> io::Result<Vec<RunFile>> {
     let mut runs = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
-        if !is_run_name(&name) {
+        if !is_named(&name, naming) {
             continue;
         }
         // A file may vanish between the listing and the look at it.
@@ -78,10 +93,14 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Vec<RunFile>> {
 /// # Errors
 /// When the folder cannot be read.
 pub fn list_runs(data_dir: &Path, page: usize) -> io::Result<RunList> {
-    let all = scan(&run_folder(data_dir))?;
+    Ok(list_page(scan(&run_folder(data_dir))?, page))
+}
+
+/// One page of `all`.
+pub(crate) fn list_page(all: Vec<RunFile>, page: usize) -> RunList {
     let total = all.len();
     let runs = all.into_iter().skip(page.saturating_mul(PAGE)).take(PAGE).collect();
-    Ok(RunList { runs, total })
+    RunList { runs, total }
 }
 
 /// A run file for reading, with its size in bytes at this moment (it may still grow).
@@ -90,8 +109,13 @@ pub fn list_runs(data_dir: &Path, page: usize) -> io::Result<RunList> {
 /// [`io::ErrorKind::NotFound`] for every name that is not a run file of the folder: paths, links
 /// and other files are as absent as a name that does not exist.
 pub fn open_run(data_dir: &Path, name: &str) -> io::Result<(File, u64)> {
-    let absent = || io::Error::new(io::ErrorKind::NotFound, "no such run file");
-    if !is_run_name(name) {
+    open_file(&run_folder(data_dir), name, RUNS)
+}
+
+/// A file of that kind in `folder`.
+pub(crate) fn open_file(folder: &Path, name: &str, naming: Naming) -> io::Result<(File, u64)> {
+    let absent = || io::Error::new(io::ErrorKind::NotFound, "no such file");
+    if !is_named(name, naming) {
         return Err(absent());
     }
     // Not following links, and not waiting for the other end of a pipe.
@@ -99,7 +123,7 @@ pub fn open_run(data_dir: &Path, name: &str) -> io::Result<(File, u64)> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags.bits().cast_signed())
-        .open(run_folder(data_dir).join(name))
+        .open(folder.join(name))
         .map_err(|e| match rustix::io::Errno::from_io_error(&e) {
             Some(rustix::io::Errno::LOOP) => absent(),
             _ => e,

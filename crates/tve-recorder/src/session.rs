@@ -12,28 +12,45 @@ const SESSION_FILE: &str = "session.json";
 struct Record {
     energised: bool,
     clean: bool,
+    /// The control loop stood still and no alarm says so yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    overrun: bool,
 }
 
-/// What the record of the last process says; `None` after a clean shutdown and on the first start.
+/// How the last process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Previous {
+    /// It died; `None` after a clean shutdown and on the first start.
+    pub unclean: Option<Unclean>,
+    /// Its control loop stood still or fell over, and the journal does not have it.
+    pub overrun: bool,
+}
+
+impl Previous {
+    const DAMAGED: Self = Self { unclean: Some(Unclean { energised: true }), overrun: false };
+}
+
+/// What the record of the last process says.
 ///
 /// To be read before [`Recorder::start`](crate::Recorder::start), which begins a new record. A
 /// record that is there and cannot be read counts as the worse case: something was on.
-pub fn load_previous_session(data_dir: &Path) -> Option<Unclean> {
+pub fn load_previous_session(data_dir: &Path) -> Previous {
     let path = data_dir.join(SESSION_FILE);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Previous::default(),
         Err(error) => {
             tracing::warn!(%error, path = %path.display(), "session record unreadable");
-            return Some(Unclean { energised: true });
+            return Previous::DAMAGED;
         }
     };
     match serde_json::from_slice(&bytes) {
-        Ok(Record { clean: true, .. }) => None,
-        Ok(Record { energised, .. }) => Some(Unclean { energised }),
+        Ok(Record { energised, clean, overrun }) => {
+            Previous { unclean: (!clean).then_some(Unclean { energised }), overrun }
+        }
         Err(error) => {
             tracing::warn!(%error, path = %path.display(), "session record damaged");
-            Some(Unclean { energised: true })
+            Previous::DAMAGED
         }
     }
 }
@@ -50,14 +67,20 @@ impl Session {
         Self { path: data_dir.join(SESSION_FILE), written: None }
     }
 
+    /// Whether the record on disk says that the loop stood still.
+    pub(crate) fn says_overrun(&self) -> bool {
+        self.written.is_some_and(|record| record.overrun)
+    }
+
     /// Writes the record when it differs from the one on disk.
     pub(crate) fn update(
         &mut self,
         disk: &mut dyn Disk,
         energised: bool,
         clean: bool,
+        overrun: bool,
     ) -> io::Result<()> {
-        let record = Record { energised, clean };
+        let record = Record { energised, clean, overrun };
         if self.written == Some(record) {
             return Ok(());
         }
@@ -78,15 +101,16 @@ mod tests {
     fn only_a_clean_shutdown_or_a_first_start_leaves_nothing_to_report() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
-        assert_eq!(load_previous_session(dir), None);
+        assert_eq!(load_previous_session(dir).unclean, None);
 
         let mut session = Session::new(dir);
-        session.update(&mut RealDisk, false, false).unwrap();
-        assert_eq!(load_previous_session(dir), Some(Unclean { energised: false }));
-        session.update(&mut RealDisk, true, false).unwrap();
-        assert_eq!(load_previous_session(dir), Some(Unclean { energised: true }));
-        session.update(&mut RealDisk, false, true).unwrap();
-        assert_eq!(load_previous_session(dir), None);
+        session.update(&mut RealDisk, false, false, false).unwrap();
+        assert_eq!(load_previous_session(dir).unclean, Some(Unclean { energised: false }));
+        session.update(&mut RealDisk, true, false, false).unwrap();
+        assert_eq!(load_previous_session(dir).unclean, Some(Unclean { energised: true }));
+        session.update(&mut RealDisk, false, true, true).unwrap();
+        assert_eq!(load_previous_session(dir).unclean, None);
+        assert!(load_previous_session(dir).overrun, "also when it could still end in order");
     }
 
     #[test]
@@ -96,7 +120,7 @@ mod tests {
         let whole = br#"{"energised":false,"clean":true}"#;
         for end in 0..whole.len() {
             std::fs::write(&path, &whole[..end]).unwrap();
-            let found = load_previous_session(folder.path());
+            let found = load_previous_session(folder.path()).unclean;
             assert_eq!(found, Some(Unclean { energised: true }), "cut after {end} bytes");
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::data_dir::DataDir;
 use crate::disk::Disk;
-use crate::engine::Engine;
+use crate::engine::{Engine, MachineNote};
 use crate::handle::{RecorderHandle, Shared, lock};
 use crate::inbox::Batch;
 use crate::local_time::LocalTime;
@@ -102,14 +102,15 @@ impl Recorder {
         RecorderHandle::new(Arc::clone(&self.shared))
     }
 
-    /// Writes what waits, notes the clean end of the session and ends the thread. Returns within
-    /// 2 s, with `false` when the disk did not let it finish; the thread is then left behind, and
-    /// the session counts as clean only if its record was already written.
+    /// As [`Recorder::shutdown_within`], with 2 s.
     pub fn shutdown(self) -> bool {
         self.shutdown_within(SHUTDOWN_LIMIT)
     }
 
-    fn shutdown_within(self, limit: Duration) -> bool {
+    /// Writes what waits, notes the clean end of the session and ends the thread. Returns within
+    /// `limit`, with `false` when the disk did not let it finish; the thread is then left behind,
+    /// and the session counts as clean only if its record was already written.
+    pub fn shutdown_within(self, limit: Duration) -> bool {
         let mut state = lock(&self.end.state);
         state.wanted = true;
         self.thread.thread().unpark();
@@ -140,10 +141,13 @@ fn run(mut engine: Engine, guard: &EndGuard) {
         drop(inbox);
         shared.set_busy(Some(now));
         let wall = wall_clock();
+        let machine =
+            MachineNote { energised: shared.is_energised(), overrun: shared.is_overrun() };
+        take_segments(&mut engine, shared);
         if last {
-            engine.finish(now, wall, &mut batch, &shared.history);
+            engine.finish(now, wall, machine, &mut batch, &shared.history);
         } else {
-            engine.turn(now, wall, shared.is_energised(), &mut batch, &shared.history);
+            engine.turn(now, wall, machine, &mut batch, &shared.history);
         }
         publish(&engine, shared);
         shared.set_busy(None);
@@ -156,6 +160,17 @@ fn run(mut engine: Engine, guard: &EndGuard) {
             load_history(&engine, shared, wall);
         }
         std::thread::park_timeout(TURN);
+    }
+}
+
+/// Moves what the control thread has recorded into the ring, and gives its buffers back.
+fn take_segments(engine: &mut Engine, shared: &Shared) {
+    loop {
+        let Some(segment) = lock(&shared.handover).full.pop_front() else {
+            return;
+        };
+        engine.ring().push(&segment);
+        lock(&shared.handover).free.push(segment);
     }
 }
 

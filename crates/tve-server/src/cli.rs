@@ -1,10 +1,12 @@
 //! The command line of `tve`: serving, simulating, proving, checking.
 
+use crate::incident::{self, Replay};
 use crate::options::{Options, default_data_dir};
 use crate::pins::{self, SafeOff, Wiring};
 use crate::proof::{self, Certify, Walk};
 use crate::server::{Running, Server};
 use crate::simulate::{self, Simulate};
+use crate::systemd;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::{IsTerminal as _, Write as _};
@@ -50,6 +52,8 @@ enum Action {
     Certify(Certify),
     /// Walk at random under commands, faults and restarts, exits 1 when an invariant is broken.
     Walk(Walk),
+    /// Replay an incident file: says whether every output is bit-equal, exits 1 when one is not.
+    Replay(Replay),
     /// Turn every output of the Raspberry Pi off, from outside the service.
     SafeOff(SafeOff),
     /// Print the wiring of a configuration: pin, header position, signal, level at rest.
@@ -141,6 +145,7 @@ pub fn main() -> ExitCode {
         Some(Action::CheckConfig { file }) => check_config(&file),
         Some(Action::Openapi) => openapi(),
         Some(Action::Simulate(args)) => simulate::run(&args),
+        Some(Action::Replay(args)) => incident::run(&args),
         Some(Action::Certify(args)) => proof::certify(&args),
         Some(Action::Walk(args)) => proof::walk(&args),
         Some(Action::SafeOff(args)) => pins::safe_off(&args),
@@ -205,6 +210,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("no handler for Ctrl-C")?;
     let mut running = Server::start(options).await?;
     greet(&running)?;
+    systemd::ready();
     let failure = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,

@@ -18,7 +18,10 @@ mod cache;
 pub mod cli;
 mod clock;
 mod error;
+mod guard;
 mod http;
+mod incident;
+mod inheritance;
 mod metrics;
 mod openapi;
 mod options;
@@ -30,6 +33,7 @@ mod runner;
 mod server;
 mod simulate;
 mod sockets;
+mod systemd;
 mod view;
 
 pub use cache::Cached;

@@ -46,6 +46,7 @@ fn describe() -> OpenApi {
     components::<api::Refused>(&mut schemas);
     components::<api::GpioStatus>(&mut schemas);
     components::<api::LogStatus>(&mut schemas);
+    components::<api::IncidentList>(&mut schemas);
     components::<api::HistorySample>(&mut schemas);
     components::<api::Permissives>(&mut schemas);
     components::<api::Health>(&mut schemas);
@@ -93,6 +94,14 @@ fn get(route: Route) -> Option<Operation> {
             ("The recorder and its run files, 200 a page.", Json("LogStatus"), &[400, 503])
         }
         Route::LogFile => ("One run file.", Media("text/csv"), &[404, 503]),
+        Route::Incidents => (
+            "Incident files: what happened around alarms, 200 a page.",
+            Json("IncidentList"),
+            &[400, 503],
+        ),
+        Route::IncidentFile => {
+            ("One incident file, for `tve replay`.", Media("application/octet-stream"), &[404, 503])
+        }
         Route::Permissives => {
             ("What must hold before the screw may turn.", Json("Permissives"), &[])
         }
@@ -128,7 +137,8 @@ fn get(route: Route) -> Option<Operation> {
 
 fn parameters(route: Route) -> &'static [(&'static str, &'static str)] {
     match route {
-        Route::Log => &[("page", "Page of the files, from 0.")],
+        Route::Log | Route::Incidents => &[("page", "Page of the files, from 0.")],
+        Route::IncidentFile => &[("file", "Name of an incident file.")],
         Route::LogFile => &[("file", "Name of a run file.")],
         Route::History => &[
             ("since", "Oldest sample, milliseconds since the Unix epoch."),

@@ -3,30 +3,33 @@
 use crate::app::{App, Cache};
 use crate::clock::SystemClock;
 use crate::error::StartError;
+use crate::guard::{self, Guard, KillSwitch, SafeOff, Switched};
 use crate::http::{self, Front, Gate, stopped};
+use crate::inheritance::Inheritance;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::runner::{self, AlarmBook, CommandSender, LoopStats, Parts};
 use crate::sockets;
+use crate::systemd;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tve_config::store::LoadError;
 use tve_config::{Config, HardwareKind};
-use tve_control::{Controller, Restored, RestoredAlarm, Unclean};
+use tve_control::Controller;
 use tve_hal::{Hardware, MachineKind};
-use tve_recorder::{
-    DataDir, LoggingSettings, RealDisk, Recorder, RecorderConfig, load_journal,
-    load_previous_session,
-};
+use tve_recorder::{DataDir, LoggingSettings, RealDisk, Recorder, RecorderConfig};
 use tve_rpi::RpiHardware;
 use tve_scenario::Scenario;
 use tve_sim::{SimHardware, SimPowers};
 use tve_units::Celsius;
+
+/// Longest time from the order to stop to the end: the machine has 2 s of it, open requests 0.3 s.
+const STOP_LIMIT: Duration = Duration::from_millis(2900);
 
 /// Where the service listens unless it is told.
 const DEFAULT_LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 5000);
@@ -44,6 +47,7 @@ pub struct Running {
     app: Arc<App>,
     control: runner::Running,
     recorder: Recorder,
+    guard: Guard,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     warnings: Vec<String>,
@@ -83,44 +87,42 @@ impl Server {
         let kind = machine_kind(config, &options)?;
         let address =
             options.listen.or(config.server.listen).unwrap_or(SocketAddr::from(DEFAULT_LISTEN));
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| StartError::Listen { address, source })?;
+        let listener = listener(address, options.insecure_open).await?;
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
-        let hardware = machine(kind, &loaded, &options)?;
+        let (hardware, switch) = machine(kind, &loaded, &options)?;
 
         let folder = data_dir.path().to_owned();
-        let journal = load_journal(&folder)?;
-        let restored = Restored {
-            latched: journal
-                .latched
-                .iter()
-                .map(|alarm| RestoredAlarm {
-                    id: alarm.id,
-                    code: alarm.code,
-                    zone: alarm.zone,
-                    wall: alarm.wall,
-                    acknowledged: alarm.acknowledged,
-                })
-                .collect(),
-            next_alarm_id: journal.next_id,
-            unclean: load_previous_session(&folder).map(|u| Unclean { energised: u.energised }),
-            config_fault: !loaded.errors.is_empty(),
-        };
+        let inherited = Inheritance::read(&folder, !loaded.errors.is_empty())?;
         let recorder = Recorder::start(
             RecorderConfig { data_dir, logging: logging_settings(config) },
             Box::new(RealDisk),
         )?;
-        let alarms = Arc::new(AlarmBook::new(journal.history));
+        for event in inherited.events {
+            while !recorder.handle().alarm(&event) {
+                // The recorder holds its inbox for the time of a swap.
+                tokio::task::yield_now().await;
+            }
+        }
+        let alarms = Arc::new(AlarmBook::new(inherited.history));
         let control = runner::start(Parts {
-            controller: Controller::new(config.clone(), kind, restored),
+            controller: Controller::new(config.clone(), kind, inherited.restored),
             hardware,
             recorder: recorder.handle(),
             alarms: Arc::clone(&alarms),
             clock: Arc::new(SystemClock),
             realtime: options.realtime,
             speed: if kind == MachineKind::Simulator { options.sim_speed } else { 1 },
+        })
+        .map_err(StartError::Thread)?;
+
+        let guard = Guard::start(guard::Parts {
+            stats: Arc::clone(&control.stats),
+            switch,
+            recorder: recorder.handle(),
+            realtime: options.realtime,
+            watchdog: systemd::watchdog_period()
+                .map(|period| (period, systemd::feed_watchdog as fn())),
         })
         .map_err(StartError::Thread)?;
 
@@ -153,7 +155,7 @@ impl Server {
             tokio::spawn(keep_house(Arc::clone(&app), on_stop)),
         ];
         let warnings = config.warnings().iter().map(ToString::to_string).collect();
-        Ok(Running { address, app, control, recorder, stop, tasks, warnings })
+        Ok(Running { address, app, control, recorder, guard, stop, tasks, warnings })
     }
 }
 
@@ -214,11 +216,15 @@ impl Running {
     /// # Errors
     /// When the control thread had panicked.
     pub async fn stop(mut self) -> Result<(), StartError> {
+        let begun = Instant::now();
+        systemd::stopping();
         self.control.stop();
         let outcome = match self.control.take_join() {
             Some(join) => tokio::task::spawn_blocking(move || join.join()).await,
             None => Ok(Ok(())),
         };
+        // Nothing ticks any more, and that is meant.
+        drop(self.guard);
         // True for every receiver, also for one that looks later.
         self.stop.send_replace(true);
         for task in std::mem::take(&mut self.tasks) {
@@ -226,7 +232,9 @@ impl Running {
             let _ = task.await;
         }
         let Self { recorder, control, .. } = self;
-        let written = tokio::task::spawn_blocking(move || recorder.shutdown()).await;
+        // The machine comes first; what is left of the time belongs to the disk.
+        let left = STOP_LIMIT.saturating_sub(begun.elapsed());
+        let written = tokio::task::spawn_blocking(move || recorder.shutdown_within(left)).await;
         if !written.unwrap_or(false) {
             tracing::warn!("the disk did not answer in time; the last rows may be missing");
         }
@@ -237,6 +245,19 @@ impl Running {
             )),
         }
     }
+}
+
+/// The socket that the service manager has opened, else one on `address`.
+async fn listener(address: SocketAddr, insecure_open: bool) -> Result<TcpListener, StartError> {
+    let fault = |source| StartError::Listen { address, source };
+    let Some(inherited) = systemd::inherited_listener().map_err(fault)? else {
+        return TcpListener::bind(address).await.map_err(fault);
+    };
+    let address = inherited.local_addr().map_err(fault)?;
+    if !address.ip().is_loopback() && !insecure_open {
+        return Err(StartError::Open { address });
+    }
+    TcpListener::from_std(inherited).map_err(fault)
 }
 
 fn load(options: &Options) -> Result<Loaded, StartError> {
@@ -301,18 +322,17 @@ fn is_raspberry_pi() -> bool {
     model.starts_with(b"Raspberry Pi")
 }
 
-fn machine(
-    kind: MachineKind,
-    loaded: &Loaded,
-    options: &Options,
-) -> Result<Box<dyn Hardware>, StartError> {
+/// A machine, and the guard's way to switch it off.
+type Driven = (Box<dyn Hardware>, Box<dyn SafeOff>);
+
+fn machine(kind: MachineKind, loaded: &Loaded, options: &Options) -> Result<Driven, StartError> {
     let config = &loaded.config;
     match kind {
         // What the pins of an unknown wiring do cannot be known either.
         MachineKind::RaspberryPi if !loaded.errors.is_empty() => {
-            Ok(Box::new(RpiHardware::locked()?))
+            Ok(switchable(RpiHardware::locked()?))
         }
-        MachineKind::RaspberryPi => Ok(Box::new(RpiHardware::new(config)?)),
+        MachineKind::RaspberryPi => Ok(switchable(RpiHardware::new(config)?)),
         MachineKind::Simulator => {
             let mut config = config.clone();
             if let Some(seed) = options.sim_seed {
@@ -329,9 +349,15 @@ fn machine(
                     machine.inject(*fault);
                 }
             }
-            Ok(Box::new(machine))
+            let switch = KillSwitch::default();
+            Ok((Box::new(Switched::new(machine, switch.clone())), Box::new(switch)))
         }
     }
+}
+
+fn switchable(machine: RpiHardware) -> Driven {
+    let switch = machine.off_switch();
+    (Box::new(machine), Box::new(switch))
 }
 
 /// The recorder's settings in `config`.

@@ -58,7 +58,13 @@ impl Rig {
     fn turn(&mut self) {
         self.inbox.swap_into(&mut self.batch);
         let wall = self.wall();
-        self.engine.turn(self.now, wall, self.energised, &mut self.batch, &self.history);
+        self.engine.turn(
+            self.now,
+            wall,
+            MachineNote { energised: self.energised, overrun: false },
+            &mut self.batch,
+            &self.history,
+        );
     }
 
     fn run_for(&mut self, seconds: u64) {
@@ -70,7 +76,7 @@ impl Rig {
     fn finish(&mut self) {
         self.inbox.swap_into(&mut self.batch);
         let wall = self.wall();
-        self.engine.finish(self.now, wall, &mut self.batch, &self.history);
+        self.engine.finish(self.now, wall, MachineNote::default(), &mut self.batch, &self.history);
     }
 
     fn rows_in(&self, file: &str) -> usize {

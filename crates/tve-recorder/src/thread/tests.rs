@@ -55,7 +55,7 @@ fn rows_and_events_offered_before_a_shutdown_are_on_the_disk_after_it() {
     let text = std::fs::read_to_string(dir.path().join("logs").join(&runs[0].name)).unwrap();
     assert_eq!(text.lines().count(), 101);
     assert_eq!(load_journal(dir.path()).unwrap().damaged_lines, 0);
-    assert_eq!(load_previous_session(dir.path()), None);
+    assert_eq!(load_previous_session(dir.path()).unclean, None);
     DataDir::open(dir.path()).expect("the folder is free again");
 }
 
@@ -66,12 +66,12 @@ fn a_process_that_dies_leaves_an_unclean_session() {
     let handle = recorder.handle();
     handle.energised(true);
     let began = std::time::Instant::now();
-    while load_previous_session(dir.path()) != Some(Unclean { energised: true }) {
+    while load_previous_session(dir.path()).unclean != Some(Unclean { energised: true }) {
         assert!(began.elapsed() < PATIENCE);
         std::thread::yield_now();
     }
     assert!(recorder.shutdown_within(PATIENCE));
-    assert_eq!(load_previous_session(dir.path()), None);
+    assert_eq!(load_previous_session(dir.path()).unclean, None);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::connection::HeaderFault;
 use super::pages;
 use super::reply::{Denied, json, success};
 use crate::app::App;
+use crate::runner::OVERRUN;
 use crate::{openapi, view};
 use axum::Router;
 use axum::body::Body;
@@ -17,7 +18,6 @@ use hyper::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderVal
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 use tower_http::services::ServeDir;
@@ -25,10 +25,6 @@ use tve_api as api;
 use tve_control::{
     Command, Refusal, RefusalCode, Reply, lenient_json, parse_control, parse_gpio, parse_tune_start,
 };
-
-/// Without a tick for this long the machine counts as not controlled; the alarm bound of
-/// CONTROL_OVERRUN.
-const TICK_LIMIT: Duration = Duration::from_millis(500);
 
 /// Samples of a history reply without `points`.
 const HISTORY_NEWEST: usize = 1000;
@@ -54,6 +50,8 @@ pub(crate) fn router(app: Arc<App>, www: Option<&str>) -> Router {
         .route("/api/log/start", post(log_start))
         .route("/api/log/stop", post(log_stop))
         .route("/api/log/{file}", get(log_file))
+        .route("/api/incidents", get(incidents))
+        .route("/api/incidents/{file}", get(incident_file))
         .route("/api/tune/start", post(tune_start))
         .route("/api/tune/stop", post(tune_stop))
         .route("/api/tune/apply", post(tune_apply))
@@ -242,10 +240,10 @@ async fn log(State(app): Shared, query: Asked<Page>) -> Answered {
 }
 
 fn unreadable(error: &std::io::Error) -> Denied {
-    tracing::warn!(%error, "the run folder cannot be read");
+    tracing::warn!(%error, "the data folder cannot be read");
     Refusal::with(
         RefusalCode::Hardware,
-        format!("the run folder cannot be read: {error}; check the disk of the data folder"),
+        format!("the data folder cannot be read: {error}; check the disk of the data folder"),
     )
     .into()
 }
@@ -254,18 +252,62 @@ fn no_such_run() -> Denied {
     Denied::not_found("run file of that name; GET /api/log lists them")
 }
 
-async fn log_file(State(app): Shared, name: Result<Path<String>, PathRejection>) -> Answered {
+fn no_such_incident() -> Denied {
+    Denied::not_found("incident file of that name; GET /api/incidents lists them")
+}
+
+type Name = Result<Path<String>, PathRejection>;
+
+async fn log_file(State(app): Shared, name: Name) -> Answered {
+    const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");
+    send_file(app, name, tve_recorder::open_run, CSV, no_such_run).await
+}
+
+async fn incident_file(State(app): Shared, name: Name) -> Answered {
+    const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+    send_file(app, name, tve_recorder::open_incident, BYTES, no_such_incident).await
+}
+
+async fn incidents(State(app): Shared, query: Asked<Page>) -> Answered {
+    let query = asked(query)?;
+    let page: usize = number("page", &query.page, 0)?;
+    let folder = app.data_dir.clone();
+    let list = tokio::task::spawn_blocking(move || tve_recorder::list_incidents(&folder, page));
+    let list = match list.await {
+        Ok(Ok(list)) => list,
+        Ok(Err(error)) => return Err(unreadable(&error)),
+        Err(_) => return Err(Denied::internal()),
+    };
+    Ok(ok(&api::IncidentList {
+        success: true,
+        page: page as u64,
+        total: list.total as u64,
+        files: list
+            .runs
+            .into_iter()
+            .map(|file| api::RunFile { name: file.name, size: file.size, modified: file.modified })
+            .collect(),
+    }))
+}
+
+/// A file of the data folder, in pieces.
+async fn send_file(
+    app: Arc<App>,
+    name: Name,
+    open: fn(&std::path::Path, &str) -> std::io::Result<(std::fs::File, u64)>,
+    media: HeaderValue,
+    absent: fn() -> Denied,
+) -> Answered {
     let Ok(Path(name)) = name else {
-        return Err(no_such_run());
+        return Err(absent());
     };
     let folder = app.data_dir.clone();
     let wanted = name.clone();
-    let opened =
-        tokio::task::spawn_blocking(move || tve_recorder::open_run(&folder, &wanted)).await;
+    let opened = tokio::task::spawn_blocking(move || open(&folder, &wanted)).await;
     let (file, length) = match opened {
         Ok(Ok(opened)) => opened,
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(no_such_run());
+            return Err(absent());
         }
         Ok(Err(error)) => return Err(unreadable(&error)),
         Err(_) => return Err(Denied::internal()),
@@ -275,7 +317,7 @@ async fn log_file(State(app): Shared, name: Result<Path<String>, PathRejection>)
     let mut response =
         Response::new(Body::from_stream(ReaderStream::with_capacity(bytes, FILE_PIECE)));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    headers.insert(CONTENT_TYPE, media);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
         headers.insert(CONTENT_DISPOSITION, disposition);
@@ -325,7 +367,7 @@ async fn health(State(app): Shared) -> Response {
 }
 
 async fn ready(State(app): Shared) -> Response {
-    let control_ticking = app.stats.since_last_tick() < TICK_LIMIT;
+    let control_ticking = app.stats.since_last_tick() < OVERRUN;
     let hardware_present = app.stats.hardware_present();
     let config_valid = app.config_errors.is_empty();
     let ready = control_ticking && hardware_present && config_valid;

@@ -52,6 +52,10 @@ routes! {
     Log = "/api/log", true, None;
     /// One run file.
     LogFile = "/api/log/{file}", true, None;
+    /// The incident files of the black box.
+    Incidents = "/api/incidents", true, None;
+    /// One of them.
+    IncidentFile = "/api/incidents/{file}", true, None;
     /// Start an autotune.
     TuneStart = "/api/tune/start", false, Some(Media::JsonOrText);
     /// Give it up.
@@ -81,6 +85,12 @@ routes! {
 }
 
 const LOG_FILES: &str = "/api/log/";
+const INCIDENT_FILES: &str = "/api/incidents/";
+
+/// The rest of `path` below `folder`, when that is one name.
+fn file_in<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+    path.strip_prefix(folder).filter(|name| !name.is_empty() && !name.contains('/'))
+}
 
 impl Route {
     /// Where `path` goes. `files` says that paths of no API may name files of the HMI.
@@ -93,6 +103,7 @@ impl Route {
             "/api/log/start" => Self::LogStart,
             "/api/log/stop" => Self::LogStop,
             "/api/log" => Self::Log,
+            "/api/incidents" => Self::Incidents,
             "/api/tune/start" => Self::TuneStart,
             "/api/tune/stop" => Self::TuneStop,
             "/api/tune/apply" => Self::TuneApply,
@@ -104,11 +115,10 @@ impl Route {
             "/openapi.json" => Self::OpenApi,
             "/" => Self::Index,
             _ if path.starts_with("/socket.io") => Self::Socket,
-            _ => match path.strip_prefix(LOG_FILES) {
-                Some(name) if !name.is_empty() && !name.contains('/') => Self::LogFile,
-                _ if files && !path.starts_with("/api/") => Self::Static,
-                _ => Self::Unknown,
-            },
+            _ if file_in(path, LOG_FILES).is_some() => Self::LogFile,
+            _ if file_in(path, INCIDENT_FILES).is_some() => Self::IncidentFile,
+            _ if files && !path.starts_with("/api/") => Self::Static,
+            _ => Self::Unknown,
         }
     }
 
@@ -160,7 +170,9 @@ mod tests {
 
     #[test]
     fn unknown_paths_stay_unknown() {
-        for path in ["/api/nowhere", "/api/log/a/b", "/api/log/", "/api", "/api/data/"] {
+        for path in
+            ["/api/nowhere", "/api/log/a/b", "/api/log/", "/api/incidents/", "/api", "/api/data/"]
+        {
             assert_eq!(Route::of(path, false), Route::Unknown, "{path}");
         }
         assert_eq!(Route::of("/api/nowhere", true), Route::Unknown, "the API has no files");

@@ -226,6 +226,12 @@ fn control(page: &mut Page, app: &App) {
         stats.overruns(),
     );
     page.single(
+        "tve_guard_cuts_total",
+        "counter",
+        "Times the guard has turned every output off because no tick had begun for 500 ms.",
+        stats.guard_cuts(),
+    );
+    page.single(
         "tve_control_skipped_ticks_total",
         "counter",
         "Ticks that never took place.",
@@ -272,6 +278,18 @@ fn recorder(page: &mut Page, app: &App) {
         status.write_failures,
     );
     page.single("tve_recorder_run_rows", "gauge", "Rows of the present or last run.", status.rows);
+    page.single(
+        "tve_black_box_incidents_total",
+        "counter",
+        "Incidents that the black box has written.",
+        status.incidents,
+    );
+    page.single(
+        "tve_black_box_segments_lost_total",
+        "counter",
+        "Segments of the black box that were lost because the disk blocked.",
+        status.lost_segments,
+    );
     page.single(
         "tve_recorder_rows_dropped_total",
         "counter",

@@ -70,6 +70,11 @@ impl AlarmOutbox {
         self.for_journal.push_back(event);
     }
 
+    /// Whether the journal has been given everything.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.for_journal.is_empty()
+    }
+
     /// Hands over what waits; what cannot be taken now stays for the next time.
     pub(crate) fn flush(&mut self) {
         if !self.for_book.is_empty()

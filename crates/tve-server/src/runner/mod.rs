@@ -32,12 +32,16 @@ use tokio::sync::oneshot;
 use tve_config::Config;
 use tve_control::{Command, Controller, LoggingHealth, Snapshot};
 use tve_hal::{AdcReading, Hardware, Inputs};
-use tve_recorder::RecorderHandle;
+use tve_recorder::{RecorderHandle, Tape};
 use tve_units::Micros;
 
 /// Time between two ticks.
 pub(crate) const PERIOD: Duration = Duration::from_millis(10);
 const PERIOD_US: Micros = Micros::from_millis(10);
+
+/// Without a tick for this long the loop stands still: the bound of CONTROL_OVERRUN.
+pub(crate) const OVERRUN: Duration = Duration::from_millis(500);
+const OVERRUN_US: Micros = Micros::from_millis(500);
 
 /// Commands served in one gap, so that a flood of them cannot make the next tick late.
 const COMMANDS_PER_GAP: usize = 64;
@@ -111,7 +115,7 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
     let (tell_end, ended) = oneshot::channel();
     let join = std::thread::Builder::new().name("control".into()).spawn(move || {
         if realtime {
-            match realtime::enter() {
+            match realtime::enter(realtime::CONTROL) {
                 Ok(()) => machine.stats.set_realtime(),
                 Err(reason) => tracing::warn!(reason, "not real-time"),
             }
@@ -119,6 +123,11 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
         let outcome = catch_unwind(AssertUnwindSafe(|| machine.run()));
         machine.hardware.safe();
         machine.stats.set_hardware_present(false);
+        if outcome.is_err() {
+            // No tick will raise the alarm any more: the next process is told to.
+            machine.recorder.overrun(true);
+            machine.tape.fell_over();
+        }
         let result = outcome.map_err(|panic| {
             let text = panic
                 .downcast_ref::<&str>()
@@ -139,6 +148,7 @@ struct Machine {
     controller: Controller,
     hardware: Box<dyn Hardware>,
     recorder: RecorderHandle,
+    tape: Tape,
     outbox: AlarmOutbox,
     clock: Arc<dyn WallClock>,
     inputs: Inputs,
@@ -170,6 +180,7 @@ impl Machine {
         parts.controller.snapshot(&mut snapshot);
         let machine = Self {
             revision: parts.controller.config_revision(),
+            tape: parts.recorder.tape(&parts.controller),
             controller: parts.controller,
             hardware: parts.hardware,
             outbox: AlarmOutbox::new(parts.alarms, parts.recorder.clone()),
@@ -203,8 +214,26 @@ impl Machine {
             let began = Instant::now();
             self.tick_began = began;
             let lateness = began.saturating_duration_since(deadline);
+            let mut skipped = Micros::ZERO;
+            if lateness >= PERIOD {
+                self.stats.overrun();
+                // Missed ticks are not made up: a burst of them would only be later still.
+                let missed = (lateness.as_nanos() / PERIOD.as_nanos()) as u32;
+                self.stats.skip(u64::from(missed));
+                deadline += PERIOD * missed;
+                if self.speed == 1 {
+                    skipped = Micros::new(PERIOD_US.get() * u64::from(missed));
+                }
+            }
+            if self.stats.take_cut() {
+                // The controller must see what the guard saw, wherever in a tick the loop stood,
+                // and trip: the machine is off, whatever it believes.
+                skipped = skipped.max(OVERRUN_US);
+            }
+            self.now = self.now + skipped;
             if self.stop.load(Ordering::Acquire) && leave_by.is_none() {
                 self.controller.shut_down(self.now);
+                self.tape.shut_down(self.now);
                 leave_by = Some(began + SHUTDOWN_LIMIT);
             }
             self.turn();
@@ -214,20 +243,7 @@ impl Machine {
             {
                 return;
             }
-            if lateness >= PERIOD {
-                self.stats.overrun();
-            }
             deadline += PERIOD;
-            let behind = Instant::now().saturating_duration_since(deadline);
-            if behind >= PERIOD {
-                // Missed ticks are not made up: a burst of them would only be later still.
-                let missed = (behind.as_nanos() / PERIOD.as_nanos()) as u32;
-                self.stats.skip(u64::from(missed));
-                deadline += PERIOD * missed;
-                if self.speed == 1 {
-                    self.now = self.now + Micros::new(PERIOD_US.get() * u64::from(missed));
-                }
-            }
             self.gap(deadline);
         }
     }
@@ -257,11 +273,21 @@ impl Machine {
 
     /// Lets the controller decide on the newest inputs and drives the machine accordingly.
     fn step(&mut self, now: Micros) {
+        self.tape.begin(now, self.inputs.wall, &self.controller);
         let outputs = self.controller.step(now, &self.inputs);
+        self.tape.tick(now, &self.inputs, outputs);
         if let Err(error) = self.hardware.apply(now, outputs) {
             self.hardware.safe();
             self.lost(&error);
         }
+    }
+
+    /// Has the controller carry out a command, on the record.
+    fn command(&mut self, now: Micros, command: Command) -> Answer {
+        let carrying = self.tape.carry(now, &command);
+        let answer = self.controller.command(now, command);
+        self.tape.carried_out(&carrying, answer.is_ok());
+        answer
     }
 
     /// Time of the machine between two ticks; always before the next one.
@@ -291,16 +317,21 @@ impl Machine {
 
     fn record(&mut self) {
         while let Some(event) = self.controller.pop_event() {
+            self.tape.event(&event);
             self.outbox.push(event);
         }
         self.outbox.flush();
         if self.now >= self.next_health {
             self.next_health = self.now + HEALTH_PERIOD;
+            if self.outbox.is_delivered() {
+                // The loop runs, so a stall that the guard has noted is in the journal by now.
+                self.recorder.overrun(false);
+            }
             let health = self.recorder.health();
             if health != self.health {
                 self.health = health;
                 // Reporting is never refused, so there is no answer to look at.
-                let _ = self.controller.command(self.now, Command::ReportLogging(health));
+                let _ = self.command(self.now, Command::ReportLogging(health));
             }
         }
     }
@@ -346,7 +377,7 @@ impl Machine {
         }
         self.stats.command();
         let now = self.gap_now();
-        self.stop_answer = Some(self.controller.command(now, Command::EmergencyStop));
+        self.stop_answer = Some(self.command(now, Command::EmergencyStop));
         self.step(now);
         self.record();
         true
@@ -376,7 +407,7 @@ impl Machine {
         for Envelope { command, reply } in batch.drain(..) {
             self.serve_emergency_stop();
             self.stats.command();
-            let answer = self.controller.command(self.gap_now(), command);
+            let answer = self.command(self.gap_now(), command);
             self.answers.push((reply, answer));
         }
         self.batch = batch;

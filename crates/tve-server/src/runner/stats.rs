@@ -43,6 +43,8 @@ pub struct LoopStats {
     skipped: AtomicU64,
     hardware_errors: AtomicU64,
     commands: AtomicU64,
+    guard_cuts: AtomicU64,
+    cut: AtomicBool,
     realtime: AtomicBool,
     hardware_present: AtomicBool,
     pub(crate) lateness: DurationHistogram,
@@ -60,6 +62,8 @@ impl LoopStats {
             skipped: AtomicU64::new(0),
             hardware_errors: AtomicU64::new(0),
             commands: AtomicU64::new(0),
+            guard_cuts: AtomicU64::new(0),
+            cut: AtomicBool::new(false),
             realtime: AtomicBool::new(false),
             hardware_present: AtomicBool::new(false),
             lateness: DurationHistogram::default(),
@@ -129,6 +133,21 @@ impl LoopStats {
 
     pub(crate) fn hardware_errors(&self) -> u64 {
         self.hardware_errors.load(Ordering::Relaxed)
+    }
+
+    /// The guard turns everything off.
+    pub(crate) fn cut(&self) {
+        self.guard_cuts.fetch_add(1, Ordering::Relaxed);
+        self.cut.store(true, Ordering::Release);
+    }
+
+    /// Whether the guard has done so since the last call.
+    pub(crate) fn take_cut(&self) -> bool {
+        self.cut.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn guard_cuts(&self) -> u64 {
+        self.guard_cuts.load(Ordering::Relaxed)
     }
 
     pub(crate) fn commands(&self) -> u64 {

@@ -46,7 +46,7 @@ fn allocations() -> u64 {
 /// A recorder in a folder of its own, and what the control thread needs.
 struct Bench {
     recorder: Recorder,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Bench {
@@ -55,7 +55,7 @@ impl Bench {
         let data_dir = DataDir::open(folder.path()).unwrap();
         let config = RecorderConfig { data_dir, logging: LoggingSettings::default() };
         let recorder = Recorder::start(config, Box::new(RealDisk)).unwrap();
-        Self { recorder, _folder: folder }
+        Self { recorder, folder }
     }
 
     fn parts(&self, hardware: Box<dyn Hardware>) -> Parts {
@@ -143,14 +143,19 @@ fn a_tick_of_a_running_machine_does_not_allocate() {
     // A reader that holds on to an old machine makes no difference.
     let held = newest.load_full();
     let before = allocations();
-    for _ in 0..1000 {
+    // 12 s, so that the black box begins a new segment on the way.
+    for tick in 0..1200 {
         machine.turn();
+        if tick % 10 == 0 {
+            let zones = [Some(Celsius::clamped(200.0 + f64::from(tick) / 1000.0)); 2];
+            machine.command(machine.now, Command::SetTarget { zones }).unwrap();
+        }
         machine.stats.tick(machine.tick_began, Duration::ZERO, Duration::ZERO);
         assert!(!machine.serve_emergency_stop());
         assert_eq!(machine.serve(COMMANDS_PER_GAP), 0);
     }
     let made = allocations() - before;
-    assert_eq!(made, 0, "allocations in 1000 ticks");
+    assert_eq!(made, 0, "allocations in 1200 ticks");
     assert!(newest.load().snapshot.motors_actual[0].get() > 0.0, "the machine was running");
     assert!(newest.load().seq > held.seq);
     drop(commands);
@@ -234,6 +239,70 @@ async fn a_machine_that_is_lost_trips_and_is_reported_once() {
     running.stop();
     drop(running);
     assert!(bench.recorder.shutdown());
+}
+
+#[tokio::test]
+async fn a_loop_that_hangs_is_cut_by_the_guard_while_it_hangs_and_trips_when_it_goes_on() {
+    use crate::guard::{self, Guard, KillSwitch, SafeOff, Switched};
+    /// A switch that tells when it is used.
+    struct Told(KillSwitch, std::sync::mpsc::Sender<()>);
+    impl SafeOff for Told {
+        fn off(&mut self) -> Result<(), HardwareError> {
+            let done = self.0.off();
+            let _ = self.1.send(());
+            done
+        }
+    }
+    let bench = Bench::new();
+    let (cut, hears_cut) = std::sync::mpsc::channel();
+    // The tick hangs until the guard has acted.
+    let odd = Odd::new(move |tick| {
+        if tick == 100 {
+            hears_cut.recv_timeout(Duration::from_secs(20)).expect("the guard acts meanwhile");
+        }
+        Ok(())
+    });
+    let made_safe = Arc::clone(&odd.made_safe);
+    let switch = KillSwitch::default();
+    let machine = Switched::new(odd, switch.clone());
+    let mut running = start(bench.parts(Box::new(machine))).unwrap();
+    let guard = Guard::start(guard::Parts {
+        stats: Arc::clone(&running.stats),
+        switch: Box::new(Told(switch, cut)),
+        recorder: bench.recorder.handle(),
+        realtime: false,
+        watchdog: None,
+    })
+    .unwrap();
+    let tripped =
+        |s: &Snapshot| s.alarms.iter().any(|a| a.code == tve_control::AlarmCode::ControlOverrun);
+    let began = Instant::now();
+    while !tripped(&running.newest.load().snapshot) {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(made_safe.load(Ordering::SeqCst) > 0, "the cut reached the machine");
+    assert_eq!(running.stats.guard_cuts(), 1);
+    drop(guard);
+    running.stop();
+    running.take_join().unwrap().join().unwrap();
+    assert!(bench.recorder.shutdown());
+}
+
+#[tokio::test]
+async fn a_panic_of_the_loop_is_noted_for_the_next_process() {
+    let bench = Bench::new();
+    let odd = Odd::new(|tick| {
+        assert!(tick < 20, "the machine fell over");
+        Ok(())
+    });
+    let mut running = start(bench.parts(Box::new(odd))).unwrap();
+    (&mut running.ended).await.unwrap().unwrap_err();
+    assert!(bench.recorder.shutdown());
+    let previous = tve_recorder::load_previous_session(bench.folder.path());
+    assert!(previous.overrun, "{previous:?}");
+    let incidents = tve_recorder::list_incidents(bench.folder.path(), 0).unwrap();
+    assert_eq!(incidents.total, 1, "what led to it is kept");
 }
 
 #[tokio::test]

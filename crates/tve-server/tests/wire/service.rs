@@ -306,7 +306,7 @@ async fn a_warm_machine_stops_within_its_time_and_in_order() {
     let began = Instant::now();
     rig.running.stop().await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
-    assert_eq!(tve_recorder::load_previous_session(&folder), None, "a clean end");
+    assert_eq!(tve_recorder::load_previous_session(&folder).unclean, None, "a clean end");
 }
 
 #[tokio::test]

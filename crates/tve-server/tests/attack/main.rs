@@ -1,0 +1,211 @@
+//! The front under attack: thousands of connections, half-open requests, one byte a second, sockets
+//! that nobody reads, floods of commands, all on one processor with the control thread.
+//!
+//! What must hold in the midst of it: an emergency stop is answered within 50 ms, and no tick is
+//! later than 100 ms. Figures are printed.
+
+#[path = "../process/child.rs"]
+#[expect(dead_code, reason = "shared with the tests of the process, which use more of it")]
+mod child;
+
+use child::{PATIENCE, Service, is_active, is_off};
+use serde_json::{Value, json};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Connections that are opened and never used; more than the service gives places to.
+const IDLE: usize = 2000;
+/// Connections that stop in the middle of a request, or send a byte a second.
+const SLOW: usize = 300;
+/// Sockets whose events nobody reads.
+const DEAF: usize = 40;
+/// Clients that send commands as fast as they are answered.
+const FLOODS: usize = 8;
+/// Emergency stops in the midst of it.
+const STOPS: usize = 25;
+/// Longest time until one is answered.
+const STOP_BOUND: Duration = Duration::from_millis(50);
+
+/// A connection that stays open, for requests one after another.
+struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, buffer: vec![0; 64 * 1024] })
+    }
+
+    /// Sends a command and reads its answer; the status.
+    fn command(&mut self, command: &str, value: &Value) -> std::io::Result<u16> {
+        let body = json!({ "command": command, "value": value }).to_string();
+        let request = format!(
+            "POST /api/control HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.stream.write_all(request.as_bytes())?;
+        let mut have = 0;
+        loop {
+            let read = self.stream.read(&mut self.buffer[have..])?;
+            if read == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            have += read;
+            let text = String::from_utf8_lossy(&self.buffer[..have]);
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head
+                .lines()
+                .find_map(|l| {
+                    l.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned)
+                })
+                .and_then(|l| l.trim().parse::<usize>().ok())
+                .unwrap_or(0);
+            if body.len() >= length {
+                return Ok(head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0));
+            }
+        }
+    }
+}
+
+/// A Socket.IO client over a WebSocket that joins and never reads again.
+fn deaf(address: SocketAddr) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let request = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n\
+        Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(request.as_bytes()).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let mut head = [0; 16];
+    stream.read_exact(&mut head).ok()?;
+    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+    // A text frame "40", masked with zeros: join the default namespace.
+    stream.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'4', b'0']).ok()?;
+    Some(stream)
+}
+
+/// One figure of the metrics.
+fn figure(metrics: &str, name: &str) -> f64 {
+    let line =
+        metrics.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_else(|| panic!("{name}"));
+    line.trim().parse().unwrap()
+}
+
+/// The share of ticks later than each edge is printed, and how many are later than 100 ms returned.
+fn lateness(metrics: &str) -> f64 {
+    let name = "tve_control_lateness_seconds";
+    let all = figure(metrics, &format!("{name}_count "));
+    for edge in ["0.00015", "0.0003", "0.001", "0.005", "0.01"] {
+        let within = figure(metrics, &format!("{name}_bucket{{le=\"{edge}\"}} "));
+        println!("  later than {edge} s: {} of {all} ticks", all - within);
+    }
+    all - figure(metrics, &format!("{name}_bucket{{le=\"0.1\"}} "))
+}
+
+fn attack(realtime: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut pinned = Command::new("taskset");
+    pinned.args(["-c", "0", env!("CARGO_BIN_EXE_tve")]);
+    let more = ["--sim-start-temp", "215", "--realtime", realtime];
+    let mut service = Service::start_by(pinned, folder.path(), &more);
+    let address = service.address;
+    service.heat_and_run();
+    println!("idle, --realtime {realtime}:");
+    lateness(&service.get("/metrics"));
+
+    // The operator was there before the attack.
+    let mut operator = Client::connect(address).unwrap();
+    assert_eq!(operator.command("STOP", &json!({})).unwrap(), 200);
+
+    let over = AtomicBool::new(false);
+    let commands = AtomicU64::new(0);
+    let opened = AtomicU64::new(0);
+    let mut all = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let deaf: Vec<_> = (0..DEAF).filter_map(|_| deaf(address)).collect();
+            let mut slow: Vec<_> =
+                (0..SLOW).filter_map(|_| TcpStream::connect(address).ok()).collect();
+            let idle: Vec<_> = (0..IDLE).map_while(|_| TcpStream::connect(address).ok()).collect();
+            opened.store((deaf.len() + slow.len() + idle.len()) as u64, Ordering::SeqCst);
+            let request =
+                b"POST /api/control HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n{";
+            let mut sent = 0;
+            while !over.load(Ordering::SeqCst) {
+                // Half of them stop in the head, the others go on a byte a second. Those that the
+                // service has thrown out have had their effect.
+                let at = sent % request.len();
+                for (i, stream) in slow.iter_mut().enumerate() {
+                    if i % 2 == 0 || sent < 20 {
+                        let _ = stream.write_all(&request[at..=at]);
+                    }
+                }
+                sent += 1;
+                std::thread::sleep(Duration::from_millis(if sent < 20 { 1 } else { 1000 }));
+            }
+            drop((deaf, idle));
+        });
+        for _ in 0..FLOODS {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    let Ok(mut client) = Client::connect(address) else { continue };
+                    while !over.load(Ordering::SeqCst)
+                        && client.command("SET_TARGET", &json!({ "z1": 215, "z2": 215 })).is_ok()
+                    {
+                        commands.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        // The stops begin once the attack is under way.
+        let began = Instant::now();
+        while opened.load(Ordering::SeqCst) == 0 || commands.load(Ordering::Relaxed) < 1000 {
+            assert!(began.elapsed() < PATIENCE, "the attack does not get under way");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        for _ in 0..STOPS {
+            assert_eq!(operator.command("CLEAR_ALARM", &json!({})).unwrap(), 200);
+            std::thread::sleep(Duration::from_millis(100));
+            let asked = Instant::now();
+            assert_eq!(operator.command("EMERGENCY_STOP", &json!({})).unwrap(), 200);
+            all.push(asked.elapsed());
+        }
+        over.store(true, Ordering::SeqCst);
+    });
+    all.sort();
+    let worst = all[all.len() - 1];
+    let state = service.until("stopped", |s| is_active(s, "EMERGENCY_STOP"));
+    assert!(is_off(&state), "{state}");
+    let metrics = service.get("/metrics");
+    println!(
+        "attacked, --realtime {realtime} (granted: {}): {} connections, {} commands, {} refused",
+        figure(&metrics, "tve_control_realtime "),
+        opened.load(Ordering::SeqCst),
+        commands.load(Ordering::Relaxed),
+        metrics.lines().rfind(|l| l.contains("connections_refused")).unwrap_or("?"),
+    );
+    let too_late = lateness(&metrics);
+    println!("  skipped ticks: {}", figure(&metrics, "tve_control_skipped_ticks_total "));
+    println!("  emergency stop: median {:?}, longest {worst:?}", all[all.len() / 2]);
+    assert_eq!(too_late, 0.0, "no tick is later than 100 ms");
+    assert!(worst <= STOP_BOUND, "an emergency stop took {worst:?}");
+    let (code, took) = service.terminate();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[test]
+fn an_emergency_stop_gets_through_and_no_tick_is_late_on_one_processor_under_attack() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+    attack("auto");
+    attack("off");
+}
