@@ -31,7 +31,7 @@ section! {
         flush_interval: f64 = 60.0, num(0.1, 3600.0, "s");
         /// Days that run files are kept.
         keep_days: u32 = 30, int(1, 3650, "d");
-        /// Free space below which logging stops, in MB.
+        /// Free space in MB under which the oldest run files are removed and a warning shows; under 100 MB recording pauses, the machine never.
         min_free_mb: u32 = 500, int(1, 1_000_000, "MB");
     }
 }
