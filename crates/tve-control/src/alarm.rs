@@ -262,6 +262,15 @@ pub enum Cause {
     Seconds(f64),
     /// Restored from the journal; the original sentence is in the history.
     Restored(Option<Zone>),
+    /// A zone cannot be seen and could be beyond its limit, °C.
+    Unseen {
+        /// The sensor that failed.
+        sensor: Sensor,
+        /// What full duty could have made of the zone, °C.
+        could_be: f64,
+        /// Limit, °C.
+        limit: f64,
+    },
 }
 
 /// One raised alarm.
@@ -295,7 +304,9 @@ impl Cause {
     /// The zone that the cause is about.
     pub const fn zone(&self) -> Option<Zone> {
         match *self {
-            Self::Sensor(sensor, _) | Self::Limit { sensor, .. } => sensor.zone(),
+            Self::Sensor(sensor, _) | Self::Limit { sensor, .. } | Self::Unseen { sensor, .. } => {
+                sensor.zone()
+            }
             Self::Rate { zone, .. } | Self::Runaway { zone, .. } => Some(zone),
             Self::Swapped { heated, .. } => Some(heated),
             Self::Restored(zone) => zone,
@@ -332,6 +343,12 @@ impl fmt::Display for AlarmRecord {
                 heated.other().name()
             )?,
             Cause::Seconds(s) => write!(f, "{} ({s:.1} s)", headline(self.code))?,
+            Cause::Unseen { sensor, could_be, limit } => write!(
+                f,
+                "{} has failed for so long that a relay that sticks could have brought its zone \
+                 to {could_be:.0} °C, limit {limit:.1} °C",
+                sensor.name()
+            )?,
             Cause::Restored(_) => write!(f, "{}, latched before the restart", headline(self.code))?,
         }
         write!(f, ". {}.", self.code.row().remedy)

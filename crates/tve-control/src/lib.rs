@@ -36,6 +36,7 @@ mod sequence;
 mod snapshot;
 mod ssr;
 mod swap_watch;
+mod unseen_zone;
 
 pub use alarm::{
     AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Reaction, Severity,

@@ -269,7 +269,7 @@ impl Controller {
 }
 
 /// The sensor gives no temperature, and that is a fault.
-pub(super) const fn is_bad(reading: Reading) -> bool {
+pub(crate) const fn is_bad(reading: Reading) -> bool {
     match reading {
         Reading::Stale
         | Reading::Open

@@ -20,6 +20,8 @@ use crate::sequence::{Button, Sequence, SequenceKind, motor_of};
 use crate::snapshot::{ActiveAlarms, Snapshot, Status, TuneView};
 use crate::ssr::slot_length;
 use crate::swap_watch::SwapWatch;
+use crate::unseen_zone::UnseenZone;
+pub(crate) use alarms::is_bad;
 use compose::{PinRole, PwmRole};
 use heat::ZoneControl;
 use std::collections::VecDeque;
@@ -122,6 +124,7 @@ pub struct Controller {
     zones: [ZoneControl; 2],
     heat_watches: [HeatWatch; 2],
     swap_watch: SwapWatch,
+    unseen: [UnseenZone; 2],
     watched_at: Option<Micros>,
     warm_up: heat::WarmUp,
     soak_since: Option<Micros>,
@@ -187,6 +190,7 @@ impl Controller {
             zones: [ZoneControl::new(), ZoneControl::new()],
             heat_watches: [HeatWatch::new(); 2],
             swap_watch: SwapWatch::default(),
+            unseen: [UnseenZone::default(); 2],
             watched_at: None,
             warm_up: heat::WarmUp::Pending,
             soak_since: None,

@@ -387,6 +387,41 @@ fn an_unclean_stop_with_something_on_is_acknowledged_before_it_is_cleared() {
     assert_eq!((bench.shown().status, bench.active()), (Status::Ready, vec!["UNCLEAN_STOP"]));
 }
 
+/// The alarms of a machine whose zone 1 was lost at 230 °C, after `seconds`.
+fn after_losing_zone_1(config: Config, seconds: f64) -> Bench {
+    let mut bench = Bench::with(config, 230.0, Restored::default());
+    bench.ok("SET_TARGET", json!({"z1": 230, "z2": 230}));
+    bench.run(1.0);
+    bench.channels[1] = 5000.0;
+    bench.run(seconds);
+    bench
+}
+
+#[test]
+fn a_contactor_opens_before_a_stuck_relay_could_have_overheated_a_zone_that_nobody_sees() {
+    let mut config = Config::embedded();
+    config.pins.contactor = Some(Bcm::new(17).unwrap());
+    let mut bench = after_losing_zone_1(config, 145.0);
+    assert_eq!(bench.active(), ["HEATER_SENSOR_FAILURE"]);
+    assert!(bench.tick().contactor, "the other zone holds on meanwhile");
+    bench.run(12.0);
+    assert_eq!(bench.active(), ["HEATER_SENSOR_FAILURE", "HEATER_OVER_TEMPERATURE"]);
+    assert!(!bench.tick().contactor);
+    let message = bench.controller.alarms.iter().last().unwrap().to_string();
+    assert!(message.contains("t2 has failed for so long"), "{message}");
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    bench.channels[1] = 220.0;
+    bench.run(3.0);
+    bench.ok("CLEAR_ALARM", json!(null));
+}
+
+#[test]
+fn without_a_contactor_the_other_zone_holds_on_however_long_one_is_lost() {
+    let bench = after_losing_zone_1(Config::embedded(), 600.0);
+    assert_eq!(bench.active(), ["HEATER_SENSOR_FAILURE"]);
+    assert_eq!(bench.shown().targets[1].get(), 230.0);
+}
+
 #[test]
 fn a_latched_trip_survives_a_restart() {
     let latched = vec![RestoredAlarm {

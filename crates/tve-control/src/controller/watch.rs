@@ -146,6 +146,7 @@ impl Controller {
         self.watched_at = Some(self.now);
         self.publish();
         self.watch_heat();
+        self.watch_unseen();
         self.watch_cold_screw();
         self.watch_soak();
         self.watch_idle();
@@ -172,6 +173,28 @@ impl Controller {
         }
         if let Some((code, cause)) = self.swap_watch.advance(self.now, swap, &self.heat_watches) {
             self.raise(code, cause);
+        }
+    }
+
+    /// A relay that sticks on a zone that nobody can see is ended by the contactor alone, and by it
+    /// before the zone can be too hot. Where none is fitted the other zone may as well hold on.
+    fn watch_unseen(&mut self) {
+        let safety = self.config.safety;
+        let fitted = self.config.pins.contactor.is_some();
+        for zone in Zone::ALL {
+            let sensor = zone.sensor();
+            let chain = &self.chains[sensor.index()];
+            let could_be = self.unseen[zone.index()].advance(
+                chain.reading(),
+                chain.last_believed(),
+                PERIOD.secs(),
+                &safety,
+            );
+            let limit = safety.over_temperature;
+            if let Some(could_be) = could_be.filter(|t| fitted && *t > limit) {
+                let cause = Cause::Unseen { sensor, could_be, limit };
+                self.raise(AlarmCode::HeaterOverTemperature, cause);
+            }
         }
     }
 
