@@ -18,10 +18,12 @@ mod false_trips;
 mod orders;
 mod quality;
 mod rig;
+mod survival;
 mod walk;
 
 pub use certify::{Case, Certificate, Expected, FAULT_TABLE, Row, Source, State, certify};
 pub use false_trips::{FalseTrip, FalseTripReport, Margin, false_trips};
 pub use orders::{OrdersReport, check_orders};
 pub use quality::{Law, QualityRow, control_quality, markdown as quality_markdown};
+pub use survival::{SURVIVED, Shown, Survival};
 pub use walk::{Finding, Violation, WalkReport, walk};

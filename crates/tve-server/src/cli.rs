@@ -3,7 +3,7 @@
 use crate::incident::{self, Replay};
 use crate::options::{Options, default_data_dir};
 use crate::pins::{self, SafeOff, Wiring};
-use crate::proof::{self, Certify, Walk};
+use crate::proof::{self, Certify, FalseTrips, Orders, Walk};
 use crate::server::{Running, Server};
 use crate::simulate::{self, Simulate};
 use crate::systemd;
@@ -52,6 +52,11 @@ enum Action {
     Certify(Certify),
     /// Walk at random under commands, faults and restarts, exits 1 when an invariant is broken.
     Walk(Walk),
+    /// Run healthy machine-hours, print the margin of each rule, exits 1 when one raised an alarm.
+    FalseTrips(FalseTrips),
+    /// Play every order of stop, clear, start, tune, jog and power-cycle, exits 1 when an invariant
+    /// is broken.
+    Orders(Orders),
     /// Replay an incident file: says whether every output is bit-equal, exits 1 when one is not.
     Replay(Replay),
     /// Turn every output of the Raspberry Pi off, from outside the service.
@@ -148,6 +153,8 @@ pub fn main() -> ExitCode {
         Some(Action::Replay(args)) => incident::run(&args),
         Some(Action::Certify(args)) => proof::certify(&args),
         Some(Action::Walk(args)) => proof::walk(&args),
+        Some(Action::FalseTrips(args)) => proof::false_trips(&args),
+        Some(Action::Orders(args)) => proof::orders(&args),
         Some(Action::SafeOff(args)) => pins::safe_off(&args),
         Some(Action::Wiring(args)) => pins::wiring(&args),
     };

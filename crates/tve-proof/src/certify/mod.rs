@@ -41,6 +41,12 @@ pub fn certify(progress: impl FnMut(usize, usize)) -> Certificate {
     Certificate::new(cases)
 }
 
+/// The names of every row and drill.
+#[cfg(test)]
+pub(crate) fn case_names() -> impl Iterator<Item = &'static str> {
+    FAULT_TABLE.iter().map(|row| row.id).chain(drills::DRILLS.iter().map(|drill| drill.id))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -78,6 +78,8 @@ impl Certificate {
                 case.note.replace('|', "/")
             );
         }
+        text.push_str("\n# What is survived, and what shows it\n\n");
+        text.push_str(&crate::survival::markdown());
         if !self.quality.is_empty() {
             text.push_str("\n# Control quality\n\n");
             text.push_str(&quality_markdown(&self.quality));

@@ -1,0 +1,181 @@
+//! What must be survived, fault by fault, and where it is shown: a row or drill of the certificate,
+//! or a test of this repository for what needs a process, a disk or a network.
+
+use core::fmt::Write as _;
+
+/// Where a fault is shown to be survived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// A row or drill of the certificate, by its name.
+    Case(&'static str),
+    /// A test: file from the root of the repository, function.
+    Test(&'static str, &'static str),
+}
+
+/// One fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Survival {
+    /// The fault in words.
+    pub fault: &'static str,
+    /// Where it is shown; more than one where one shows a part.
+    pub shown: &'static [Shown],
+}
+
+use Shown::{Case, Test};
+
+const DEATH: &str = "crates/tve-server/tests/process/death.rs";
+const DISK: &str = "crates/tve-server/tests/process/disk.rs";
+const RUNNER: &str = "crates/tve-server/src/runner/tests.rs";
+const RECORDER: &str = "crates/tve-recorder/src/thread/tests.rs";
+const ENGINE: &str = "crates/tve-recorder/src/engine/tests.rs";
+const MUTATIONS: &str = "crates/tve-testkit/tests/mutations.rs";
+const ATTACK: &str = "crates/tve-server/tests/attack/main.rs";
+const SERVICE: &str = "crates/tve-server/tests/wire/service.rs";
+
+/// The list.
+#[rustfmt::skip]
+pub static SURVIVED: &[Survival] = &[
+    Survival { fault: "sensor open, hot", shown: &[
+        Case("open-t2"), Case("open-t3"), Case("motor-open"), Case("throat-open")] },
+    Survival { fault: "sensor open, cold start", shown: &[
+        Case("open-cold-t2"), Case("open-cold-t3")] },
+    Survival { fault: "sensor shorted", shown: &[
+        Case("shorted-t2"), Case("shorted-t3"), Case("motor-shorted"), Case("throat-shorted")] },
+    Survival { fault: "sensor frozen", shown: &[
+        Case("frozen-t2"), Case("frozen-t3"), Case("frozen-step-t2"), Case("frozen-step-t3")] },
+    Survival { fault: "sensor fallen out", shown: &[
+        Case("fallen-out-t2"), Case("fallen-out-t3"), Case("fallen-out-heating-t2"),
+        Case("fallen-out-heating-t3")] },
+    Survival { fault: "sensor jumping", shown: &[Case("jumping-t2"), Case("jumping-t3")] },
+    Survival { fault: "sensors swapped", shown: &[Case("swapped")] },
+    Survival { fault: "rail off by 1 %", shown: &[
+        Case("rail-up-1"), Case("rail-down-1"), Case("rail-up-1-cold"), Case("rail-down-1-cold")] },
+    Survival { fault: "rail off by 3 %", shown: &[
+        Case("rail-up-3-cold"), Case("rail-up-3-manual")] },
+    Survival { fault: "relay stuck on", shown: &[
+        Case("stuck-on-z1"), Case("stuck-on-z2"), Case("stuck-on-heating-z1"),
+        Case("stuck-on-heating-z2"), Case("stuck-on-tuning-z1"), Case("stuck-on-off-z1"),
+        Case("stuck-on-off-z2"), Case("stuck-on-cold-z1")] },
+    Survival { fault: "relay stuck on while its zone cannot be seen", shown: &[
+        Test("crates/tve-control/src/controller/tests.rs",
+            "a_contactor_opens_before_a_stuck_relay_could_have_overheated_a_zone_that_nobody_sees"),
+    ] },
+    Survival { fault: "barrel too hot", shown: &[
+        Case("over-temperature"), Case("over-temperature-idle"), Case("over-temperature-manual")] },
+    Survival { fault: "heater dead", shown: &[Case("heater-dead-z1"), Case("heater-dead-z2")] },
+    Survival { fault: "heater at half power", shown: &[
+        Case("heater-weak-z1"), Case("heater-weak-z2"), Case("heater-half")] },
+    Survival { fault: "converter gone for 1 to 1000 samples and back", shown: &[
+        Case("adc-gone"), Case("adc-stopped"), Case("lost-samples")] },
+    Survival { fault: "PWM write lost", shown: &[Case("pwm-lost")] },
+    Survival { fault: "drive alarm pulse of 20 ms", shown: &[Case("drive-alarm")] },
+    Survival { fault: "motor or feed throat hot", shown: &[Case("motor-hot"), Case("throat-hot")] },
+    Survival { fault: "screw in a barrel that cools", shown: &[Case("cold-zone")] },
+    Survival { fault: "emergency stop at any tick, during a clear, a start, a tune, a jog", shown: &[
+        Case("estop-command"), Case("estop-contact"), Case("estop-any-tick")] },
+    Survival { fault: "stop, clear, start, tune, jog and power-cycle in every order", shown: &[
+        Test("crates/tve-proof/src/orders.rs",
+            "every_order_of_three_operations_keeps_the_invariants")] },
+    Survival { fault: "control thread panicking", shown: &[
+        Test(RUNNER, "a_panic_ends_with_every_output_off_and_is_reported"),
+        Test(RUNNER, "a_panic_of_the_loop_is_noted_for_the_next_process")] },
+    Survival { fault: "control thread hanging", shown: &[
+        Case("stall"),
+        Test(RUNNER,
+            "a_loop_that_hangs_is_cut_by_the_guard_while_it_hangs_and_trips_when_it_goes_on"),
+        Test(DEATH,
+            "a_process_that_was_frozen_for_a_second_trips_with_control_overrun_and_stays_so_when_killed"),
+        Test(DEATH, "a_loop_that_never_came_back_is_an_alarm_of_the_next_process_exactly_once")] },
+    Survival { fault: "SIGTERM", shown: &[
+        Test(DEATH, "a_sigterm_at_any_moment_ends_in_order_within_three_seconds")] },
+    Survival { fault: "SIGKILL", shown: &[
+        Case("killed"), Case("killed-idle"),
+        Test(DEATH,
+            "a_kill_at_any_moment_leaves_outputs_off_an_alarm_latched_and_every_file_intact")] },
+    Survival { fault: "disk full", shown: &[
+        Case("disk-full"),
+        Test(DISK, "a_disk_that_takes_no_more_is_a_note_and_never_stops_the_machine"),
+        Test(ENGINE, "a_full_disk_never_tears_a_line")] },
+    Survival { fault: "disk that blocks for 10 s", shown: &[
+        Test(RECORDER,
+            "a_disk_that_blocks_for_ten_seconds_costs_the_oldest_rows_and_stops_nobody"),
+        Test(DISK,
+            "a_disk_that_blocks_slows_neither_the_loop_nor_an_emergency_stop_and_is_noted"),
+        Test(DISK, "a_dead_disk_does_not_stretch_the_stop_of_a_running_machine")] },
+    Survival { fault: "disk with errors", shown: &[
+        Case("disk-fails"),
+        Test(ENGINE, "a_failing_disk_is_reported_retried_with_growing_pauses_and_forgiven")] },
+    Survival { fault: "configuration cut off at every byte of its save", shown: &[
+        Case("bad-config"),
+        Test(DISK, "a_configuration_cut_off_at_any_byte_locks_every_output_and_names_the_fault")] },
+    Survival { fault: "10,000 mutated configurations", shown: &[
+        Test(MUTATIONS, "ten_thousand_broken_configurations_are_refused_or_harmless")] },
+    Survival { fault: "wall clock steps an hour either way", shown: &[
+        Case("wall-clock"),
+        Test(RUNNER, "a_wall_clock_that_steps_labels_the_machine_and_changes_nothing_else")] },
+    Survival { fault: "commands with NaN, huge numbers, null, lists, duplicate keys, unicode",
+        shown: &[
+        Case("hostile-commands"),
+        Test(MUTATIONS, "ten_thousand_broken_commands_never_answer_5xx_and_energise_nothing")] },
+    Survival { fault: "API flooded: connections, slow readers, half-open requests", shown: &[
+        Test(ATTACK,
+            "an_emergency_stop_gets_through_and_no_tick_is_late_on_one_processor_under_attack"),
+        Test(SERVICE, "a_silent_client_is_let_go_and_a_half_sent_head_too"),
+        Test(SERVICE, "an_emergency_stop_overtakes_a_flood_of_commands")] },
+    Survival { fault: "three restarts in ten minutes", shown: &[
+        Case("latch-survives"), Case("restarts")] },
+    Survival { fault: "nobody at the machine", shown: &[Case("idle-setback")] },
+    Survival { fault: "gains made for another control law", shown: &[Case("converted-gains")] },
+];
+
+/// The list as Markdown.
+pub(crate) fn markdown() -> String {
+    let mut text = String::from("| Fault | Shown by |\n| --- | --- |\n");
+    for survival in SURVIVED {
+        let shown: Vec<String> = survival
+            .shown
+            .iter()
+            .map(|shown| match shown {
+                Case(id) => format!("case `{id}`"),
+                Test(file, name) => format!("test `{name}` in `{file}`"),
+            })
+            .collect();
+        let _ = writeln!(text, "| {} | {} |", survival.fault, shown.join(", "));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certify::case_names;
+    use std::path::Path;
+
+    #[test]
+    fn every_fault_is_shown_by_a_case_or_a_test_that_exists() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for Survival { fault, shown } in SURVIVED {
+            assert!(!shown.is_empty(), "nothing shows that this is survived: {fault}");
+            for shown in *shown {
+                match shown {
+                    Case(id) => assert!(case_names().any(|name| name == *id), "{fault}: {id}"),
+                    Test(file, name) => {
+                        let source = std::fs::read_to_string(root.join(file)).unwrap();
+                        let before = source.split(&format!("fn {name}(")).next().unwrap();
+                        let is_test = before.len() < source.len()
+                            && before.lines().rev().take(4).any(|line| line.contains("test"));
+                        assert!(is_test, "{fault}: {file} has no test {name}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_case_of_the_certificate_shows_some_fault() {
+        for name in case_names() {
+            let named = SURVIVED.iter().any(|s| s.shown.contains(&Case(name)));
+            assert!(named, "{name} is in no row of the list");
+        }
+    }
+}
