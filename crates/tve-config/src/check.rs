@@ -14,12 +14,15 @@ const SAFE_R_FIXED: f64 = 4700.0;
 const SOFT_STEP_RATE: f64 = 5000.0;
 /// Header pins whose pulses come from the PWM peripheral.
 const HARDWARE_PWM: [u8; 4] = [12, 13, 18, 19];
+/// Pins that share one channel of that peripheral and so cannot make two speeds.
+const SHARED_PWM: [[u8; 2]; 2] = [[12, 18], [13, 19]];
 /// Outputs of the PWM board.
 const PWM_CHANNELS: usize = 16;
 
 /// The rules between keys, as the documentation states them; [`Config::validate`] enforces them.
 pub(crate) const RULES: &[&str] = &[
     "No pin serves two functions.",
+    "The step pins are not 12 with 18, nor 13 with 19: each pair shares one channel of the PWM peripheral.",
     "No PWM channel has two names, and there are at most 16 names.",
     "PWM board and converter do not share an address on one bus.",
     "No two enabled channels measure the same thing.",
@@ -53,6 +56,18 @@ impl Config {
                 let reason = format!("pin {} already serves {other}", pin.get());
                 errors.push(Issue::new(join("pins", name), reason));
             }
+        }
+        if let (Some(main), Some(feed)) = (self.pins.step_main, self.pins.step_feed)
+            && SHARED_PWM.iter().any(|p| p.contains(&main.get()) && p.contains(&feed.get()))
+            && main != feed
+        {
+            let reason = format!(
+                "pin {} shares one channel of the hardware PWM with step_main on pin {}, so the \
+                 motors could not turn at two speeds; take one of 12, 18 and one of 13, 19",
+                feed.get(),
+                main.get()
+            );
+            errors.push(Issue::new("pins.step_feed", reason));
         }
     }
 

@@ -79,6 +79,10 @@ fn every_fault_of_a_file_is_named_with_its_path() {
             "pins.ssr_z1: must be a pin from 4 to 27 or null, not 99",
         ),
         (json!({"pins": {"ssr_z1": 2}}), "pins.ssr_z1: pin 2 is reserved for I2C; use 4 to 27"),
+        (
+            json!({"pins": {"step_main": 12, "step_feed": 18}}),
+            "pins.step_feed: pin 18 shares one channel of the hardware PWM with step_main on pin 12, so the motors could not turn at two speeds; take one of 12, 18 and one of 13, 19",
+        ),
         (json!({"pins": {"led_red": 24}}), "pins.led_red: pin 24 already serves ssr_z2"),
         (json!({"pwm": {"channels": {"a": 1, "b": 1}}}), "pwm.channels.b: channel 1 already is a"),
         (

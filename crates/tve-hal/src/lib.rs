@@ -3,6 +3,7 @@
 //! The control thread owns the one [`Hardware`] and repeats `read → step → apply`. Nothing here
 //! does I/O; the simulator and the Raspberry Pi implement the trait.
 
+pub mod conformance;
 mod inputs;
 mod outputs;
 mod reading;

@@ -3,13 +3,15 @@
 //!
 //! `board_check CONFIG run SECONDS [z1] [z2] [fan] [pump] [contactor] [jog STEPS]` holds the named
 //! outputs on, prints a line of inputs each half second, and ends with everything off;
-//! `board_check CONFIG off` switches off what a killed run has left on; `board_check CONFIG wiring`
-//! prints the wiring map.
+//! `board_check CONFIG conform` plays the body of tests that every machine must pass, with the screw
+//! alone; `board_check CONFIG off` switches off what a killed run has left on; `board_check CONFIG
+//! wiring` prints the wiring map.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tve_config::Config;
-use tve_hal::{AdcReading, Hardware, Inputs, JogId, MotorDrive, Outputs};
+use tve_hal::conformance::{self, Bench};
+use tve_hal::{AdcReading, Hardware, Inputs, JogId, Motor, MotorDrive, Outputs};
 use tve_rpi::{RpiHardware, safe_off, wiring};
 use tve_units::{Duty, Micros};
 
@@ -17,6 +19,8 @@ use tve_units::{Duty, Micros};
 const PERIOD: Duration = Duration::from_millis(10);
 /// Ticks between two printed lines.
 const TICKS_A_LINE: u32 = 50;
+/// How long the machine may take to answer; an emulated one is slow.
+const PATIENCE: Micros = Micros::from_secs(10);
 /// Speed of a jog, steps/s.
 const JOG_RATE: f64 = 1000.0;
 
@@ -32,12 +36,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<(), String> {
-    const USAGE: &str = "usage: board_check CONFIG run SECONDS [OUTPUT...] | off | wiring";
+    const USAGE: &str =
+        "usage: board_check CONFIG run SECONDS [OUTPUT...] | conform | off | wiring";
     let [path, action, rest @ ..] = arguments else { return Err(USAGE.into()) };
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {path}: {e}"))?;
     let config = Config::parse(&text).map_err(|e| e.to_string())?;
     match (action.as_str(), rest) {
         ("off", []) => safe_off(&config).map_err(|e| e.to_string()),
+        ("conform", []) => conform(&config),
         ("wiring", []) => {
             print!("{}", wiring::markdown(&config));
             Ok(())
@@ -48,6 +54,32 @@ fn run(arguments: &[String]) -> Result<(), String> {
         }
         _ => Err(USAGE.into()),
     }
+}
+
+/// The machine on its own clock, ticking as in the service.
+struct OnBoard {
+    machine: RpiHardware,
+    began: Instant,
+}
+
+impl Bench for OnBoard {
+    fn machine(&mut self) -> &mut dyn Hardware {
+        &mut self.machine
+    }
+
+    fn tick(&mut self) -> Micros {
+        std::thread::sleep(PERIOD);
+        Micros::new(self.began.elapsed().as_micros() as u64)
+    }
+}
+
+fn conform(config: &Config) -> Result<(), String> {
+    let machine = RpiHardware::new(config).map_err(|e| e.to_string())?;
+    let mut bench = OnBoard { machine, began: Instant::now() };
+    for held in conformance::check(&mut bench, config, &[Motor::Main], PATIENCE)? {
+        println!("ok   {held}");
+    }
+    Ok(())
 }
 
 fn outputs(config: &Config, names: &[String]) -> Result<Outputs, String> {

@@ -26,6 +26,10 @@ grep -q 'jog_done Some(1)' run.log || fail "the move was not reported as over"
 rest_levels
 release 17
 
+echo "--- the body of tests that every machine passes"
+board_check config.json conform || fail "it does not conform"
+rest_levels
+
 echo "--- killed, then switched off from outside"
 board_check config.json run 60 z1 z2 fan contactor >run.log 2>&1 &
 running=$!

@@ -380,3 +380,29 @@ fn a_locked_machine_drives_nothing_whatever_it_is_told() {
     drop(machine);
     assert_eq!(board.log(), [""; 0]);
 }
+
+/// The machine over the fake board, on its own clock.
+struct OnFakeBoard {
+    machine: RpiHardware,
+    began: Instant,
+}
+
+impl tve_hal::conformance::Bench for OnFakeBoard {
+    fn machine(&mut self) -> &mut dyn Hardware {
+        &mut self.machine
+    }
+
+    fn tick(&mut self) -> Micros {
+        std::thread::yield_now();
+        Micros::new(self.began.elapsed().as_micros() as u64)
+    }
+}
+
+#[test]
+fn the_machine_conforms_to_the_trait() {
+    let (_board, machine) = machine(FULL);
+    let mut bench = OnFakeBoard { machine, began: Instant::now() };
+    let config = config(FULL);
+    tve_hal::conformance::check(&mut bench, &config, &tve_hal::Motor::ALL, Micros::from_secs(20))
+        .unwrap();
+}
