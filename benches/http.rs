@@ -5,9 +5,10 @@
 //! first: `cargo build --release && cargo bench -p tve-benches --bench http`.
 
 use std::error::Error;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -25,6 +26,7 @@ const ROUND: Duration = Duration::from_secs(2);
 struct Server {
     child: Child,
     addr: SocketAddr,
+    _out: BufReader<ChildStdout>,
 }
 
 impl Drop for Server {
@@ -96,13 +98,13 @@ async fn compare(tve: &PathBuf, exe: &PathBuf, path: &str, pairs: usize) -> Resu
 }
 
 fn start(command: &mut Command) -> Result<Server> {
-    use std::io::{BufRead, BufReader};
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-    let stdout = child.stdout.take().ok_or("the server has no output")?;
-    for line in BufReader::new(stdout).lines() {
+    let mut out = BufReader::new(child.stdout.take().ok_or("the server has no output")?);
+    for line in out.by_ref().lines() {
         if let Some((_, rest)) = line?.split_once("http://") {
             let addr = rest.split(['/', ' ']).next().unwrap_or(rest).parse()?;
-            return Ok(Server { child, addr });
+            // Kept open: what it prints later must have somewhere to go.
+            return Ok(Server { child, addr, _out: out });
         }
     }
     Err("the server printed no address".into())

@@ -216,7 +216,10 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("no handler for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("no handler for Ctrl-C")?;
     let mut running = Server::start(options).await?;
-    greet(&running)?;
+    if let Err(error) = greet(&running) {
+        // A closed pipe or a full disk behind stdout is no reason for a machine to stop.
+        tracing::warn!(%error, "nobody takes what is printed");
+    }
     systemd::ready();
     let failure = tokio::select! {
         _ = terminate.recv() => None,
@@ -255,6 +258,8 @@ fn start_logging() {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
+        // A line that cannot be written is lost; to complain would be to write to stderr again.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // A second subscriber can only be there in a test, which then keeps its own.
     let _ = if std::env::var_os("TVE_LOG_FORMAT").is_some_and(|f| f == "json") {

@@ -43,6 +43,11 @@ impl Service {
         Self { child, address: address.parse().unwrap() }
     }
 
+    /// A process that already serves `address`.
+    pub(crate) fn at(child: Child, address: SocketAddr) -> Self {
+        Self { child, address }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();

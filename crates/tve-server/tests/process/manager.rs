@@ -2,6 +2,7 @@
 
 use crate::child::{PATIENCE, Service, Signal};
 use rustix::io::{FdFlags, fcntl_setfd};
+use serde_json::json;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixDatagram;
@@ -39,6 +40,24 @@ fn a_service_manager_hears_of_readiness_of_every_tick_and_of_an_orderly_end() {
         assert!(began.elapsed() < PATIENCE);
     }
     assert_eq!(service.wait().code(), Some(0));
+}
+
+#[test]
+fn a_machine_runs_on_when_nobody_can_take_what_it_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    fcntl_setfd(&listener, FdFlags::empty()).unwrap();
+    let script = format!(
+        "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" \"$@\" 3<&{} >/dev/full 2>/dev/full",
+        listener.as_raw_fd()
+    );
+    let mut command = Command::new("bash");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_tve"), "--hardware", "sim", "--data-dir"]);
+    let child = command.arg(folder.path()).env("RUST_LOG", "trace").spawn().unwrap();
+    let mut service = Service::at(child, listener.local_addr().unwrap());
+    assert_eq!(service.state()["machine"], "simulator");
+    assert_eq!(service.command("SET_TARGET", &json!({ "z1": 100 })), 200);
+    assert_eq!(service.terminate().0, Some(0));
 }
 
 #[test]
