@@ -56,7 +56,7 @@ fn main() -> Result<()> {
         .nth(2)
         .map(|dir| dir.join("tve"))
         .filter(|path| path.exists())
-        .ok_or("target/release/tve is missing; run `cargo build --release` first")?;
+        .ok_or("no tve beside this bench; run `cargo build --release` first")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for path in ["/api/data", "/api/status"] {
         runtime.block_on(compare(&tve, &exe, path, if quick { 1 } else { PAIRS }))?;
