@@ -34,7 +34,8 @@ impl<K: Hash + Eq + Clone, V> Bounded<K, V> {
         new: impl FnOnce() -> V,
     ) -> &mut V {
         if !self.entries.contains_key(&key) && self.entries.len() >= self.limit {
-            let oldest = self.entries.iter().min_by_key(|(_, (touch, value))| (kept(value), *touch));
+            let oldest =
+                self.entries.iter().min_by_key(|(_, (touch, value))| (kept(value), *touch));
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                 self.entries.remove(&oldest);
             }

@@ -1,5 +1,6 @@
 //! The `Authorization` header: what a request says about who sends it.
 
+use crate::hash::PasswordHash;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -30,6 +31,11 @@ impl Login {
     /// A login to be checked.
     pub fn new(user: impl Into<String>, password: impl Into<String>) -> Self {
         Self { user: user.into(), password: password.into() }
+    }
+
+    /// Whether the password is that of `hash`; as slow as [`PasswordHash::verify`].
+    pub fn fits(&self, hash: &PasswordHash) -> bool {
+        hash.verify(&self.password)
     }
 }
 

@@ -28,7 +28,9 @@ const DAY_S: u64 = 86_400;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the sentence of each variant says what its fields are")]
 pub enum TokenFault {
-    #[error("the name of a token must have 1 to {NAME_BYTES} letters, digits or \"-_.\", not {0:?}")]
+    #[error(
+        "the name of a token must have 1 to {NAME_BYTES} letters, digits or \"-_.\", not {0:?}"
+    )]
     Name(String),
     #[error("a token named {0} exists already; revoke it or choose another name")]
     Taken(String),
