@@ -12,10 +12,10 @@ use std::time::Duration;
 pub const FAILURES: u32 = 5;
 
 /// How long they stay locked, and how long a failure is remembered.
-pub const LOCK: Duration = Duration::from_secs(15 * 60);
+pub const LOCK: Duration = Duration::from_mins(15);
 
 /// How long a password that was right needs no second check.
-pub const KNOWN_FOR: Duration = Duration::from_secs(60);
+pub const KNOWN_FOR: Duration = Duration::from_mins(1);
 
 /// Pairs of user and address whose failures are remembered.
 const PAIRS: usize = 4096;
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(desk.ask(at(10), &right, HOME), Admission::Check);
         fail(&mut desk, at(11), "anna", 1);
         assert_eq!(desk.ask(at(11), &right, HOME), Admission::Locked(LOCK));
-        assert_eq!(desk.ask(at(111), &right, HOME), Admission::Locked(LOCK - at(100)));
+        assert_eq!(desk.ask(at(111), &right, HOME), Admission::Locked(at(800)));
         assert_eq!(desk.ask(at(11), &right, AWAY), Admission::Check, "from elsewhere");
         let other = Login::new("bert", "right");
         assert_eq!(desk.ask(at(11), &other, HOME), Admission::Check, "somebody else");

@@ -10,7 +10,7 @@
 
 use crate::http::{Denied, Route};
 use arc_swap::ArcSwap;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -159,7 +159,7 @@ impl Access {
         let forwarded = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok());
         let lines: Vec<&str> = forwarded.collect();
         let mut credentials = headers.get_all(AUTHORIZATION).iter();
-        let first = credentials.next().map(|header| header.as_bytes());
+        let first = credentials.next().map(HeaderValue::as_bytes);
         Arrival {
             address: address_of(peer, lines.into_iter(), &self.security.trusted_proxies),
             credentials: match credentials.next() {

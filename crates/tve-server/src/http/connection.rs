@@ -168,28 +168,29 @@ impl Front {
         if self.app.access.is_enabled() {
             return self.admit(route, peer, request);
         }
-        self.dispatch(route, request, || auth::anybody(peer))
+        self.dispatch(route, request, |_| auth::anybody(peer))
     }
 
     /// Lets a request through that may pass, proving first who sends it where that is needed.
     fn admit(self: &Arc<Self>, route: Route, peer: IpAddr, mut request: Request<Incoming>) -> Work {
         let access = &self.app.access;
         let need = access.need(route, request.method());
+        let Some(role) = access.role(need) else {
+            let glance = |headers: &HeaderMap| access.glance(&access.arrival(peer, headers));
+            return self.dispatch(route, request, glance);
+        };
         let arrival = access.arrival(peer, request.headers());
         if need == Need::Commands {
             // Only the body says what is asked, and a stop must not wait for a password.
             let caller = Caller { user: None, role: Role::Viewer, address: arrival.address() };
             request.extensions_mut().insert(arrival);
-            return self.dispatch(route, request, || caller);
+            return self.dispatch(route, request, |_| caller);
         }
-        let Some(role) = access.role(need) else {
-            return self.dispatch(route, request, || access.glance(&arrival));
-        };
         let what = route.row().path;
         match access.at_once(&arrival) {
             Some(Err(denied)) => Work::refused(denied),
             Some(Ok(caller)) => match auth::grant(&caller, role, what) {
-                Ok(()) => self.dispatch(route, request, || caller),
+                Ok(()) => self.dispatch(route, request, |_| caller),
                 Err(denied) => Work::refused(denied),
             },
             None => {
@@ -201,7 +202,7 @@ impl Front {
                         Ok(caller)
                     });
                     match granted {
-                        Ok(caller) => front.dispatch(route, request, || caller).finish().await,
+                        Ok(caller) => front.dispatch(route, request, |_| caller).finish().await,
                         Err(denied) => denied.into_response().map(FrontBody::Streamed),
                     }
                 }))
@@ -215,7 +216,7 @@ impl Front {
         self: &Arc<Self>,
         route: Route,
         mut request: Request<Incoming>,
-        caller: impl FnOnce() -> Caller,
+        caller: impl FnOnce(&HeaderMap) -> Caller,
     ) -> Work {
         match route {
             Route::Data => Work::ready(cached(self.app.data_body())),
@@ -230,7 +231,8 @@ impl Front {
                 }))
             }
             _ => {
-                request.extensions_mut().insert(caller());
+                let caller = caller(request.headers());
+                request.extensions_mut().insert(caller);
                 let reply = self.router.clone().call(request.map(Body::new));
                 Work::Routed(Box::pin(async move {
                     match reply.await {

@@ -106,9 +106,9 @@ async fn control(State(app): Shared, Extension(caller): By, request: Request) ->
     if let Some(fault) = header_fault.map(|f| f.0).or(read.fault) {
         return Err(fault);
     }
-    let parsed = parse(&read.bytes).and_then(|body| {
+    let parsed = parse(&read.bytes).map(|body| {
         let command = parse_control(&body);
-        Ok((body, command))
+        (body, command)
     });
     let caller = match arrival {
         None => caller,
