@@ -78,6 +78,20 @@ pub fn layout(plan: &Plan, short: bool) -> (Layout, Vec<Span>) {
     (layout, phases)
 }
 
+/// `url` without the user and password that it may name.
+pub(crate) fn without_login(url: &reqwest::Url) -> reqwest::Url {
+    let mut bare = url.clone();
+    // Neither can fail: an address with a host has been asked for.
+    let _ = bare.set_username("");
+    let _ = bare.set_password(None);
+    bare
+}
+
+/// The address as reports show it.
+pub(crate) fn shown(host: &reqwest::Url) -> String {
+    without_login(host).to_string()
+}
+
 /// Runs `plan`.
 ///
 /// # Errors
@@ -86,14 +100,22 @@ pub async fn run(plan: &Plan, options: &Options) -> anyhow::Result<Finished> {
     let access = Access::new(client(Duration::from_millis(plan.timeout_ms))?, options.host.clone());
     // Before this has passed nothing may be commanded: it may be the wrong machine.
     access.check(plan, options.real_is_known).await?;
-    let result = match access.warm_up(plan).await {
+    let ready = match plan.limiter {
+        // What is refused needs no warm barrel.
+        Some(_) => Ok(()),
+        None => access.warm_up(plan).await,
+    };
+    let result = match ready {
         // The run is a large value; it lives on the heap.
-        Ok(()) => match (&plan.search, &plan.sockets) {
-            (Some(search), _) => Box::pin(crate::search::run(plan, search, options)).await,
-            (None, Some(sockets)) => {
+        Ok(()) => match (&plan.search, &plan.sockets, &plan.limiter) {
+            (_, _, Some(limiter)) => {
+                Box::pin(crate::engine::limiter::run(plan, limiter, options)).await
+            }
+            (Some(search), ..) => Box::pin(crate::search::run(plan, search, options)).await,
+            (None, Some(sockets), _) => {
                 Box::pin(crate::engine::sockets::run(plan, sockets, options)).await
             }
-            (None, None) => Box::pin(prepared_run(plan, options)).await,
+            (None, None, None) => Box::pin(prepared_run(plan, options)).await,
         },
         Err(error) => Err(error),
     };
@@ -232,7 +254,7 @@ fn conclude(
     let verdict = Verdict::of(&claims, &trust, options.short, interrupted);
     let summary = crate::collect::summary(&crate::collect::Parts {
         plan,
-        host: options.host.as_str(),
+        host: &shown(&options.host),
         started,
         spans,
         recorder: &recorder,

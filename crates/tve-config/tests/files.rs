@@ -179,6 +179,18 @@ fn a_plain_hash_makes_an_admin_and_an_object_says_the_role() {
 }
 
 #[test]
+fn trusted_proxies_are_addresses_and_stay_private() {
+    let config = accepted(&json!({"security": {"trusted_proxies": ["127.0.0.1", "fd00::2"]}}));
+    assert_eq!(config.security.trusted_proxies.len(), 2);
+    assert_eq!(accepted(&config.to_json()), config);
+    assert!(!config.to_public_json().to_string().contains("fd00"));
+    for wrong in [json!("127.0.0.1"), json!(["localhost"]), json!(["10.0.0.0/8"]), json!([7])] {
+        let lines = refused(&json!({"security": {"trusted_proxies": wrong}}));
+        assert!(lines[0].starts_with("security.trusted_proxies: "), "{lines:?}");
+    }
+}
+
+#[test]
 fn the_public_view_holds_no_secret() {
     let config = accepted(&json!({
         "security": {"enabled": true, "users": {"eva": "scrypt:32768:8:1$salt$beef"}},

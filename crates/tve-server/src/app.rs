@@ -1,5 +1,6 @@
 //! What every handler shares: the way to the controller, the newest machine, the cached replies.
 
+use crate::auth::Access;
 use crate::cache::Cached;
 use crate::metrics::Metrics;
 use crate::runner::{AlarmBook, CommandSender, LoopStats, Newest, Published};
@@ -17,6 +18,7 @@ pub(crate) struct App {
     pub(crate) alarms: Arc<AlarmBook>,
     pub(crate) recorder: RecorderHandle,
     pub(crate) metrics: Metrics,
+    pub(crate) access: Arc<Access>,
     /// `state.machine`.
     pub(crate) machine: &'static str,
     /// Why the configuration file was refused, one line a fault.

@@ -2,11 +2,13 @@
 
 use crate::incident::{self, Replay};
 use crate::options::{Options, default_data_dir};
+use crate::password;
 use crate::pins::{self, SafeOff, Wiring};
 use crate::proof::{self, Certify, FalseTrips, Orders, Walk};
 use crate::server::{Running, Server};
 use crate::simulate::{self, Simulate};
 use crate::systemd;
+use crate::tokens::{self, Tokens};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::{IsTerminal as _, Write as _};
@@ -46,6 +48,10 @@ enum Action {
     },
     /// Print the OpenAPI document.
     Openapi,
+    /// Hash a password for security.users: asks for it, or reads it from stdin.
+    HashPassword,
+    /// Make, list and revoke the tokens of scripts and panels.
+    Token(Tokens),
     /// Play a scenario in virtual time: prints each expectation, exits 1 when one fails.
     Simulate(Simulate),
     /// Prove the fault table: every row from every state in virtual time, exits 1 when one falls short.
@@ -149,6 +155,8 @@ pub fn main() -> ExitCode {
         Some(Action::Serve(args)) => serve(args),
         Some(Action::CheckConfig { file }) => check_config(&file),
         Some(Action::Openapi) => openapi(),
+        Some(Action::HashPassword) => password::run(),
+        Some(Action::Token(args)) => tokens::run(args),
         Some(Action::Simulate(args)) => simulate::run(&args),
         Some(Action::Replay(args)) => incident::run(&args),
         Some(Action::Certify(args)) => proof::certify(&args),
@@ -180,6 +188,9 @@ fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
         Ok(config) => {
             for warning in config.warnings() {
                 writeln!(out, "warning: {warning}")?;
+            }
+            for sentence in crate::auth::unusable(&config.security) {
+                writeln!(out, "warning: {sentence}")?;
             }
             writeln!(out, "{}: valid", file.display())?;
             Ok(ExitCode::SUCCESS)

@@ -18,11 +18,13 @@ pub enum StartError {
     #[error("cannot read {}: {source}; give --config a file that exists", path.display())]
     ConfigUnreadable { path: PathBuf, source: std::io::Error },
     #[error(
-        "security.enabled is true, but authentication is not available in this version; set it to false and keep the service on loopback"
+        "the token file {} cannot be read: {source}; correct it, or move it away and make new tokens", path.display()
     )]
-    Authentication,
+    Tokens { path: PathBuf, source: std::io::Error },
+    #[error("the system gave no random bytes: {0}")]
+    Random(getrandom::Error),
     #[error(
-        "{address} can be reached from other machines and security is disabled; listen on 127.0.0.1, or give --insecure-open if the network is trusted"
+        "{address} can be reached from other machines and security is disabled; listen on 127.0.0.1, set security.enabled with users, or give --insecure-open if the network is trusted"
     )]
     Open { address: SocketAddr },
     #[error(

@@ -25,6 +25,7 @@ mod inheritance;
 mod metrics;
 mod openapi;
 mod options;
+mod password;
 mod pins;
 mod plot;
 mod proof;
@@ -34,6 +35,7 @@ mod server;
 mod simulate;
 mod sockets;
 mod systemd;
+mod tokens;
 mod view;
 
 pub use cache::Cached;

@@ -2,12 +2,15 @@
 
 use crate::http::{Media, Route};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
+use tve_access::{Need, table};
 use tve_api as api;
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItemBuilder,
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem,
     PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
@@ -60,8 +63,48 @@ fn describe() -> OpenApi {
             ),
         ))
         .paths(paths)
-        .components(Some(ComponentsBuilder::new().schemas_from_iter(schemas).build()))
+        .components(Some(
+            ComponentsBuilder::new()
+                .schemas_from_iter(schemas)
+                .security_scheme(
+                    BASIC,
+                    scheme(HttpAuthScheme::Basic, "A user of the configuration."),
+                )
+                .security_scheme(
+                    BEARER,
+                    scheme(HttpAuthScheme::Bearer, "A token made by `tve token create`."),
+                )
+                .build(),
+        ))
         .build()
+}
+
+/// Names of the two ways to log in.
+const BASIC: &str = "basic";
+const BEARER: &str = "bearer";
+
+fn scheme(scheme: HttpAuthScheme, description: &str) -> SecurityScheme {
+    let http = HttpBuilder::new().scheme(scheme).description(Some(description));
+    SecurityScheme::Http(http.build())
+}
+
+/// Adds the ways to log in that an operation takes, and their refusals to `statuses`.
+fn guarded(
+    mut operation: OperationBuilder,
+    need: Need,
+    statuses: &mut BTreeSet<u16>,
+) -> OperationBuilder {
+    if need == Need::Open {
+        return operation;
+    }
+    if need == Need::Read || need == Need::Commands {
+        // Reads while they are not protected, and stops.
+        operation = operation.security(SecurityRequirement::default());
+    }
+    // 403 for a role that is too low, 429 for a user and address that are locked.
+    statuses.extend([401, 403, 429]);
+    let by = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
+    operation.security(by(BASIC)).security(by(BEARER))
 }
 
 /// A type and everything it refers to.
@@ -131,8 +174,9 @@ fn get(route: Route) -> Option<Operation> {
         );
     }
     // A foreign Host is refused on every route.
-    let others = others.iter().chain(&[403]);
-    Some(refusals(operation, others, route == Route::Ready).build())
+    let mut statuses: BTreeSet<u16> = others.iter().copied().chain([403]).collect();
+    let operation = guarded(operation, table::route("GET", route.row().path), &mut statuses);
+    Some(refusals(operation, &statuses, route == Route::Ready).build())
 }
 
 fn parameters(route: Route) -> &'static [(&'static str, &'static str)] {
@@ -176,7 +220,9 @@ fn post(route: Route) -> Option<Operation> {
         Route::Control => &[400, 403, 404, 408, 409, 413, 415, 429, 503],
         _ => &[400, 403, 408, 409, 413, 415, 503],
     };
-    Some(refusals(operation, others.iter(), false).build())
+    let mut statuses: BTreeSet<u16> = others.iter().copied().collect();
+    let operation = guarded(operation, table::route("POST", route.row().path), &mut statuses);
+    Some(refusals(operation, &statuses, false).build())
 }
 
 fn reference(name: &str) -> Ref {
@@ -199,21 +245,22 @@ fn operation(summary: &str, content: &Content) -> OperationBuilder {
     )
 }
 
-fn refusals<'a>(
+fn refusals(
     mut operation: OperationBuilder,
-    statuses: impl Iterator<Item = &'a u16>,
+    statuses: &BTreeSet<u16>,
     ready: bool,
 ) -> OperationBuilder {
     for &status in statuses {
         let description = match status {
             400 => "Bad input.",
-            403 => "Foreign host or origin.",
+            401 => "No login, or one that is not accepted; see WWW-Authenticate.",
+            403 => "Foreign host or origin, or a role that is too low.",
             404 => "There is no such thing.",
             408 => "The body did not arrive in time.",
             409 => "Right request at the wrong time.",
             413 => "The body is over 64 KiB.",
             415 => "The body is not JSON.",
-            429 => "Too fast; see Retry-After.",
+            429 => "Too fast, or locked after five failed logins; see Retry-After.",
             503 if ready => "Not ready.",
             _ => "The machine, its queue or its disk cannot take it.",
         };
@@ -248,6 +295,25 @@ mod tests {
             let item = &document["paths"][row.path];
             assert_eq!(item["get"].is_object(), row.get && !hidden, "{}", row.path);
             assert_eq!(item["post"].is_object(), row.post.is_some() && !hidden, "{}", row.path);
+        }
+    }
+
+    #[test]
+    fn whatever_may_need_a_login_says_so_and_the_rest_does_not() {
+        let document = parsed();
+        assert_eq!(document["components"]["securitySchemes"]["basic"]["scheme"], "basic");
+        assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+        for (method, path, need) in table::ROUTES {
+            let operation = &document["paths"][path][method.to_lowercase()];
+            if !operation.is_object() {
+                continue;
+            }
+            let guarded = *need != Need::Open;
+            for status in ["401", "429"] {
+                let described = operation["responses"][status].is_object();
+                assert_eq!(described, guarded, "{method} {path} {status}");
+            }
+            assert_eq!(operation["security"].is_array(), guarded, "{method} {path}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Putting the service together, and taking it apart in the order that keeps the machine safe.
 
 use crate::app::{App, Cache};
+use crate::auth::{self, Access};
 use crate::clock::SystemClock;
 use crate::error::StartError;
 use crate::guard::{self, Guard, KillSwitch, SafeOff, Switched};
@@ -11,6 +12,7 @@ use crate::options::Options;
 use crate::runner::{self, AlarmBook, CommandSender, LoopStats, Parts};
 use crate::sockets;
 use crate::systemd;
+use crate::tokens::{self, TokenFile};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -87,12 +89,13 @@ impl Server {
         let kind = machine_kind(config, &options)?;
         let address =
             options.listen.or(config.server.listen).unwrap_or(SocketAddr::from(DEFAULT_LISTEN));
-        let listener = listener(address, options.insecure_open).await?;
+        let listener = listener(address, may_open(config, &options)).await?;
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
         let (hardware, switch) = machine(kind, &loaded, &options)?;
 
         let folder = data_dir.path().to_owned();
+        let (access, token_file) = access(config, &folder)?;
         let inherited = Inheritance::read(&folder, !loaded.errors.is_empty())?;
         let recorder = Recorder::start(
             RecorderConfig { data_dir, logging: logging_settings(config) },
@@ -133,6 +136,7 @@ impl Server {
             alarms,
             recorder: recorder.handle(),
             metrics: Metrics::new(),
+            access: Arc::clone(&access),
             machine: kind.name(),
             config_errors: loaded.errors,
             data_dir: folder,
@@ -149,12 +153,22 @@ impl Server {
             has_files: config.server.www.is_some(),
             app: Arc::clone(&app),
         });
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(http::serve(listener, front, on_stop.clone())),
             tokio::spawn(sockets::broadcast(Arc::clone(&app), io, on_stop.clone())),
-            tokio::spawn(keep_house(Arc::clone(&app), on_stop)),
+            tokio::spawn(keep_house(Arc::clone(&app), on_stop.clone())),
         ];
-        let warnings = config.warnings().iter().map(ToString::to_string).collect();
+        if access.is_enabled() {
+            tasks.push(tokio::spawn(tokens::follow(access, token_file, on_stop)));
+        }
+        let mut warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
+        warnings.extend(auth::unusable(&config.security));
+        if config.security.enabled && !address.ip().is_loopback() {
+            warnings.push(format!(
+                "{address} can be reached from other machines and passwords cross the network \
+                 unencrypted; put a TLS proxy in front"
+            ));
+        }
         Ok(Running { address, app, control, recorder, guard, stop, tasks, warnings })
     }
 }
@@ -248,13 +262,13 @@ impl Running {
 }
 
 /// The socket that the service manager has opened, else one on `address`.
-async fn listener(address: SocketAddr, insecure_open: bool) -> Result<TcpListener, StartError> {
+async fn listener(address: SocketAddr, may_open: bool) -> Result<TcpListener, StartError> {
     let fault = |source| StartError::Listen { address, source };
     let Some(inherited) = systemd::inherited_listener().map_err(fault)? else {
         return TcpListener::bind(address).await.map_err(fault);
     };
     let address = inherited.local_addr().map_err(fault)?;
-    if !address.ip().is_loopback() && !insecure_open {
+    if !address.ip().is_loopback() && !may_open {
         return Err(StartError::Open { address });
     }
     TcpListener::from_std(inherited).map_err(fault)
@@ -287,18 +301,28 @@ fn load(options: &Options) -> Result<Loaded, StartError> {
     }
 }
 
+/// Whether the service may be reached from other machines.
+fn may_open(config: &Config, options: &Options) -> bool {
+    config.security.enabled || options.insecure_open
+}
+
+/// The policy, and the token file to follow.
+fn access(config: &Config, folder: &Path) -> Result<(Arc<Access>, TokenFile), StartError> {
+    let (file, tokens) = TokenFile::open(folder)?;
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(StartError::Random)?;
+    Ok((Arc::new(Access::new(&config.security, key, tokens)), file))
+}
+
 /// Refuses what would be less safe than it looks.
 fn check_access(config: &Config, options: &Options) -> Result<(), StartError> {
-    if config.security.enabled {
-        return Err(StartError::Authentication);
-    }
     if config.server.tls.is_some() {
         return Err(StartError::Tls);
     }
     let address = options.listen.or(config.server.listen);
     if let Some(address) = address
         && !address.ip().is_loopback()
-        && !options.insecure_open
+        && !may_open(config, options)
     {
         return Err(StartError::Open { address });
     }

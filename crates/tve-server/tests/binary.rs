@@ -140,6 +140,51 @@ fn check_config_prints_a_line_for_every_fault() {
 }
 
 #[test]
+fn a_password_from_stdin_becomes_a_hash_that_fits_it() {
+    let hash = |password: &str| {
+        let mut child = tve(&["hash-password"]).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(password.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let output = hash("extrude me\r\n");
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(tve_access::PasswordHash::parse(text.trim_end()).unwrap().verify("extrude me"));
+    let output = hash("short\n");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("5 characters") && error.lines().count() == 1, "{error}");
+}
+
+#[test]
+fn tokens_that_cannot_be_made_or_found_are_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    for (arguments, says) in [
+        (vec!["create", "--name", "a b", "--role", "viewer"], "\"a b\""),
+        (vec!["create", "--name", "x", "--role", "viewer", "--days", "0"], "not 0"),
+        (vec!["revoke", "nobody"], "nobody"),
+    ] {
+        let output = run(&[vec!["token", "--data-dir", data], arguments.clone()].concat());
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(error.contains(says) && error.lines().count() == 1, "{arguments:?}: {error}");
+    }
+    let wrong = run(&["token", "create", "--name", "x", "--role", "king", "--data-dir", data]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn a_hash_that_nobody_can_use_is_a_warning_of_check_config() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.json");
+    std::fs::write(&file, r#"{"security": {"users": {"eva": "scrypt:7$x"}}}"#).unwrap();
+    let output = run(&["check-config", file.to_str().unwrap()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("warning: security.users.eva: ") && output.status.success(), "{text}");
+}
+
+#[test]
 fn the_openapi_document_is_printed() {
     let output = run(&["openapi"]);
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

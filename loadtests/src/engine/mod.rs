@@ -1,6 +1,8 @@
-//! What sends: user scenarios, open rates, single clients, all at once, Socket.IO clients.
+//! What sends: user scenarios, open rates, single clients, all at once, Socket.IO clients,
+//! one who does not keep to the limits.
 
 pub(crate) mod field;
+pub(crate) mod limiter;
 pub(crate) mod rate;
 pub(crate) mod single;
 pub(crate) mod sockets;

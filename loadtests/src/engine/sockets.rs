@@ -219,7 +219,8 @@ impl Seen {
         let interrupted = crate::interrupt::is_set();
         let trust = Trust::default();
         let verdict = Verdict::of(&claims, &trust, options.short, interrupted);
-        let mut summary = collect::bare(plan, options.host.as_str(), started, claims, verdict);
+        let mut summary =
+            collect::bare(plan, &crate::run::shown(&options.host), started, claims, verdict);
         let p50 = quantile(&latency, 0.5).unwrap_or(0) as f64 / 1000.0;
         let fan_out = quantile(&span, 0.95).unwrap_or(0) as f64 / 1000.0;
         summary.extra.insert("event latency p50".into(), format!("{p50:.2} ms"));

@@ -21,7 +21,7 @@ macro_rules! catalog {
 
 catalog! {
     "smoke" "tve-slo" "load" "spike" "stress" "breaking-point" "sustained" "burst" "soak"
-    "sockets" "mixed" "endpoints" "upgrade"
+    "sockets" "limiter" "mixed" "endpoints" "upgrade"
     "category-sla" "dashboard" "classroom" "platform" "day" "endurance"
 }
 

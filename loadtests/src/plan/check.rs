@@ -32,9 +32,10 @@ pub fn parse(origin: &str, text: &str) -> Result<Plan, PlanError> {
 fn check(plan: &Plan) -> Result<(), String> {
     let ways = usize::from(!plan.phases.is_empty())
         + usize::from(plan.search.is_some())
-        + usize::from(plan.sockets.is_some());
+        + usize::from(plan.sockets.is_some())
+        + usize::from(plan.limiter.is_some());
     if ways != 1 {
-        return Err("give exactly one of [[phases]], [search] and [sockets]".to_owned());
+        return Err("give exactly one of [[phases]], [search], [sockets] and [limiter]".to_owned());
     }
     if plan.timeout_ms == 0 || plan.timeout_ms > 60_000 {
         return Err(format!("timeout_ms is {}, give 1 to 60000", plan.timeout_ms));
@@ -51,7 +52,7 @@ fn check(plan: &Plan) -> Result<(), String> {
 }
 
 fn requests(plan: &Plan) -> Result<(), String> {
-    if plan.requests.is_empty() && plan.sockets.is_none() {
+    if plan.requests.is_empty() && plan.sockets.is_none() && plan.limiter.is_none() {
         return Err("it sends nothing: add [requests.NAME]".to_owned());
     }
     for (name, request) in &plan.requests {

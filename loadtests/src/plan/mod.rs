@@ -7,6 +7,6 @@ mod schema;
 pub use catalog::{CATALOG, Entry, find};
 pub use check::{PlanError, parse};
 pub use schema::{
-    Drift, Engine, Flow, Linear, Machine, Objective, Phase, Plan, Recovery, Request, Scenario,
-    Search, Sockets,
+    Drift, Engine, Flow, Limiter, Linear, Machine, Objective, Phase, Plan, Recovery, Request,
+    Scenario, Search, Sockets,
 };

@@ -62,6 +62,9 @@ pub struct Plan {
     /// Socket.IO clients; the plan then has no phases.
     #[serde(default)]
     pub sockets: Option<Sockets>,
+    /// Logins and commands beyond the limits; the plan then has no phases.
+    #[serde(default)]
+    pub limiter: Option<Limiter>,
 }
 
 fn one() -> u64 {
@@ -305,4 +308,20 @@ pub struct Sockets {
     pub event_p95_ms: f64,
     /// Least share of (event, listener) pairs that arrive, %.
     pub reach_percent: f64,
+}
+
+/// What is sent beyond the limits of a service, and what these are.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limiter {
+    /// Wrong logins that are sent.
+    pub wrong_logins: usize,
+    /// How many of them are told that they are wrong; the next ones are locked out.
+    pub logins_allowed: usize,
+    /// Commands that are sent, each as soon as the one before it is answered.
+    pub commands: usize,
+    /// How many of them may pass at once.
+    pub burst: usize,
+    /// How many a second may pass after these.
+    pub commands_per_second: f64,
 }

@@ -1,5 +1,6 @@
 //! The harness against the real service with the simulated machine.
 
 mod dashboards;
+mod limiter;
 mod machine;
 mod rig;

@@ -13,6 +13,11 @@ pub(crate) struct Rig {
 impl Rig {
     /// Starts a machine that is warm.
     pub(crate) fn start() -> Self {
+        Self::with(&serde_json::json!({}))
+    }
+
+    /// Starts it with a configuration.
+    pub(crate) fn with(config: &serde_json::Value) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -20,6 +25,7 @@ impl Rig {
             .unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut options = Options::in_folder(folder.path());
+        std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
         options.sim_start_temp = Some(225.0);
         let running = runtime.block_on(Server::start(options)).unwrap();
         let host = format!("http://{}", running.addr());

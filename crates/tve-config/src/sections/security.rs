@@ -1,10 +1,11 @@
 //! Who may do what over the network.
 
-use crate::field::{Flag, Leniency, Named, Shape, Spec, choice, int};
+use crate::field::{Flag, Leniency, Named, Scalar, Shape, Spec, choice, int};
 use crate::issue::{Issue, join, shown, unknown};
 use crate::section::{object, section, sub};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 choice! {
     /// What a user may do; each role may also do what the ones before it may.
@@ -60,8 +61,44 @@ section! {
         protect_reads: bool = false, Flag;
         /// Whether `STOP` and `EMERGENCY_STOP` need a login, too.
         stop_needs_login: bool = false, Flag;
+        /// Addresses of proxies whose `X-Forwarded-For` says where a client is.
+        trusted_proxies: Vec<IpAddr> = Vec::new(), Addresses;
         /// Rate limits of a client.
         limits: Limits as LimitsPatch = Limits::default(), sub::<Limits>();
+    }
+}
+
+/// Longest list of proxies: each login looks through it.
+const MAX_PROXIES: usize = 16;
+
+/// A list of IP addresses.
+struct Addresses;
+
+impl Scalar<Vec<IpAddr>> for Addresses {
+    fn parse(&self, value: &Value, _: Leniency) -> Result<Vec<IpAddr>, String> {
+        let list = value
+            .as_array()
+            .filter(|list| list.len() <= MAX_PROXIES)
+            .ok_or_else(|| format!("must be a list of at most {MAX_PROXIES} IP addresses"))?;
+        let address = |item: &Value| {
+            item.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+                format!("each must be an IP address such as \"127.0.0.1\", not {}", shown(item))
+            })
+        };
+        list.iter().map(address).collect()
+    }
+
+    fn print(&self, value: &Vec<IpAddr>) -> Value {
+        json!(value)
+    }
+
+    fn describe(&self) -> Shape {
+        let schema = json!({
+            "type": "array",
+            "maxItems": MAX_PROXIES,
+            "items": {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},
+        });
+        Shape::new("list of texts", "IP addresses".to_owned(), "", schema)
     }
 }
 

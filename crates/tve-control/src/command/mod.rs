@@ -200,6 +200,22 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Whether the command can only bring the machine closer to rest: stops, and setpoints of zero.
+    /// Nothing that protects the service from its clients may hold such a command up.
+    pub fn only_calms(&self) -> bool {
+        match self {
+            Self::EmergencyStop | Self::Stop | Self::StopManualMove(_) | Self::TuneStop => true,
+            Self::SetMotor { rpm, .. } => rpm.is_zero(),
+            Self::SetHeater { duty, .. } | Self::SetPeltier(duty) => duty.is_zero(),
+            Self::SetTarget { zones } => {
+                zones.iter().any(Option::is_some) && zones.iter().flatten().all(|t| t.is_zero())
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Direction of a user pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]

@@ -10,7 +10,7 @@ use super::gate::{Gate, Origin};
 use super::reply::{Denied, JSON};
 use super::routes::{Media, Route};
 use crate::app::App;
-use crate::auth;
+use crate::auth::{self, Lane};
 use crate::metrics::MethodName;
 use axum::Router;
 use axum::body::Body;
@@ -25,12 +25,14 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tower::Service as _;
+use tve_access::{Caller, Need, Role};
 
 /// What every connection shares.
 pub(crate) struct Front {
@@ -49,7 +51,11 @@ pub(crate) struct HeaderFault(pub(crate) Denied);
 
 /// The service of one connection.
 #[derive(Clone)]
-pub(crate) struct Connection(pub(crate) Arc<Front>);
+pub(crate) struct Connection {
+    pub(crate) front: Arc<Front>,
+    /// The other end, which may be a proxy.
+    pub(crate) peer: IpAddr,
+}
 
 impl hyper::service::Service<Request<Incoming>> for Connection {
     type Response = Response<FrontBody>;
@@ -58,12 +64,12 @@ impl hyper::service::Service<Request<Incoming>> for Connection {
 
     fn call(&self, request: Request<Incoming>) -> Serving {
         let started = Instant::now();
-        let route = Route::of(request.uri().path(), self.0.has_files);
+        let route = Route::of(request.uri().path(), self.front.has_files);
         let method = MethodName::of(request.method());
-        let cors = self.0.gate.cors_origin(request.headers());
-        let work = catch_unwind(AssertUnwindSafe(|| self.0.answer(route, request)))
+        let cors = self.front.gate.cors_origin(request.headers());
+        let work = catch_unwind(AssertUnwindSafe(|| self.front.answer(route, self.peer, request)))
             .unwrap_or_else(|_| Work::refused(Denied::internal()));
-        Serving { work, front: Arc::clone(&self.0), route, method, started, cors }
+        Serving { work, front: Arc::clone(&self.front), route, method, started, cors }
     }
 }
 
@@ -89,6 +95,17 @@ impl Work {
 
     fn refused(denied: Denied) -> Self {
         Self::ready(denied.into_response().map(FrontBody::Streamed))
+    }
+}
+
+impl Work {
+    /// The response, waited for.
+    async fn finish(self) -> Response<FrontBody> {
+        match self {
+            Self::Ready(Some(response)) => response,
+            Self::Ready(None) => Denied::internal().into_response().map(FrontBody::Streamed),
+            Self::Routed(future) => future.await,
+        }
     }
 }
 
@@ -134,7 +151,12 @@ fn seal(headers: &mut HeaderMap, cors: Option<HeaderValue>) {
 }
 
 impl Front {
-    fn answer(self: &Arc<Self>, route: Route, mut request: Request<Incoming>) -> Work {
+    fn answer(
+        self: &Arc<Self>,
+        route: Route,
+        peer: IpAddr,
+        mut request: Request<Incoming>,
+    ) -> Work {
         match self.judge(route, &request) {
             Ok(()) => {}
             Err(Verdict::Preflight) => return Work::ready(preflight(route)),
@@ -143,6 +165,59 @@ impl Front {
                 request.extensions_mut().insert(HeaderFault(denied));
             }
         }
+        if self.app.access.is_enabled() {
+            return self.admit(route, peer, request);
+        }
+        self.dispatch(route, request, |_| auth::anybody(peer))
+    }
+
+    /// Lets a request through that may pass, proving first who sends it where that is needed.
+    fn admit(self: &Arc<Self>, route: Route, peer: IpAddr, mut request: Request<Incoming>) -> Work {
+        let access = &self.app.access;
+        let need = access.need(route, request.method());
+        let Some(role) = access.role(need) else {
+            let glance = |headers: &HeaderMap| access.glance(&access.arrival(peer, headers));
+            return self.dispatch(route, request, glance);
+        };
+        let arrival = access.arrival(peer, request.headers());
+        if need == Need::Commands {
+            // Only the body says what is asked, and a stop must not wait for a password.
+            let caller = Caller { user: None, role: Role::Viewer, address: arrival.address() };
+            request.extensions_mut().insert(arrival);
+            return self.dispatch(route, request, |_| caller);
+        }
+        let what = route.row().path;
+        match access.at_once(&arrival) {
+            Some(Err(denied)) => Work::refused(denied),
+            Some(Ok(caller)) => match auth::grant(&caller, role, what) {
+                Ok(()) => self.dispatch(route, request, |_| caller),
+                Err(denied) => Work::refused(denied),
+            },
+            None => {
+                let front = Arc::clone(self);
+                Work::Routed(Box::pin(async move {
+                    let proven = front.app.access.login(&arrival, Lane::Ordinary).await;
+                    let granted = proven.and_then(|caller| {
+                        auth::grant(&caller, role, what)?;
+                        Ok(caller)
+                    });
+                    match granted {
+                        Ok(caller) => front.dispatch(route, request, |_| caller).finish().await,
+                        Err(denied) => denied.into_response().map(FrontBody::Streamed),
+                    }
+                }))
+            }
+        }
+    }
+
+    /// Sends a request where it belongs; handlers behind the router find the caller in its
+    /// extensions.
+    fn dispatch(
+        self: &Arc<Self>,
+        route: Route,
+        mut request: Request<Incoming>,
+        caller: impl FnOnce(&HeaderMap) -> Caller,
+    ) -> Work {
         match route {
             Route::Data => Work::ready(cached(self.app.data_body())),
             Route::Status => Work::ready(cached(self.app.status_body())),
@@ -156,6 +231,8 @@ impl Front {
                 }))
             }
             _ => {
+                let caller = caller(request.headers());
+                request.extensions_mut().insert(caller);
                 let reply = self.router.clone().call(request.map(Body::new));
                 Work::Routed(Box::pin(async move {
                     match reply.await {
@@ -196,7 +273,6 @@ impl Front {
         if let Some(denied) = foreign {
             return Err(denied.into());
         }
-        auth::authorize(headers, route)?;
         fault.map_or(Ok(()), |denied| Err(Verdict::AfterBody(denied)))
     }
 

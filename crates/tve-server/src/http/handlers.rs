@@ -5,14 +5,15 @@ use super::connection::HeaderFault;
 use super::pages;
 use super::reply::{Denied, json, success};
 use crate::app::App;
+use crate::auth::{self, Access, Arrival, Lane};
 use crate::runner::OVERRUN;
 use crate::{openapi, view};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
@@ -21,6 +22,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 use tower_http::services::ServeDir;
+use tve_access::{Caller, Need, table};
 use tve_api as api;
 use tve_control::{
     Command, Refusal, RefusalCode, Reply, lenient_json, parse_control, parse_gpio, parse_tune_start,
@@ -40,6 +42,8 @@ const SHOWN: usize = 40;
 
 type Answered = Result<Response, Denied>;
 type Shared = State<Arc<App>>;
+/// On whose behalf; the connection puts it into each request.
+type By = Extension<Caller>;
 
 /// The routes that are not answered before the router.
 pub(crate) fn router(app: Arc<App>, www: Option<&str>) -> Router {
@@ -88,41 +92,78 @@ fn parse(bytes: &[u8]) -> Result<Value, Denied> {
     Ok(lenient_json(bytes)?)
 }
 
-async fn control(State(app): Shared, request: Request) -> Answered {
-    let header_fault = request.extensions().get::<HeaderFault>().cloned();
-    let read = body::read(request.into_body()).await;
+async fn control(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
+    let (parts, body) = request.into_parts();
+    let arrival = parts.extensions.get::<Arrival>();
+    let read = body::read(body).await;
     if body::asks_for_emergency_stop(&read.bytes) {
+        if let Some(arrival) = arrival {
+            prove(&app.access, arrival, "EMERGENCY_STOP", true).await?;
+        }
         return Ok(success(app.commands.send(Command::EmergencyStop).await?));
     }
+    let header_fault = parts.extensions.get::<HeaderFault>().cloned();
     if let Some(fault) = header_fault.map(|f| f.0).or(read.fault) {
         return Err(fault);
     }
-    let command = parse_control(&parse(&read.bytes)?)?;
-    run(app, command).await
+    let parsed = parse(&read.bytes).map(|body| {
+        let command = parse_control(&body);
+        (body, command)
+    });
+    let caller = match arrival {
+        None => caller,
+        Some(arrival) => {
+            let name = parsed.as_ref().ok().and_then(|(body, _)| body.get("command")?.as_str());
+            let calms = matches!(&parsed, Ok((_, Ok(command))) if command.only_calms());
+            prove(&app.access, arrival, name.unwrap_or_default(), calms).await?
+        }
+    };
+    run(app, &caller, parsed?.1?).await
 }
 
-async fn gpio_command(State(app): Shared, request: Request) -> Answered {
+/// Who sends a command, proven and granted as far as the command needs it.
+async fn prove(
+    access: &Arc<Access>,
+    arrival: &Arrival,
+    name: &str,
+    calms: bool,
+) -> Result<Caller, Denied> {
+    // A command of no row is unknown, and told so to whoever may send any.
+    let need = table::command(name).unwrap_or(Need::Commands);
+    let Some(role) = access.role(need) else {
+        return Ok(access.glance(arrival));
+    };
+    let lane = if calms { Lane::Calming } else { Lane::Ordinary };
+    let caller = access.login(arrival, lane).await?;
+    auth::grant(&caller, role, name)?;
+    Ok(caller)
+}
+
+async fn gpio_command(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
     let command = parse_gpio(&json_body(request).await?)?;
-    run(app, command).await
+    run(app, &caller, command).await
 }
 
-async fn tune_start(State(app): Shared, request: Request) -> Answered {
+async fn tune_start(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
     let command = parse_tune_start(&json_body(request).await?)?;
-    run(app, command).await
+    run(app, &caller, command).await
 }
 
-async fn tune_stop(State(app): Shared, request: Request) -> Answered {
+async fn tune_stop(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
     json_body(request).await?;
-    run(app, Command::TuneStop).await
+    run(app, &caller, Command::TuneStop).await
 }
 
-async fn tune_apply(State(app): Shared, request: Request) -> Answered {
+async fn tune_apply(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
     json_body(request).await?;
-    run(app, Command::TuneApply).await
+    run(app, &caller, Command::TuneApply).await
 }
 
-/// Has a command carried out, and the configuration saved where that belongs to it.
-async fn run(app: Arc<App>, command: Command) -> Answered {
+/// Has a command of `caller` carried out, and the configuration saved where that belongs to it.
+async fn run(app: Arc<App>, caller: &Caller, command: Command) -> Answered {
+    if !command.only_calms() {
+        app.access.take(caller)?;
+    }
     let saves = matches!(command, Command::SaveConfig | Command::TuneApply);
     let reply = app.commands.send(command).await?;
     if saves {
@@ -169,14 +210,16 @@ fn ok<T: serde::Serialize>(body: &T) -> Response {
     json(StatusCode::OK, view::json(body))
 }
 
-async fn log_start(State(app): Shared) -> Response {
+async fn log_start(State(app): Shared, Extension(caller): By) -> Answered {
+    app.access.take(&caller)?;
     app.recorder.start_run();
-    success(Reply::OK)
+    Ok(success(Reply::OK))
 }
 
-async fn log_stop(State(app): Shared) -> Response {
+async fn log_stop(State(app): Shared, Extension(caller): By) -> Answered {
+    app.access.take(&caller)?;
     app.recorder.stop_run();
-    success(Reply::OK)
+    Ok(success(Reply::OK))
 }
 
 /// A query string that axum may have refused, which it says in plain text.

@@ -91,9 +91,9 @@ pub(crate) async fn serve(
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -104,7 +104,7 @@ pub(crate) async fn serve(
             () = stopped(&mut stop) => break,
         };
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            let service = Connection(Arc::clone(&front));
+            let service = Connection { front: Arc::clone(&front), peer: peer.ip() };
             let stop = stop.clone();
             connections.spawn(async move {
                 serve_connection(stream, service, stop).await;

@@ -2,11 +2,18 @@
 
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::borrow::Cow;
+use std::time::Duration;
 use tve_control::{Refusal, RefusalClass, Reply};
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// How to log in.
+const CHALLENGES: [HeaderValue; 2] = [
+    HeaderValue::from_static("Basic realm=\"TVE-micro\""),
+    HeaderValue::from_static("Bearer realm=\"TVE-micro\""),
+];
 
 /// A refusal on its way out: `{"success": false, "msg": ...}` with its status.
 #[derive(Debug, Clone)]
@@ -15,11 +22,22 @@ pub(crate) struct Denied {
     msg: Cow<'static, str>,
     detail: Option<String>,
     allow: Option<&'static str>,
+    /// Seconds of `Retry-After` where the status is 429.
+    retry_after: u64,
 }
+
+/// The debounce is a quarter of a second and the header counts in whole ones.
+const RETRY_AFTER_S: u64 = 1;
 
 impl Denied {
     pub(crate) fn new(status: StatusCode, msg: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, msg: msg.into(), detail: Some(detail.into()), allow: None }
+        Self {
+            status,
+            msg: msg.into(),
+            detail: Some(detail.into()),
+            allow: None,
+            retry_after: RETRY_AFTER_S,
+        }
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
@@ -30,6 +48,12 @@ impl Denied {
         let detail = format!("this path has {allow}");
         let denied = Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
         Self { allow: Some(allow), ..denied }
+    }
+
+    /// Says when to come back, in whole seconds.
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self { retry_after: seconds.max(RETRY_AFTER_S), ..self }
     }
 
     pub(crate) fn internal() -> Self {
@@ -60,7 +84,7 @@ impl From<Refusal> for Denied {
             _ => refusal.code.name().into(),
         };
         let detail = refusal.detail.filter(|d| *d != msg);
-        Self { status, msg, detail, allow: None }
+        Self { status, msg, detail, allow: None, retry_after: RETRY_AFTER_S }
     }
 }
 
@@ -71,8 +95,12 @@ impl IntoResponse for Denied {
         let mut response = json(self.status, crate::view::json(&body));
         let headers = response.headers_mut();
         if self.status == StatusCode::TOO_MANY_REQUESTS {
-            // The debounce is a quarter of a second and the header counts in whole ones.
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            for challenge in CHALLENGES {
+                headers.append(WWW_AUTHENTICATE, challenge);
+            }
         }
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));

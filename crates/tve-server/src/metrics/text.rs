@@ -3,9 +3,11 @@
 use super::process::Process;
 use super::{EDGES_S, MethodName, Metrics, STATUSES};
 use crate::app::App;
+use crate::auth::Counts;
 use crate::http::Route;
 use crate::runner::EDGES_US;
 use std::fmt::{Display, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tve_control::{AlarmCode, Reaction, Snapshot, Status};
 use tve_hal::{Motor, Sensor, Zone};
 
@@ -65,6 +67,7 @@ pub(crate) fn render(app: &App) -> String {
     process(&mut page);
     machine(&mut page, &app.newest.load().snapshot);
     control(&mut page, app);
+    access(&mut page, &app.access.counts);
     recorder(&mut page, app);
     page.0
 }
@@ -101,8 +104,7 @@ fn requests(page: &mut Page, metrics: &Metrics) {
             page.histogram("http_request_duration_seconds", &labels, edges, &counts, sum);
         }
     }
-    let load =
-        |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     page.single(
         "api_validation_errors_total",
         "counter",
@@ -267,6 +269,22 @@ fn control(page: &mut Page, app: &App) {
         page.head(name, "histogram", help);
         page.histogram(name, &[], EDGES_US.iter().map(|&us| us as f64 / 1e6), &counts, sum);
     }
+}
+
+fn access(page: &mut Page, counts: &Counts) {
+    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    page.head("tve_logins_total", "counter", "Logins by how they ended; locked ones unread.");
+    for (outcome, count) in
+        [("ok", &counts.ok), ("failed", &counts.failed), ("locked", &counts.locked)]
+    {
+        page.line("tve_logins_total", &[("outcome", outcome)], load(count));
+    }
+    page.single(
+        "tve_commands_limited_total",
+        "counter",
+        "Commands refused because their client had sent too many.",
+        load(&counts.limited),
+    );
 }
 
 fn recorder(page: &mut Page, app: &App) {

@@ -261,7 +261,7 @@ async fn what_would_be_less_safe_than_it_looks_does_not_start() {
     let open = Options { listen: Some("0.0.0.0:0".parse().unwrap()), ..options() };
     let error = Server::start(open.clone()).await.unwrap_err();
     assert!(matches!(error, StartError::Open { .. }), "{error}");
-    let running = Server::start(Options { insecure_open: true, ..open }).await.unwrap();
+    let running = Server::start(Options { insecure_open: true, ..open.clone() }).await.unwrap();
 
     let error = Server::start(options()).await.unwrap_err();
     assert!(error.to_string().contains(&folder.path().display().to_string()), "{error}");
@@ -276,9 +276,18 @@ async fn what_would_be_less_safe_than_it_looks_does_not_start() {
 
     let file = folder.path().join("secure.json");
     std::fs::write(&file, r#"{"security": {"enabled": true}}"#).unwrap();
-    let secure = Options { config: Some(file), ..options() };
+    let secure = Options { config: Some(file), ..open };
+    let running = Server::start(secure.clone()).await.unwrap();
+    assert!(
+        running.warnings().iter().any(|w| w.contains("unencrypted")),
+        "{:?}",
+        running.warnings()
+    );
+    running.stop().await.unwrap();
+
+    std::fs::write(folder.path().join("tokens.json"), "[{").unwrap();
     let error = Server::start(secure).await.unwrap_err();
-    assert!(matches!(error, StartError::Authentication), "{error}");
+    assert!(matches!(error, StartError::Tokens { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -106,3 +106,32 @@ fn gpio_bodies_refuse_with_their_own_code() {
 }
 
 use tve_units::Bcm;
+
+#[test]
+fn only_stops_and_zero_setpoints_only_calm_the_machine() {
+    let calms = |name: &str, value: Value| control(name, &value).unwrap().only_calms();
+    for (name, value) in [
+        ("EMERGENCY_STOP", json!({})),
+        ("STOP", json!({})),
+        ("STOP_MANUAL_MOVE", json!({"motor": "feed"})),
+        ("SET_MOTOR", json!({"motor": "main", "rpm": 0})),
+        ("SET_TARGET", json!({"z1": 0})),
+        ("SET_TARGET", json!({"z1": 0, "z2": 0})),
+        ("SET_HEATER", json!({"zone": "z1", "duty": 0})),
+        ("SET_PELTIER", json!({"duty": 0})),
+    ] {
+        assert!(calms(name, value.clone()), "{name} {value}");
+    }
+    for (name, value) in [
+        ("START", json!({})),
+        ("CLEAR_ALARM", json!({})),
+        ("SET_MOTOR", json!({"motor": "main", "rpm": -0.1})),
+        ("SET_TARGET", json!({"z1": 0, "z2": 1})),
+        ("SET_TARGET", json!({})),
+        ("SET_HEATER", json!({"zone": "z1", "duty": 1})),
+        ("SET_RELAY", json!({"relay": "fan", "state": false})),
+        ("MOVE_MOTOR_STEPS", json!({"motor": "main", "steps": 0})),
+    ] {
+        assert!(!calms(name, value.clone()), "{name} {value}");
+    }
+}
