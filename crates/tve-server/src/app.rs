@@ -7,6 +7,7 @@ use crate::view;
 use bytes::Bytes;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use tve_audit::AuditHandle;
 use tve_recorder::RecorderHandle;
 
 /// The service behind its routes.
@@ -16,6 +17,7 @@ pub(crate) struct App {
     pub(crate) stats: Arc<LoopStats>,
     pub(crate) alarms: Arc<AlarmBook>,
     pub(crate) recorder: RecorderHandle,
+    pub(crate) audit: AuditHandle,
     pub(crate) metrics: Metrics,
     /// `state.machine`.
     pub(crate) machine: &'static str,
@@ -26,6 +28,8 @@ pub(crate) struct App {
     pub(crate) config_path: PathBuf,
     /// One save at a time, so that generations do not mix.
     pub(crate) saving: Mutex<()>,
+    /// One change of the configuration at a time, so that each knows what it has changed.
+    pub(crate) configuring: tokio::sync::Mutex<()>,
     pub(crate) cache: Cache,
 }
 

@@ -1,5 +1,6 @@
 //! The command line of `tve`: serving, simulating, proving, checking.
 
+use crate::audit::{self, Audit};
 use crate::incident::{self, Replay};
 use crate::options::{Options, default_data_dir};
 use crate::pins::{self, SafeOff, Wiring};
@@ -52,6 +53,9 @@ enum Action {
     Certify(Certify),
     /// Walk at random under commands, faults and restarts, exits 1 when an invariant is broken.
     Walk(Walk),
+    /// The audit journal.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Replay an incident file: says whether every output is bit-equal, exits 1 when one is not.
     Replay(Replay),
     /// Turn every output of the Raspberry Pi off, from outside the service.
@@ -145,6 +149,7 @@ pub fn main() -> ExitCode {
         Some(Action::CheckConfig { file }) => check_config(&file),
         Some(Action::Openapi) => openapi(),
         Some(Action::Simulate(args)) => simulate::run(&args),
+        Some(Action::Audit(args)) => audit::run(&args),
         Some(Action::Replay(args)) => incident::run(&args),
         Some(Action::Certify(args)) => proof::certify(&args),
         Some(Action::Walk(args)) => proof::walk(&args),

@@ -15,6 +15,8 @@ pub enum StartError {
     Listen { address: SocketAddr, source: std::io::Error },
     #[error(transparent)]
     Recorder(#[from] RecorderError),
+    #[error(transparent)]
+    Audit(#[from] tve_audit::AuditError),
     #[error("cannot read {}: {source}; give --config a file that exists", path.display())]
     ConfigUnreadable { path: PathBuf, source: std::io::Error },
     #[error(

@@ -13,6 +13,7 @@
 //! [`Server::start`] boots all of it; the rest of the crate is private.
 
 mod app;
+mod audit;
 mod auth;
 mod cache;
 pub mod cli;

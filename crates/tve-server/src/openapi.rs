@@ -52,6 +52,11 @@ fn describe() -> OpenApi {
     components::<api::Health>(&mut schemas);
     components::<api::Ready>(&mut schemas);
     components::<api::IoUpdate>(&mut schemas);
+    components::<api::ConfigChanged>(&mut schemas);
+    components::<api::ConfigGenerations>(&mut schemas);
+    components::<api::RestoreRequest>(&mut schemas);
+    components::<api::AuditPage>(&mut schemas);
+    schemas.push(("Config".into(), RefOr::T(configuration())));
     OpenApiBuilder::new()
         .info(InfoBuilder::new().title("TVE-micro").version(env!("CARGO_PKG_VERSION")).description(
             Some(
@@ -62,6 +67,17 @@ fn describe() -> OpenApi {
         .paths(paths)
         .components(Some(ComponentsBuilder::new().schemas_from_iter(schemas).build()))
         .build()
+}
+
+/// The configuration, as its own schema describes it. Clients are shown it without secrets.
+fn configuration() -> Schema {
+    let mut schema = tve_config::json_schema();
+    if let Some(members) = schema.as_object_mut() {
+        // They belong to a document of its own.
+        members.retain(|key, _| !key.starts_with('$'));
+    }
+    serde_json::from_value(schema)
+        .unwrap_or_else(|_| Schema::Object(utoipa::openapi::Object::new()))
 }
 
 /// A type and everything it refers to.
@@ -80,6 +96,9 @@ fn path_item(route: Route) -> Option<PathItem> {
     if let Some(operation) = post(route) {
         described = true;
         item = item.operation(HttpMethod::Post, operation);
+    }
+    if route == Route::Config {
+        item = item.operation(HttpMethod::Put, put_config());
     }
     described.then(|| item.build())
 }
@@ -102,6 +121,12 @@ fn get(route: Route) -> Option<Operation> {
         Route::IncidentFile => {
             ("One incident file, for `tve replay`.", Media("application/octet-stream"), &[404, 503])
         }
+        Route::Config => ("The configuration without its secrets.", Json("Config"), &[]),
+        Route::Generations => {
+            ("The files that saving has replaced, newest first.", Json("ConfigGenerations"), &[503])
+        }
+        Route::Generation => ("One of them.", Json("Config"), &[404, 409, 503]),
+        Route::Audit => ("The audit journal, 200 lines a page.", Json("AuditPage"), &[400, 503]),
         Route::Permissives => {
             ("What must hold before the screw may turn.", Json("Permissives"), &[])
         }
@@ -119,15 +144,20 @@ fn get(route: Route) -> Option<Operation> {
     };
     let mut operation = operation(summary, &content);
     for (name, description) in parameters(route) {
-        let within = if *name == "file" { ParameterIn::Path } else { ParameterIn::Query };
-        let required = if *name == "file" { Required::True } else { Required::False };
+        let within_path = row_has(route, name);
+        let (within, required) = if within_path {
+            (ParameterIn::Path, Required::True)
+        } else {
+            (ParameterIn::Query, Required::False)
+        };
+        let schema = if *name == "file" { String::schema() } else { u32::schema() };
         operation = operation.parameter(
             ParameterBuilder::new()
                 .name(*name)
                 .parameter_in(within)
                 .required(required)
                 .description(Some(*description))
-                .schema(Some(if *name == "file" { String::schema() } else { i64::schema() })),
+                .schema(Some(schema)),
         );
     }
     // A foreign Host is refused on every route.
@@ -135,8 +165,41 @@ fn get(route: Route) -> Option<Operation> {
     Some(refusals(operation, others, route == Route::Ready).build())
 }
 
+/// Whether the path of `route` has a place for `name`.
+fn row_has(route: Route, name: &str) -> bool {
+    route.row().path.contains(&format!("{{{name}}}"))
+}
+
+/// `If-Match`, with the tag of the configuration that the change was made on.
+fn if_match(required: Required) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name("If-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(required)
+        .description(Some("ETag of the configuration that the change was made on, or *."))
+        .schema(Some(String::schema()))
+}
+
+fn put_config() -> Operation {
+    let body = RequestBodyBuilder::new().required(Some(Required::True)).content(
+        "application/json",
+        ContentBuilder::new().schema(Some(reference("Config"))).build(),
+    );
+    let operation = operation(
+        "Replace the configuration as a whole. What is missing in `security` stays as it is, every \
+         other missing key takes its default.",
+        &Content::Json("ConfigChanged"),
+    )
+    .parameter(if_match(Required::True))
+    .request_body(Some(body.build()));
+    let others = [400, 403, 408, 409, 412, 413, 415, 428, 503];
+    refusals(operation, others.iter(), false).build()
+}
+
 fn parameters(route: Route) -> &'static [(&'static str, &'static str)] {
     match route {
+        Route::Generation => &[("generation", "1 for the newest, up to 10.")],
+        Route::Audit => &[("page", "Page of the lines, newest first, from 0.")],
         Route::Log | Route::Incidents => &[("page", "Page of the files, from 0.")],
         Route::IncidentFile => &[("file", "Name of an incident file.")],
         Route::LogFile => &[("file", "Name of a run file.")],
@@ -156,10 +219,15 @@ fn post(route: Route) -> Option<Operation> {
         Route::LogStop => ("End the run.", None),
         Route::TuneStart => ("Start a relay autotune.", Some("TuneStartRequest")),
         Route::TuneStop => ("Give the autotune up.", None),
+        Route::Restore => ("Take an older configuration over again.", Some("RestoreRequest")),
         Route::TuneApply => ("Take the gains over and save them.", None),
         _ => return None,
     };
-    let mut operation = operation(summary, &Content::Json("Success"));
+    let reply = if route == Route::Restore { "ConfigChanged" } else { "Success" };
+    let mut operation = operation(summary, &Content::Json(reply));
+    if route == Route::Restore {
+        operation = operation.parameter(if_match(Required::False));
+    }
     if let Some(name) = body {
         let mut request = RequestBodyBuilder::new().required(Some(Required::True)).content(
             "application/json",
@@ -174,6 +242,7 @@ fn post(route: Route) -> Option<Operation> {
     let others: &[u16] = match route {
         Route::LogStart | Route::LogStop => &[403, 413, 415],
         Route::Control => &[400, 403, 404, 408, 409, 413, 415, 429, 503],
+        Route::Restore => &[400, 403, 404, 408, 409, 412, 413, 415, 503],
         _ => &[400, 403, 408, 409, 413, 415, 503],
     };
     Some(refusals(operation, others.iter(), false).build())
@@ -207,10 +276,12 @@ fn refusals<'a>(
     for &status in statuses {
         let description = match status {
             400 => "Bad input.",
-            403 => "Foreign host or origin.",
+            403 => "Foreign host or origin, or a role that is too low.",
             404 => "There is no such thing.",
             408 => "The body did not arrive in time.",
             409 => "Right request at the wrong time.",
+            412 => "The configuration has changed since.",
+            428 => "If-Match is missing.",
             413 => "The body is over 64 KiB.",
             415 => "The body is not JSON.",
             429 => "Too fast; see Retry-After.",
@@ -248,6 +319,7 @@ mod tests {
             let item = &document["paths"][row.path];
             assert_eq!(item["get"].is_object(), row.get && !hidden, "{}", row.path);
             assert_eq!(item["post"].is_object(), row.post.is_some() && !hidden, "{}", row.path);
+            assert_eq!(item["put"].is_object(), row.put, "{}", row.path);
         }
     }
 

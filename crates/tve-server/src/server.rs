@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tve_audit::{Audit, Event, RealMedium};
 use tve_config::store::LoadError;
 use tve_config::{Config, HardwareKind};
 use tve_control::Controller;
@@ -47,6 +48,7 @@ pub struct Running {
     app: Arc<App>,
     control: runner::Running,
     recorder: Recorder,
+    audit: Audit,
     guard: Guard,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -98,13 +100,16 @@ impl Server {
             RecorderConfig { data_dir, logging: logging_settings(config) },
             Box::new(RealDisk),
         )?;
+        let audit = Audit::start(folder.join(tve_audit::FOLDER), Box::new(RealMedium::default()))?;
+        audit.handle().record(&Event::Started { version: env!("CARGO_PKG_VERSION").into() });
         for event in inherited.events {
+            audit.handle().record(&runner::audited(&event));
             while !recorder.handle().alarm(&event) {
                 // The recorder holds its inbox for the time of a swap.
                 tokio::task::yield_now().await;
             }
         }
-        let alarms = Arc::new(AlarmBook::new(inherited.history));
+        let alarms = Arc::new(AlarmBook::new(inherited.history, Some(audit.handle())));
         let control = runner::start(Parts {
             controller: Controller::new(config.clone(), kind, inherited.restored),
             hardware,
@@ -132,12 +137,14 @@ impl Server {
             stats: Arc::clone(&control.stats),
             alarms,
             recorder: recorder.handle(),
+            audit: audit.handle(),
             metrics: Metrics::new(),
             machine: kind.name(),
             config_errors: loaded.errors,
             data_dir: folder,
             config_path: loaded.path,
             saving: Mutex::new(()),
+            configuring: tokio::sync::Mutex::new(()),
             cache: Cache::default(),
         });
         let (stop, on_stop) = watch::channel(false);
@@ -155,7 +162,7 @@ impl Server {
             tokio::spawn(keep_house(Arc::clone(&app), on_stop)),
         ];
         let warnings = config.warnings().iter().map(ToString::to_string).collect();
-        Ok(Running { address, app, control, recorder, guard, stop, tasks, warnings })
+        Ok(Running { address, app, control, recorder, audit, guard, stop, tasks, warnings })
     }
 }
 
@@ -231,10 +238,16 @@ impl Running {
             // A task that was cut off has nothing left to do.
             let _ = task.await;
         }
-        let Self { recorder, control, .. } = self;
+        // What the machine has said last belongs into the audit journal, too.
+        let _ = self.app.alarms.json(crate::view::alarm_history);
+        self.app.audit.record(&Event::Stopped);
+        let Self { recorder, audit, control, .. } = self;
         // The machine comes first; what is left of the time belongs to the disk.
-        let left = STOP_LIMIT.saturating_sub(begun.elapsed());
-        let written = tokio::task::spawn_blocking(move || recorder.shutdown_within(left)).await;
+        let left = move || STOP_LIMIT.saturating_sub(begun.elapsed());
+        let written = tokio::task::spawn_blocking(move || {
+            recorder.shutdown_within(left()) & audit.shutdown_within(left())
+        })
+        .await;
         if !written.unwrap_or(false) {
             tracing::warn!("the disk did not answer in time; the last rows may be missing");
         }
@@ -390,5 +403,6 @@ async fn keep_house(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             tracing::error!(sentence, "control");
         }
         let _ = app.alarms.json(crate::view::alarm_history);
+        app.recorder.neighbour_failed(app.audit.status().failing);
     }
 }

@@ -10,7 +10,7 @@ use super::gate::{Gate, Origin};
 use super::reply::{Denied, JSON};
 use super::routes::{Media, Route};
 use crate::app::App;
-use crate::auth;
+use crate::auth::{self, Caller};
 use crate::metrics::MethodName;
 use axum::Router;
 use axum::body::Body;
@@ -25,6 +25,7 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -49,7 +50,11 @@ pub(crate) struct HeaderFault(pub(crate) Denied);
 
 /// The service of one connection.
 #[derive(Clone)]
-pub(crate) struct Connection(pub(crate) Arc<Front>);
+pub(crate) struct Connection {
+    pub(crate) front: Arc<Front>,
+    /// Where the client is.
+    pub(crate) address: IpAddr,
+}
 
 impl hyper::service::Service<Request<Incoming>> for Connection {
     type Response = Response<FrontBody>;
@@ -58,12 +63,13 @@ impl hyper::service::Service<Request<Incoming>> for Connection {
 
     fn call(&self, request: Request<Incoming>) -> Serving {
         let started = Instant::now();
-        let route = Route::of(request.uri().path(), self.0.has_files);
+        let route = Route::of(request.uri().path(), self.front.has_files);
         let method = MethodName::of(request.method());
-        let cors = self.0.gate.cors_origin(request.headers());
-        let work = catch_unwind(AssertUnwindSafe(|| self.0.answer(route, request)))
-            .unwrap_or_else(|_| Work::refused(Denied::internal()));
-        Serving { work, front: Arc::clone(&self.0), route, method, started, cors }
+        let cors = self.front.gate.cors_origin(request.headers());
+        let work =
+            catch_unwind(AssertUnwindSafe(|| self.front.answer(route, request, self.address)))
+                .unwrap_or_else(|_| Work::refused(Denied::internal()));
+        Serving { work, front: Arc::clone(&self.front), route, method, started, cors }
     }
 }
 
@@ -134,15 +140,21 @@ fn seal(headers: &mut HeaderMap, cors: Option<HeaderValue>) {
 }
 
 impl Front {
-    fn answer(self: &Arc<Self>, route: Route, mut request: Request<Incoming>) -> Work {
-        match self.judge(route, &request) {
-            Ok(()) => {}
+    fn answer(
+        self: &Arc<Self>,
+        route: Route,
+        mut request: Request<Incoming>,
+        address: IpAddr,
+    ) -> Work {
+        let caller = match self.judge(route, &request, address) {
+            Ok(caller) => caller,
             Err(Verdict::Preflight) => return Work::ready(preflight(route)),
             Err(Verdict::Denied(denied)) => return Work::refused(denied),
-            Err(Verdict::AfterBody(denied)) => {
+            Err(Verdict::AfterBody(caller, denied)) => {
                 request.extensions_mut().insert(HeaderFault(denied));
+                caller
             }
-        }
+        };
         match route {
             Route::Data => Work::ready(cached(self.app.data_body())),
             Route::Status => Work::ready(cached(self.app.status_body())),
@@ -156,6 +168,7 @@ impl Front {
                 }))
             }
             _ => {
+                request.extensions_mut().insert(caller);
                 let reply = self.router.clone().call(request.map(Body::new));
                 Work::Routed(Box::pin(async move {
                     match reply.await {
@@ -168,7 +181,12 @@ impl Front {
     }
 
     /// The refusals that need nothing but the head of the request, in the order of the contract.
-    fn judge(&self, route: Route, request: &Request<Incoming>) -> Result<(), Verdict> {
+    fn judge(
+        &self,
+        route: Route,
+        request: &Request<Incoming>,
+        address: IpAddr,
+    ) -> Result<Caller, Verdict> {
         let headers = request.headers();
         let method = request.method();
         if route == Route::Unknown {
@@ -182,9 +200,8 @@ impl Front {
             return Err(Denied::method_not_allowed(route.allow()).into());
         }
         let fault = route
-            .row()
-            .post
-            .filter(|_| method == Method::POST && route != Route::Socket)
+            .media(method)
+            .filter(|_| route != Route::Socket)
             .and_then(|media| body_fault(media, headers, request.body()));
         let foreign = self.foreign(route, method, headers, origin);
         // Where a page or a name of elsewhere asks, not even an emergency stop is looked for.
@@ -196,8 +213,11 @@ impl Front {
         if let Some(denied) = foreign {
             return Err(denied.into());
         }
-        auth::authorize(headers, route)?;
-        fault.map_or(Ok(()), |denied| Err(Verdict::AfterBody(denied)))
+        let caller = auth::authorize(headers, route, address)?;
+        match fault {
+            None => Ok(caller),
+            Some(denied) => Err(Verdict::AfterBody(caller, denied)),
+        }
     }
 
     fn foreign(
@@ -214,7 +234,7 @@ impl Front {
                 "the Host header names another machine; add the name to server.hosts",
             ));
         }
-        let guarded = method == Method::POST || route == Route::Socket;
+        let guarded = !matches!(*method, Method::GET | Method::HEAD) || route == Route::Socket;
         (origin == Origin::Foreign && guarded).then(|| {
             Denied::new(
                 StatusCode::FORBIDDEN,
@@ -229,7 +249,7 @@ impl Front {
 enum Verdict {
     Denied(Denied),
     /// Refused, unless its body asks for an emergency stop.
-    AfterBody(Denied),
+    AfterBody(Caller, Denied),
     Preflight,
 }
 
@@ -239,7 +259,7 @@ impl From<Denied> for Verdict {
     }
 }
 
-/// What the headers say against the body of a POST.
+/// What the headers say against the body of a POST or PUT.
 fn body_fault(media: Media, headers: &HeaderMap, body: &Incoming) -> Option<Denied> {
     if body.is_end_stream() {
         return None;
@@ -273,7 +293,7 @@ fn preflight(route: Route) -> Response<FrontBody> {
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(route.allow()));
     headers.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("content-type, authorization"),
+        HeaderValue::from_static("content-type, authorization, if-match"),
     );
     response
 }

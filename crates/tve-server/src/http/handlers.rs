@@ -1,23 +1,26 @@
 //! The handlers behind the router: commands, recorder, tune, history, health.
 
+use super::audit;
 use super::body;
+use super::config;
 use super::connection::HeaderFault;
 use super::pages;
 use super::reply::{Denied, json, success};
 use crate::app::App;
+use crate::auth::Caller;
 use crate::runner::OVERRUN;
 use crate::{openapi, view};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Extension, Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 use tower_http::services::ServeDir;
@@ -38,8 +41,8 @@ const FILE_PIECE: usize = 64 * 1024;
 /// Characters of a wrong argument that its refusal repeats.
 const SHOWN: usize = 40;
 
-type Answered = Result<Response, Denied>;
-type Shared = State<Arc<App>>;
+pub(super) type Answered = Result<Response, Denied>;
+pub(super) type Shared = State<Arc<App>>;
 
 /// The routes that are not answered before the router.
 pub(crate) fn router(app: Arc<App>, www: Option<&str>) -> Router {
@@ -55,6 +58,11 @@ pub(crate) fn router(app: Arc<App>, www: Option<&str>) -> Router {
         .route("/api/tune/start", post(tune_start))
         .route("/api/tune/stop", post(tune_stop))
         .route("/api/tune/apply", post(tune_apply))
+        .route("/api/config", get(config::show).put(config::replace))
+        .route("/api/config/generations", get(config::generations))
+        .route("/api/config/generations/{generation}", get(config::show_generation))
+        .route("/api/config/restore", post(config::restore))
+        .route("/api/audit", get(audit::page))
         .route("/api/permissives", get(permissives))
         .route("/api/history/sensors", get(history))
         .route("/health", get(health))
@@ -73,7 +81,7 @@ pub(crate) fn router(app: Arc<App>, www: Option<&str>) -> Router {
 }
 
 /// The JSON of a body; an empty one is `{}`.
-async fn json_body(request: Request) -> Result<Value, Denied> {
+pub(super) async fn json_body(request: Request) -> Result<Value, Denied> {
     let read = body::read(request.into_body()).await;
     match read.fault {
         Some(fault) => Err(fault),
@@ -88,72 +96,79 @@ fn parse(bytes: &[u8]) -> Result<Value, Denied> {
     Ok(lenient_json(bytes)?)
 }
 
-async fn control(State(app): Shared, request: Request) -> Answered {
+type By = Extension<Caller>;
+
+async fn control(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
     let header_fault = request.extensions().get::<HeaderFault>().cloned();
     let read = body::read(request.into_body()).await;
     if body::asks_for_emergency_stop(&read.bytes) {
-        return Ok(success(app.commands.send(Command::EmergencyStop).await?));
+        let asked = audit::Request { caller, name: "EMERGENCY_STOP".into(), value: Value::Null };
+        return audit::run(app, asked, Ok(Command::EmergencyStop)).await;
     }
-    if let Some(fault) = header_fault.map(|f| f.0).or(read.fault) {
-        return Err(fault);
+    let body = match header_fault.map(|f| f.0).or(read.fault) {
+        Some(fault) => Err(fault),
+        None => parse(&read.bytes),
+    };
+    command(app, caller, "POST /api/control", body, parse_control).await
+}
+
+async fn gpio_command(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
+    let body = json_body(request).await;
+    command(app, caller, "POST /api/gpio", body, parse_gpio).await
+}
+
+/// Carries out the command that a body names; `path` stands for the name where there is no body.
+async fn command(
+    app: Arc<App>,
+    caller: Caller,
+    path: &str,
+    body: Result<Value, Denied>,
+    parse: fn(&Value) -> Result<Command, Refusal>,
+) -> Answered {
+    match body {
+        Ok(body) => {
+            let command = parse(&body);
+            audit::run(app, audit::Request::of_body(caller, body), command).await
+        }
+        Err(denied) => {
+            let asked = audit::Request { caller, name: path.into(), value: Value::Null };
+            Err(asked.refuse(&app, denied))
+        }
     }
-    let command = parse_control(&parse(&read.bytes)?)?;
-    run(app, command).await
 }
 
-async fn gpio_command(State(app): Shared, request: Request) -> Answered {
-    let command = parse_gpio(&json_body(request).await?)?;
-    run(app, command).await
-}
-
-async fn tune_start(State(app): Shared, request: Request) -> Answered {
-    let command = parse_tune_start(&json_body(request).await?)?;
-    run(app, command).await
-}
-
-async fn tune_stop(State(app): Shared, request: Request) -> Answered {
-    json_body(request).await?;
-    run(app, Command::TuneStop).await
-}
-
-async fn tune_apply(State(app): Shared, request: Request) -> Answered {
-    json_body(request).await?;
-    run(app, Command::TuneApply).await
-}
-
-/// Has a command carried out, and the configuration saved where that belongs to it.
-async fn run(app: Arc<App>, command: Command) -> Answered {
-    let saves = matches!(command, Command::SaveConfig | Command::TuneApply);
-    let reply = app.commands.send(command).await?;
-    if saves {
-        save_config(app).await?;
+/// Carries out the command that `path` is.
+async fn command_of_path(
+    app: Arc<App>,
+    caller: Caller,
+    path: &str,
+    body: Result<Value, Denied>,
+    parse: impl FnOnce(&Value) -> Result<Command, Refusal>,
+) -> Answered {
+    let mut asked = audit::Request { caller, name: path.into(), value: Value::Null };
+    match body {
+        Ok(body) => {
+            let command = parse(&body);
+            asked.value = body;
+            audit::run(app, asked, command).await
+        }
+        Err(denied) => Err(asked.refuse(&app, denied)),
     }
-    Ok(success(reply))
 }
 
-/// Writes the configuration in force to its file.
-async fn save_config(app: Arc<App>) -> Result<(), Refusal> {
-    let task = tokio::task::spawn_blocking(move || {
-        let _one = app.saving.lock().unwrap_or_else(PoisonError::into_inner);
-        // Read under the lock: of two saves the later one has the later configuration.
-        let config = Arc::clone(&app.newest.load().config);
-        let path = &app.config_path;
-        tve_config::store::save(path, &config).map_err(|error| {
-            let path = path.display();
-            tracing::error!(%path, %error, "the configuration could not be saved");
-            Refusal::with(
-                RefusalCode::Hardware,
-                format!(
-                    "the configuration is in force but {path} could not be written: {error}; \
-                     check the disk and save again"
-                ),
-            )
-        })
-    });
-    match task.await {
-        Ok(saved) => saved.map(|_| ()),
-        Err(_) => Err(Refusal::with(RefusalCode::Hardware, "saving was cut off; save again")),
-    }
+async fn tune_start(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
+    let body = json_body(request).await;
+    command_of_path(app, caller, "POST /api/tune/start", body, parse_tune_start).await
+}
+
+async fn tune_stop(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
+    let body = json_body(request).await;
+    command_of_path(app, caller, "POST /api/tune/stop", body, |_| Ok(Command::TuneStop)).await
+}
+
+async fn tune_apply(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
+    let body = json_body(request).await;
+    command_of_path(app, caller, "POST /api/tune/apply", body, |_| Ok(Command::TuneApply)).await
 }
 
 async fn gpio(State(app): Shared) -> Response {
@@ -165,24 +180,30 @@ async fn permissives(State(app): Shared) -> Response {
     ok(&view::permissives(&app.newest.load().snapshot.permissives))
 }
 
-fn ok<T: serde::Serialize>(body: &T) -> Response {
+pub(super) fn ok<T: serde::Serialize>(body: &T) -> Response {
     json(StatusCode::OK, view::json(body))
 }
 
-async fn log_start(State(app): Shared) -> Response {
+async fn log_start(State(app): Shared, Extension(caller): By) -> Response {
     app.recorder.start_run();
-    success(Reply::OK)
+    log_order(&app, caller, "POST /api/log/start")
 }
 
-async fn log_stop(State(app): Shared) -> Response {
+async fn log_stop(State(app): Shared, Extension(caller): By) -> Response {
     app.recorder.stop_run();
+    log_order(&app, caller, "POST /api/log/stop")
+}
+
+fn log_order(app: &App, caller: Caller, path: &str) -> Response {
+    let asked = audit::Request { caller, name: path.into(), value: Value::Null };
+    asked.note(app, 200, None, Vec::new());
     success(Reply::OK)
 }
 
 /// A query string that axum may have refused, which it says in plain text.
-type Asked<T> = Result<Query<T>, QueryRejection>;
+pub(super) type Asked<T> = Result<Query<T>, QueryRejection>;
 
-fn asked<T>(query: Asked<T>) -> Result<T, Refusal> {
+pub(super) fn asked<T>(query: Asked<T>) -> Result<T, Refusal> {
     match query {
         Ok(Query(query)) => Ok(query),
         Err(rejection) => Err(Refusal::invalid(rejection.body_text())),
@@ -190,13 +211,17 @@ fn asked<T>(query: Asked<T>) -> Result<T, Refusal> {
 }
 
 #[derive(Deserialize)]
-struct Page {
+pub(super) struct Page {
     #[serde(default)]
-    page: String,
+    pub(super) page: String,
 }
 
 /// A whole number of a query string; empty means `default`.
-fn number<T: std::str::FromStr>(name: &str, text: &str, default: T) -> Result<T, Refusal> {
+pub(super) fn number<T: std::str::FromStr>(
+    name: &str,
+    text: &str,
+    default: T,
+) -> Result<T, Refusal> {
     if text.is_empty() {
         return Ok(default);
     }
@@ -239,7 +264,7 @@ async fn log(State(app): Shared, query: Asked<Page>) -> Answered {
     }))
 }
 
-fn unreadable(error: &std::io::Error) -> Denied {
+pub(super) fn unreadable(error: &std::io::Error) -> Denied {
     tracing::warn!(%error, "the data folder cannot be read");
     Refusal::with(
         RefusalCode::Hardware,

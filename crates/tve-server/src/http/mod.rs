@@ -1,6 +1,8 @@
 //! The HTTP front: an accept loop of our own, because a silent client must not hold a place.
 
+mod audit;
 mod body;
+mod config;
 mod connection;
 mod gate;
 mod handlers;
@@ -91,9 +93,9 @@ pub(crate) async fn serve(
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, address) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, peer)) => (stream, peer.ip()),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -104,7 +106,7 @@ pub(crate) async fn serve(
             () = stopped(&mut stop) => break,
         };
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            let service = Connection(Arc::clone(&front));
+            let service = Connection { front: Arc::clone(&front), address };
             let stop = stop.clone();
             connections.spawn(async move {
                 serve_connection(stream, service, stop).await;

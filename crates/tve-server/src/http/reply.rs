@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use std::borrow::Cow;
+use tve_config::ConfigErrors;
 use tve_control::{Refusal, RefusalClass, Reply};
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -14,12 +15,19 @@ pub(crate) struct Denied {
     pub(crate) status: StatusCode,
     msg: Cow<'static, str>,
     detail: Option<String>,
+    errors: Vec<String>,
     allow: Option<&'static str>,
 }
 
 impl Denied {
     pub(crate) fn new(status: StatusCode, msg: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, msg: msg.into(), detail: Some(detail.into()), allow: None }
+        Self {
+            status,
+            msg: msg.into(),
+            detail: Some(detail.into()),
+            errors: Vec::new(),
+            allow: None,
+        }
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
@@ -30,6 +38,21 @@ impl Denied {
         let detail = format!("this path has {allow}");
         let denied = Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
         Self { allow: Some(allow), ..denied }
+    }
+
+    /// A configuration that is refused whole, with every fault.
+    pub(crate) fn bad_config(errors: &ConfigErrors) -> Self {
+        let errors: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
+        let detail = errors.join("; ");
+        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "INVALID_CONFIG", detail) }
+    }
+
+    /// What `msg` says, with the detail where there is one.
+    pub(crate) fn sentence(&self) -> String {
+        match &self.detail {
+            Some(detail) => format!("{}: {detail}", self.msg),
+            None => self.msg.clone().into_owned(),
+        }
     }
 
     pub(crate) fn internal() -> Self {
@@ -60,14 +83,18 @@ impl From<Refusal> for Denied {
             _ => refusal.code.name().into(),
         };
         let detail = refusal.detail.filter(|d| *d != msg);
-        Self { status, msg, detail, allow: None }
+        Self { status, msg, detail, errors: Vec::new(), allow: None }
     }
 }
 
 impl IntoResponse for Denied {
     fn into_response(self) -> Response {
-        let body =
-            tve_api::Refused { success: false, msg: self.msg.into_owned(), detail: self.detail };
+        let body = tve_api::Refused {
+            success: false,
+            msg: self.msg.into_owned(),
+            detail: self.detail,
+            errors: self.errors,
+        };
         let mut response = json(self.status, crate::view::json(&body));
         let headers = response.headers_mut();
         if self.status == StatusCode::TOO_MANY_REQUESTS {

@@ -66,6 +66,7 @@ pub(crate) fn render(app: &App) -> String {
     machine(&mut page, &app.newest.load().snapshot);
     control(&mut page, app);
     recorder(&mut page, app);
+    audit(&mut page, app);
     page.0
 }
 
@@ -267,6 +268,23 @@ fn control(page: &mut Page, app: &App) {
         page.head(name, "histogram", help);
         page.histogram(name, &[], EDGES_US.iter().map(|&us| us as f64 / 1e6), &counts, sum);
     }
+}
+
+fn audit(page: &mut Page, app: &App) {
+    let status = app.audit.status();
+    page.single("tve_audit_lines_total", "counter", "Lines of the audit journal.", status.lines);
+    page.single(
+        "tve_audit_lines_lost_total",
+        "counter",
+        "Lines that the audit journal has lost; it has gap lines in their place.",
+        status.lost,
+    );
+    page.single(
+        "tve_audit_failed",
+        "gauge",
+        "Whether the audit journal cannot be written at present.",
+        u8::from(status.failing),
+    );
 }
 
 fn recorder(page: &mut Page, app: &App) {

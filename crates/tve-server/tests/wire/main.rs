@@ -1,5 +1,7 @@
 //! The service over real sockets, booted in this process.
 
+mod audit;
+mod config;
 mod refusals;
 mod rig;
 mod service;
