@@ -26,6 +26,8 @@ pub(crate) struct App {
     pub(crate) data_dir: PathBuf,
     /// Where SAVE_CONFIG writes.
     pub(crate) config_path: PathBuf,
+    /// Listening beyond loopback without login or TLS was allowed on the command line.
+    pub(crate) insecure_open: bool,
     /// One save at a time, so that generations do not mix.
     pub(crate) saving: Mutex<()>,
     /// One change of the configuration at a time, so that each knows what it has changed.

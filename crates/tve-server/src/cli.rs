@@ -213,13 +213,17 @@ async fn run(options: Options) -> anyhow::Result<()> {
     // Before the start: a signal during it must not kill a machine that is half on.
     let mut terminate = signal(SignalKind::terminate()).context("no handler for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("no handler for Ctrl-C")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("no handler for SIGHUP")?;
     let mut running = Server::start(options).await?;
     greet(&running)?;
     systemd::ready();
-    let failure = tokio::select! {
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
-        failure = running.failed() => Some(failure),
+    let failure = loop {
+        tokio::select! {
+            _ = terminate.recv() => break None,
+            _ = interrupt.recv() => break None,
+            _ = hang_up.recv() => running.reload_tls().await,
+            failure = running.failed() => break Some(failure),
+        }
     };
     let stopped = running.stop().await;
     if let Some(failure) = failure {
@@ -232,7 +236,8 @@ async fn run(options: Options) -> anyhow::Result<()> {
 fn greet(running: &Running) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "machine  {}", running.machine().to_uppercase())?;
-    writeln!(out, "address  http://{}", running.addr())?;
+    let scheme = if running.is_tls() { "https" } else { "http" };
+    writeln!(out, "address  {scheme}://{}", running.addr())?;
     let path = running.config_path();
     let origin = if path.exists() { "" } else { " (not there yet: embedded default)" };
     writeln!(out, "config   {}{origin}", path.display())?;

@@ -35,6 +35,7 @@ mod server;
 mod simulate;
 mod sockets;
 mod systemd;
+mod tls;
 mod view;
 
 pub use cache::Cached;
@@ -43,4 +44,5 @@ pub use error::StartError;
 pub use options::{Options, default_data_dir};
 pub use runner::{Answer, CommandSender, LoopStats};
 pub use server::{Running, Server};
+pub use tls::TlsError;
 pub use view::{data_text, status_text};

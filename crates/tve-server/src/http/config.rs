@@ -154,6 +154,9 @@ async fn change(
             }
             let new = make(&app, &before)?;
             check_role(role, &before, &new)?;
+            if before.server != new.server || before.security != new.security {
+                check_start(&app, &new)?;
+            }
             Ok(new)
         })
         .await
@@ -177,6 +180,17 @@ async fn change(
     }
     asked.note(&app, 200, None, changed);
     Ok(tagged(ok(&reply), &etag))
+}
+
+/// The next start must not fail by what was accepted today.
+fn check_start(app: &App, new: &Config) -> Result<(), Denied> {
+    let reach = match new.server.listen {
+        Some(address) => crate::server::check_reach(address, new, app.insecure_open),
+        None => Ok(()),
+    };
+    reach
+        .and_then(|()| crate::server::check_files(new).map(|_| ()))
+        .map_err(|error| Denied::new(StatusCode::BAD_REQUEST, "INVALID_CONFIG", error.to_string()))
 }
 
 fn check_role(role: Role, old: &Config, new: &Config) -> Result<(), Denied> {

@@ -19,8 +19,9 @@ use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap,
+    HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use std::convert::Infallible;
@@ -54,6 +55,8 @@ pub(crate) struct Connection {
     pub(crate) front: Arc<Front>,
     /// Where the client is.
     pub(crate) address: IpAddr,
+    /// It came by TLS.
+    pub(crate) tls: bool,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Connection {
@@ -69,7 +72,8 @@ impl hyper::service::Service<Request<Incoming>> for Connection {
         let work =
             catch_unwind(AssertUnwindSafe(|| self.front.answer(route, request, self.address)))
                 .unwrap_or_else(|_| Work::refused(Denied::internal()));
-        Serving { work, front: Arc::clone(&self.front), route, method, started, cors }
+        let (front, tls) = (Arc::clone(&self.front), self.tls);
+        Serving { work, front, route, method, started, cors, tls }
     }
 }
 
@@ -81,6 +85,7 @@ pub(crate) struct Serving {
     method: MethodName,
     started: Instant,
     cors: Option<HeaderValue>,
+    tls: bool,
 }
 
 enum Work {
@@ -113,9 +118,10 @@ impl Future for Serving {
                 }
             }
         };
+        let tls = self.tls;
         let mut response =
             response.unwrap_or_else(|| Denied::internal().into_response().map(FrontBody::Streamed));
-        seal(response.headers_mut(), self.cors.take());
+        seal(response.headers_mut(), self.cors.take(), tls);
         let (route, method, status) = (self.route, self.method, response.status());
         self.front.app.metrics.record(route, method, status, self.started.elapsed());
         Poll::Ready(Ok(response))
@@ -123,15 +129,23 @@ impl Future for Serving {
 }
 
 /// Adds the headers that every reply carries.
-fn seal(headers: &mut HeaderMap, cors: Option<HeaderValue>) {
+fn seal(headers: &mut HeaderMap, cors: Option<HeaderValue>, tls: bool) {
     const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
     const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
     const DENY: HeaderValue = HeaderValue::from_static("DENY");
+    // Only the frame: what else a page of the HMI loads is its own affair.
+    const NO_FRAMES: HeaderValue = HeaderValue::from_static("frame-ancestors 'none'");
     const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
     headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
     headers.insert(CACHE_CONTROL, NO_STORE);
     headers.insert(X_FRAME_OPTIONS, DENY);
     headers.insert(REFERRER_POLICY, NO_REFERRER);
+    headers.insert(CONTENT_SECURITY_POLICY, NO_FRAMES);
+    if tls {
+        // A day: it is renewed by every reply, and also binds what else the host serves.
+        const SECURE: HeaderValue = HeaderValue::from_static("max-age=86400");
+        headers.insert(STRICT_TRANSPORT_SECURITY, SECURE);
+    }
     if let Some(origin) = cors {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));

@@ -6,3 +6,4 @@ mod refusals;
 mod rig;
 mod service;
 mod sockets;
+mod tls;
