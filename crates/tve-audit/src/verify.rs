@@ -169,7 +169,7 @@ mod tests {
         let mut head = Head::origin();
         let mut out = Vec::new();
         for i in 0..n {
-            head.append(&mut out, i as i64, &format!("\"event\":\"gap\",\"lost\":{i}"));
+            head.append(&mut out, i.cast_signed(), &format!("\"event\":\"gap\",\"lost\":{i}"));
         }
         let text = String::from_utf8(out).unwrap();
         (tempfile::tempdir().unwrap(), text.lines().map(ToOwned::to_owned).collect())
@@ -248,7 +248,7 @@ mod tests {
         let head = sha256(lines[8].as_bytes());
         let path = folder.path().join("a.jsonl");
         std::fs::write(&path, lines.join("\n") + "\n").unwrap();
-        assert!(verify(&[path.clone()], Some(&head)).unwrap().has_head);
+        assert!(verify(std::slice::from_ref(&path), Some(&head)).unwrap().has_head);
         std::fs::write(&path, lines[..8].join("\n") + "\n").unwrap();
         let report = verify(&[path], Some(&head)).unwrap();
         assert!(report.faults.is_empty() && !report.has_head);
@@ -268,5 +268,26 @@ mod tests {
         assert_eq!((late.first_seq, late.faults.len()), (4, 0));
         let hole = [paths[0].clone(), paths[2].clone()];
         assert_eq!(verify(&hole, None).unwrap().faults.len(), 1);
+    }
+
+    #[test]
+    fn a_hundred_thousand_lines_take_no_longer_than_somebody_waits() {
+        let mut head = Head::origin();
+        let mut out = Vec::new();
+        let address = std::net::IpAddr::from([10, 0, 0, 7]);
+        for i in 0..100_000 {
+            let value = serde_json::json!({"z1": i % 250, "z2": i % 240});
+            let event = crate::Event::command(Some("ann"), address, "SET_TARGET", value, 200, None);
+            head.append(&mut out, 1_795_262_400_000 + i, &event.members());
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &out).unwrap();
+        let began = std::time::Instant::now();
+        let report = verify(&[file.path().to_owned()], None).unwrap();
+        let took = began.elapsed();
+        println!("{} lines, {} MB in {took:?}", report.lines, out.len() / 1_000_000);
+        assert_eq!((report.lines, report.faults.len()), (100_000, 0));
+        // A release build takes a third of a second; this bound is for slow builds on busy machines.
+        assert!(took < std::time::Duration::from_secs(10), "{took:?}");
     }
 }

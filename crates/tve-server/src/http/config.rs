@@ -119,13 +119,16 @@ pub(super) async fn restore(
         Err(denied) => return Err(asked.refuse(&app, denied)),
     };
     asked.value = body;
-    let number = match asked.value.get("generation").and_then(Value::as_u64) {
-        Some(number) => u32::try_from(number).unwrap_or(u32::MAX),
-        None => {
-            let refusal = Refusal::invalid("generation must be the number of one, such as 1");
-            return Err(asked.refuse(&app, refusal.into()));
-        }
+    // A whole number may come with a point, or as a text.
+    let number = match asked.value.get("generation") {
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        other => other.and_then(Value::as_f64),
     };
+    let Some(number) = number.filter(|n: &f64| *n >= 1.0 && n.fract() == 0.0) else {
+        let refusal = Refusal::invalid("generation must be the number of one, such as 1");
+        return Err(asked.refuse(&app, refusal.into()));
+    };
+    let number = number as u32;
     let work = change(app, asked, condition, move |app, current| {
         let mut old = generation(app, number)?;
         // Users that are gone must not come back, nor a key that is used no more.

@@ -165,7 +165,7 @@ impl Front {
             Err(Verdict::Preflight) => return Work::ready(preflight(route)),
             Err(Verdict::Denied(denied)) => return Work::refused(denied),
             Err(Verdict::AfterBody(caller, denied)) => {
-                request.extensions_mut().insert(HeaderFault(denied));
+                request.extensions_mut().insert(HeaderFault(*denied));
                 caller
             }
         };
@@ -230,7 +230,7 @@ impl Front {
         let caller = auth::authorize(headers, route, address)?;
         match fault {
             None => Ok(caller),
-            Some(denied) => Err(Verdict::AfterBody(caller, denied)),
+            Some(denied) => Err(Verdict::AfterBody(caller, Box::new(denied))),
         }
     }
 
@@ -263,7 +263,7 @@ impl Front {
 enum Verdict {
     Denied(Denied),
     /// Refused, unless its body asks for an emergency stop.
-    AfterBody(Caller, Denied),
+    AfterBody(Caller, Box<Denied>),
     Preflight,
 }
 
