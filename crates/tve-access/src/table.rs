@@ -64,6 +64,13 @@ pub const ROUTES: &[(&str, &str, Need)] = &[
     // Giving a tune up only turns heaters down.
     ("POST", "/api/tune/stop", At(Operator)),
     ("POST", "/api/tune/apply", At(Engineer)),
+    ("GET", "/api/config", At(Engineer)),
+    // A change of users, roles or what is served needs more than the route: the role admin.
+    ("PUT", "/api/config", At(Engineer)),
+    ("GET", "/api/config/generations", At(Engineer)),
+    ("GET", "/api/config/generations/{generation}", At(Engineer)),
+    ("POST", "/api/config/restore", At(Engineer)),
+    ("GET", "/api/audit", At(Engineer)),
 ];
 
 /// A command of POST /api/control and what it needs.

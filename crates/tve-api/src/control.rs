@@ -48,4 +48,7 @@ pub struct Refused {
     /// Values, limits and what to do, where `msg` is a code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Every fault of a refused configuration, as `path: reason`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
 }

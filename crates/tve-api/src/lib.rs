@@ -3,6 +3,7 @@
 //! Field names are the ones on the wire and never change; units stand in the documentation of each
 //! field. Every number is finite: what cannot be known is `null`.
 
+mod config;
 mod control;
 mod gpio;
 mod health;
@@ -10,6 +11,7 @@ mod history;
 mod log;
 mod state;
 
+pub use config::{AuditPage, ConfigChanged, ConfigGeneration, ConfigGenerations, RestoreRequest};
 pub use control::{ControlRequest, Refused, Success, TuneStartRequest};
 pub use gpio::{GpioPin, GpioStatus, PinDirection, PullName};
 pub use health::{ColdJog, Condition, Health, Permissives, Ready};

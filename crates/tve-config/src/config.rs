@@ -85,10 +85,13 @@ impl Config {
     /// # Errors
     /// Every fault that was found, with its path.
     pub fn parse(text: &str) -> Result<Self, ConfigErrors> {
-        let value = strict_json::parse(text).map_err(ConfigErrors)?;
+        Self::from_value(&strict_json::parse(text).map_err(ConfigErrors)?)
+    }
+
+    pub(crate) fn from_value(value: &Value) -> Result<Self, ConfigErrors> {
         let mut errors = Vec::new();
         let mut config = Self::default();
-        if let Some(map) = crate::section::object(&value, "", &mut errors) {
+        if let Some(map) = crate::section::object(value, "", &mut errors) {
             let patch = Self::patch_from(map, Leniency::Strict, "", &mut errors);
             config.apply(&patch);
         }

@@ -15,6 +15,7 @@ mod section;
 mod sections;
 pub mod store;
 mod strict_json;
+mod update;
 
 pub use config::{Config, ConfigPatch};
 pub use docs::{json_schema, reference_markdown};
@@ -40,3 +41,4 @@ pub use sections::settings::{
     Axis, History, HistoryPatch, Logging, LoggingPatch, Motion, MotionPatch, Series, TempSettings,
     TempSettingsPatch,
 };
+pub use update::{Difference, differences};

@@ -103,6 +103,48 @@ pub fn save(path: &Path, config: &Config) -> io::Result<Saved> {
     Ok(Saved::Written)
 }
 
+/// An old file that a save has replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    /// 1 for the newest, up to [`GENERATIONS`].
+    pub number: u32,
+    /// Size in bytes.
+    pub size: u64,
+    /// When it was written.
+    pub modified: std::time::SystemTime,
+}
+
+/// The old files of `path`, newest first.
+///
+/// # Errors
+/// When the file system cannot say.
+pub fn generations(path: &Path) -> io::Result<Vec<Generation>> {
+    let mut found = Vec::new();
+    for number in 1..=GENERATIONS {
+        match fs::metadata(old_file(path, number)) {
+            Ok(old) => {
+                found.push(Generation { number, size: old.len(), modified: old.modified()? });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// Load generation `number` of `path`.
+///
+/// # Errors
+/// As of [`load`].
+pub fn load_generation(path: &Path, number: u32) -> Result<Config, LoadError> {
+    load(&old_file(path, number))
+}
+
+/// Where [`save`] puts generation `number` of `path`, which may be a link.
+fn old_file(path: &Path, number: u32) -> PathBuf {
+    generation(&fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), number)
+}
+
 /// Generation `n` of a file.
 fn generation(path: &Path, n: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -166,8 +208,13 @@ mod tests {
         }
         assert_eq!(load(&path).unwrap().z1.kp, 12.0);
         for n in 1..=GENERATIONS {
-            assert_eq!(load(&generation(&path, n)).unwrap().z1.kp, f64::from(12 - n));
+            assert_eq!(load_generation(&path, n).unwrap().z1.kp, f64::from(12 - n));
         }
+        let listed = generations(&path).unwrap();
+        assert_eq!(
+            listed.iter().map(|g| g.number).collect::<Vec<_>>(),
+            (1..=10).collect::<Vec<_>>()
+        );
         // The file, ten generations, and no temporary file.
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 11);
     }

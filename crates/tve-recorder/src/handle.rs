@@ -55,6 +55,7 @@ pub(crate) struct Shared {
     overrun: AtomicBool,
     dropped_rows: AtomicU64,
     health: AtomicU8,
+    neighbour_failed: AtomicBool,
     /// When the recorder began the turn that it is in, in µs since `epoch`; [`IDLE`] between turns.
     busy_since: AtomicU64,
     pub(crate) handover: Mutex<Handover>,
@@ -82,6 +83,7 @@ impl Shared {
             overrun: AtomicBool::new(false),
             dropped_rows: AtomicU64::new(0),
             health: AtomicU8::new(0),
+            neighbour_failed: AtomicBool::new(false),
             busy_since: AtomicU64::new(IDLE),
             handover: Mutex::new(Handover::new()),
             status: Mutex::new(RecorderStatus::default()),
@@ -121,8 +123,12 @@ impl Shared {
     fn health_at(&self, now: Micros) -> LoggingHealth {
         let bits = self.health.load(Ordering::Acquire);
         let since = self.busy_since.load(Ordering::Acquire);
+        let neighbour = self.neighbour_failed.load(Ordering::Acquire);
         let stalled = since != IDLE && now.since(Micros::new(since)) >= STALL;
-        LoggingHealth { failed: bits & FAILED != 0 || stalled, disk_low: bits & DISK_LOW != 0 }
+        LoggingHealth {
+            failed: bits & FAILED != 0 || stalled || neighbour,
+            disk_low: bits & DISK_LOW != 0,
+        }
     }
 
     pub(crate) fn wake(&self) {
@@ -213,6 +219,12 @@ impl RecorderHandle {
     /// Whether logging works, as the controller wants to be told.
     pub fn health(&self) -> LoggingHealth {
         self.shared.health_at(self.shared.now())
+    }
+
+    /// Says whether a journal beside the recorder's files cannot be written: to the operator that
+    /// is the same fault.
+    pub fn neighbour_failed(&self, failed: bool) {
+        self.shared.neighbour_failed.store(failed, Ordering::Release);
     }
 
     /// Begins a run; nothing happens when one is under way.

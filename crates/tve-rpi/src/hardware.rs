@@ -210,33 +210,10 @@ impl RpiHardware {
         }
         self.levels = [None; Bcm::COUNT];
         self.plan = plan;
-        self.check_step_channels()?;
         for motor in Motor::ALL {
             self.motors[motor.index()] = self.pulse_thread(motor)?;
         }
         Ok(())
-    }
-
-    /// Two step pins on one channel of the peripheral would turn both motors.
-    fn check_step_channels(&self) -> Result<(), HardwareError> {
-        let [main, feed] = Motor::ALL.map(|motor| self.plan.pin(Signal::Step(motor)));
-        let channel = |pin: Option<Bcm>| pin.and_then(|pin| self.board.pwm_channel(pin));
-        match (main, feed) {
-            (Some(main), Some(feed))
-                if channel(Some(main)).is_some() && channel(Some(main)) == channel(Some(feed)) =>
-            {
-                Err(HardwareError::Missing {
-                    what: format!(
-                        "pins {} and {} share one channel of the hardware PWM, so step_main and \
-                         step_feed cannot have a speed each",
-                        main.get(),
-                        feed.get()
-                    ),
-                    remedy: "use 12 or 18 for one and 13 or 19 for the other".into(),
-                })
-            }
-            _ => Ok(()),
-        }
     }
 
     fn pulse_thread(&self, motor: Motor) -> Result<Option<PulseThread>, HardwareError> {

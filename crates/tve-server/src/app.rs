@@ -8,6 +8,7 @@ use crate::view;
 use bytes::Bytes;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use tve_audit::AuditHandle;
 use tve_recorder::RecorderHandle;
 
 /// The service behind its routes.
@@ -17,6 +18,7 @@ pub(crate) struct App {
     pub(crate) stats: Arc<LoopStats>,
     pub(crate) alarms: Arc<AlarmBook>,
     pub(crate) recorder: RecorderHandle,
+    pub(crate) audit: AuditHandle,
     pub(crate) metrics: Metrics,
     pub(crate) access: Arc<Access>,
     /// `state.machine`.
@@ -26,8 +28,12 @@ pub(crate) struct App {
     pub(crate) data_dir: PathBuf,
     /// Where SAVE_CONFIG writes.
     pub(crate) config_path: PathBuf,
+    /// Listening beyond loopback without login or TLS was allowed on the command line.
+    pub(crate) insecure_open: bool,
     /// One save at a time, so that generations do not mix.
     pub(crate) saving: Mutex<()>,
+    /// One change of the configuration at a time, so that each knows what it has changed.
+    pub(crate) configuring: tokio::sync::Mutex<()>,
     pub(crate) cache: Cache,
 }
 

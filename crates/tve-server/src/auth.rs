@@ -93,8 +93,8 @@ pub(crate) struct Access {
     buckets: Mutex<Buckets>,
     ordinary: Queue,
     calming: Queue,
-    /// Needs of GET and POST by route.
-    needs: Vec<[Need; 2]>,
+    /// Needs of GET, POST and PUT by route.
+    needs: Vec<[Need; 3]>,
     started: Instant,
     pub(crate) counts: Counts,
 }
@@ -126,7 +126,7 @@ impl Access {
             calming: Queue::new(),
             needs: Route::TABLE
                 .iter()
-                .map(|row| [need("GET", row.path), need("POST", row.path)])
+                .map(|row| ["GET", "POST", "PUT"].map(|method| need(method, row.path)))
                 .collect(),
             started: Instant::now(),
             counts: Counts::default(),
@@ -146,7 +146,12 @@ impl Access {
 
     /// What `method` on `route` needs.
     pub(crate) fn need(&self, route: Route, method: &Method) -> Need {
-        self.needs[route as usize][usize::from(*method == Method::POST)]
+        let column = match *method {
+            Method::POST => 1,
+            Method::PUT => 2,
+            _ => 0,
+        };
+        self.needs[route as usize][column]
     }
 
     /// The role that is needed; `None` when no login is.
@@ -433,7 +438,9 @@ mod tests {
     #[test]
     fn every_route_stands_in_the_table() {
         for row in Route::TABLE.iter().filter(|row| row.route != Route::Unknown) {
-            for (method, there) in [("GET", row.get), ("POST", row.post.is_some())] {
+            for (method, there) in
+                [("GET", row.get), ("POST", row.post.is_some()), ("PUT", row.put)]
+            {
                 let listed = table::ROUTES.iter().any(|(m, p, _)| (*m, *p) == (method, row.path));
                 assert_eq!(listed, there, "{method} {}", row.path);
             }

@@ -1,5 +1,6 @@
 //! The command line of `tve`: serving, simulating, proving, checking.
 
+use crate::audit::{self, Audit};
 use crate::incident::{self, Replay};
 use crate::options::{Options, default_data_dir};
 use crate::password;
@@ -63,6 +64,9 @@ enum Action {
     /// Play every order of stop, clear, start, tune, jog and power-cycle, exits 1 when an invariant
     /// is broken.
     Orders(Orders),
+    /// The audit journal.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Replay an incident file: says whether every output is bit-equal, exits 1 when one is not.
     Replay(Replay),
     /// Turn every output of the Raspberry Pi off, from outside the service.
@@ -158,6 +162,7 @@ pub fn main() -> ExitCode {
         Some(Action::HashPassword) => password::run(),
         Some(Action::Token(args)) => tokens::run(args),
         Some(Action::Simulate(args)) => simulate::run(&args),
+        Some(Action::Audit(args)) => audit::run(&args),
         Some(Action::Replay(args)) => incident::run(&args),
         Some(Action::Certify(args)) => proof::certify(&args),
         Some(Action::Walk(args)) => proof::walk(&args),
@@ -226,16 +231,20 @@ async fn run(options: Options) -> anyhow::Result<()> {
     // Before the start: a signal during it must not kill a machine that is half on.
     let mut terminate = signal(SignalKind::terminate()).context("no handler for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("no handler for Ctrl-C")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("no handler for SIGHUP")?;
     let mut running = Server::start(options).await?;
     if let Err(error) = greet(&running) {
         // A closed pipe or a full disk behind stdout is no reason for a machine to stop.
         tracing::warn!(%error, "nobody takes what is printed");
     }
     systemd::ready();
-    let failure = tokio::select! {
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
-        failure = running.failed() => Some(failure),
+    let failure = loop {
+        tokio::select! {
+            _ = terminate.recv() => break None,
+            _ = interrupt.recv() => break None,
+            _ = hang_up.recv() => running.reload_tls().await,
+            failure = running.failed() => break Some(failure),
+        }
     };
     let stopped = running.stop().await;
     if let Some(failure) = failure {
@@ -248,7 +257,8 @@ async fn run(options: Options) -> anyhow::Result<()> {
 fn greet(running: &Running) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "machine  {}", running.machine().to_uppercase())?;
-    writeln!(out, "address  http://{}", running.addr())?;
+    let scheme = if running.is_tls() { "https" } else { "http" };
+    writeln!(out, "address  {scheme}://{}", running.addr())?;
     let path = running.config_path();
     let origin = if path.exists() { "" } else { " (not there yet: embedded default)" };
     writeln!(out, "config   {}{origin}", path.display())?;

@@ -15,6 +15,8 @@ pub enum StartError {
     Listen { address: SocketAddr, source: std::io::Error },
     #[error(transparent)]
     Recorder(#[from] RecorderError),
+    #[error(transparent)]
+    Audit(#[from] tve_audit::AuditError),
     #[error("cannot read {}: {source}; give --config a file that exists", path.display())]
     ConfigUnreadable { path: PathBuf, source: std::io::Error },
     #[error(
@@ -28,9 +30,11 @@ pub enum StartError {
     )]
     Open { address: SocketAddr },
     #[error(
-        "server.tls is set, but TLS is not available in this version; set it to null and put a TLS proxy in front"
+        "{address} can be reached from other machines and passwords would travel in the clear; set server.tls, listen on 127.0.0.1 behind a TLS proxy, or give --insecure-open if the network is trusted"
     )]
-    Tls,
+    Plain { address: SocketAddr },
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
     #[error(
         "this is a Raspberry Pi, so the machine must be named: give --hardware rpi or sim, or set hardware.kind"
     )]

@@ -13,6 +13,7 @@
 //! [`Server::start`] boots all of it; the rest of the crate is private.
 
 mod app;
+mod audit;
 mod auth;
 mod cache;
 pub mod cli;
@@ -35,6 +36,7 @@ mod server;
 mod simulate;
 mod sockets;
 mod systemd;
+mod tls;
 mod tokens;
 mod view;
 
@@ -44,4 +46,5 @@ pub use error::StartError;
 pub use options::{Options, default_data_dir};
 pub use runner::{Answer, CommandSender, LoopStats};
 pub use server::{Running, Server};
+pub use tls::TlsError;
 pub use view::{data_text, status_text};

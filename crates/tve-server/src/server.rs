@@ -12,6 +12,7 @@ use crate::options::Options;
 use crate::runner::{self, AlarmBook, CommandSender, LoopStats, Parts};
 use crate::sockets;
 use crate::systemd;
+use crate::tls::Tls;
 use crate::tokens::{self, TokenFile};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tve_audit::{Audit, Event, RealMedium};
 use tve_config::store::LoadError;
 use tve_config::{Config, HardwareKind};
 use tve_control::Controller;
@@ -47,8 +49,10 @@ pub struct Server;
 pub struct Running {
     address: SocketAddr,
     app: Arc<App>,
+    tls: Option<Arc<Tls>>,
     control: runner::Running,
     recorder: Recorder,
+    audit: Audit,
     guard: Guard,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -85,11 +89,12 @@ impl Server {
         }
         let loaded = load(&options)?;
         let config = &loaded.config;
-        check_access(config, &options)?;
+        let insecure_open = options.insecure_open;
+        let tls = check_access(config, &options)?;
         let kind = machine_kind(config, &options)?;
         let address =
             options.listen.or(config.server.listen).unwrap_or(SocketAddr::from(DEFAULT_LISTEN));
-        let listener = listener(address, may_open(config, &options)).await?;
+        let listener = listener(address, config, insecure_open).await?;
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
         let (hardware, switch) = machine(kind, &loaded, &options)?;
@@ -101,13 +106,16 @@ impl Server {
             RecorderConfig { data_dir, logging: logging_settings(config) },
             Box::new(RealDisk),
         )?;
+        let audit = Audit::start(folder.join(tve_audit::FOLDER), Box::new(RealMedium::default()))?;
+        audit.handle().record(&Event::Started { version: env!("CARGO_PKG_VERSION").into() });
         for event in inherited.events {
+            audit.handle().record(&runner::audited(&event));
             while !recorder.handle().alarm(&event) {
                 // The recorder holds its inbox for the time of a swap.
                 tokio::task::yield_now().await;
             }
         }
-        let alarms = Arc::new(AlarmBook::new(inherited.history));
+        let alarms = Arc::new(AlarmBook::new(inherited.history, Some(audit.handle())));
         let control = runner::start(Parts {
             controller: Controller::new(config.clone(), kind, inherited.restored),
             hardware,
@@ -135,13 +143,16 @@ impl Server {
             stats: Arc::clone(&control.stats),
             alarms,
             recorder: recorder.handle(),
+            audit: audit.handle(),
             metrics: Metrics::new(),
             access: Arc::clone(&access),
             machine: kind.name(),
             config_errors: loaded.errors,
             data_dir: folder,
             config_path: loaded.path,
+            insecure_open,
             saving: Mutex::new(()),
+            configuring: tokio::sync::Mutex::new(()),
             cache: Cache::default(),
         });
         let (stop, on_stop) = watch::channel(false);
@@ -154,7 +165,7 @@ impl Server {
             app: Arc::clone(&app),
         });
         let mut tasks = vec![
-            tokio::spawn(http::serve(listener, front, on_stop.clone())),
+            tokio::spawn(http::serve(listener, tls.clone(), front, on_stop.clone())),
             tokio::spawn(sockets::broadcast(Arc::clone(&app), io, on_stop.clone())),
             tokio::spawn(keep_house(Arc::clone(&app), on_stop.clone())),
         ];
@@ -163,13 +174,7 @@ impl Server {
         }
         let mut warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
         warnings.extend(auth::unusable(&config.security));
-        if config.security.enabled && !address.ip().is_loopback() {
-            warnings.push(format!(
-                "{address} can be reached from other machines and passwords cross the network \
-                 unencrypted; put a TLS proxy in front"
-            ));
-        }
-        Ok(Running { address, app, control, recorder, guard, stop, tasks, warnings })
+        Ok(Running { address, app, tls, control, recorder, audit, guard, stop, tasks, warnings })
     }
 }
 
@@ -177,6 +182,25 @@ impl Running {
     /// Where the service listens.
     pub fn addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether clients must speak TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Reads certificate and key again. A connection that is open keeps what it has; so does
+    /// everybody when the new files are faulty, which is logged.
+    pub async fn reload_tls(&self) {
+        let Some(tls) = self.tls.clone() else {
+            tracing::info!("there is nothing to read again: server.tls is not set");
+            return;
+        };
+        match tokio::task::spawn_blocking(move || tls.reload()).await {
+            Ok(Ok(())) => tracing::info!("new connections use the certificate as it is now"),
+            Ok(Err(error)) => tracing::error!(%error, "the old certificate stays in use"),
+            Err(error) => tracing::error!(%error, "the old certificate stays in use"),
+        }
     }
 
     /// `simulator` or `raspberry-pi`.
@@ -245,10 +269,16 @@ impl Running {
             // A task that was cut off has nothing left to do.
             let _ = task.await;
         }
-        let Self { recorder, control, .. } = self;
+        // What the machine has said last belongs into the audit journal, too.
+        let _ = self.app.alarms.json(crate::view::alarm_history);
+        self.app.audit.record(&Event::Stopped);
+        let Self { recorder, audit, control, .. } = self;
         // The machine comes first; what is left of the time belongs to the disk.
-        let left = STOP_LIMIT.saturating_sub(begun.elapsed());
-        let written = tokio::task::spawn_blocking(move || recorder.shutdown_within(left)).await;
+        let left = move || STOP_LIMIT.saturating_sub(begun.elapsed());
+        let written = tokio::task::spawn_blocking(move || {
+            recorder.shutdown_within(left()) & audit.shutdown_within(left())
+        })
+        .await;
         if !written.unwrap_or(false) {
             tracing::warn!("the disk did not answer in time; the last rows may be missing");
         }
@@ -262,15 +292,17 @@ impl Running {
 }
 
 /// The socket that the service manager has opened, else one on `address`.
-async fn listener(address: SocketAddr, may_open: bool) -> Result<TcpListener, StartError> {
+async fn listener(
+    address: SocketAddr,
+    config: &Config,
+    insecure_open: bool,
+) -> Result<TcpListener, StartError> {
     let fault = |source| StartError::Listen { address, source };
     let Some(inherited) = systemd::inherited_listener().map_err(fault)? else {
         return TcpListener::bind(address).await.map_err(fault);
     };
     let address = inherited.local_addr().map_err(fault)?;
-    if !address.ip().is_loopback() && !may_open {
-        return Err(StartError::Open { address });
-    }
+    check_reach(address, config, insecure_open)?;
     TcpListener::from_std(inherited).map_err(fault)
 }
 
@@ -301,11 +333,6 @@ fn load(options: &Options) -> Result<Loaded, StartError> {
     }
 }
 
-/// Whether the service may be reached from other machines.
-fn may_open(config: &Config, options: &Options) -> bool {
-    config.security.enabled || options.insecure_open
-}
-
 /// The policy, and the token file to follow.
 fn access(config: &Config, folder: &Path) -> Result<(Arc<Access>, TokenFile), StartError> {
     let (file, tokens) = TokenFile::open(folder)?;
@@ -314,22 +341,42 @@ fn access(config: &Config, folder: &Path) -> Result<(Arc<Access>, TokenFile), St
     Ok((Arc::new(Access::new(&config.security, key, tokens)), file))
 }
 
-/// Refuses what would be less safe than it looks.
-fn check_access(config: &Config, options: &Options) -> Result<(), StartError> {
-    if config.server.tls.is_some() {
-        return Err(StartError::Tls);
+/// Refuses what would be less safe than it looks, and reads the certificate.
+fn check_access(config: &Config, options: &Options) -> Result<Option<Arc<Tls>>, StartError> {
+    if let Some(address) = options.listen.or(config.server.listen) {
+        check_reach(address, config, options.insecure_open)?;
     }
-    let address = options.listen.or(config.server.listen);
-    if let Some(address) = address
-        && !address.ip().is_loopback()
-        && !may_open(config, options)
-    {
+    check_files(config)
+}
+
+/// Beyond loopback there must be both a login and TLS, or somebody who has said that the network
+/// is trusted.
+pub(crate) fn check_reach(
+    address: SocketAddr,
+    config: &Config,
+    insecure_open: bool,
+) -> Result<(), StartError> {
+    if address.ip().is_loopback() || insecure_open {
+        return Ok(());
+    }
+    if !config.security.enabled {
         return Err(StartError::Open { address });
     }
-    match &config.server.www {
-        Some(path) if !Path::new(path).is_dir() => Err(StartError::Www { path: path.clone() }),
-        _ => Ok(()),
+    if config.server.tls.is_none() {
+        return Err(StartError::Plain { address });
     }
+    Ok(())
+}
+
+/// What the `server` section names must be there.
+pub(crate) fn check_files(config: &Config) -> Result<Option<Arc<Tls>>, StartError> {
+    if let Some(path) = &config.server.www
+        && !Path::new(path).is_dir()
+    {
+        return Err(StartError::Www { path: path.clone() });
+    }
+    let tls = config.server.tls.as_ref().map(Tls::load).transpose()?;
+    Ok(tls.map(Arc::new))
 }
 
 fn machine_kind(config: &Config, options: &Options) -> Result<MachineKind, StartError> {
@@ -414,5 +461,32 @@ async fn keep_house(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             tracing::error!(sentence, "control");
         }
         let _ = app.alarms.json(crate::view::alarm_history);
+        app.recorder.neighbour_failed(app.audit.status().failing);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_loopback_there_must_be_a_login_and_tls_or_somebody_who_says_so() {
+        let (plain, mut secure) = (Config::default(), Config::default());
+        secure.security.enabled = true;
+        let mut whole = secure.clone();
+        whole.server.tls = Some(tve_config::Tls { cert: "c".into(), key: "k".into() });
+        let mut only_tls = whole.clone();
+        only_tls.security.enabled = false;
+        let far: SocketAddr = "0.0.0.0:5000".parse().unwrap();
+        let near: SocketAddr = "[::1]:5000".parse().unwrap();
+        let judge = |address, config| check_reach(address, config, false);
+        assert!(matches!(judge(far, &plain), Err(StartError::Open { .. })));
+        assert!(matches!(judge(far, &only_tls), Err(StartError::Open { .. })));
+        assert!(matches!(judge(far, &secure), Err(StartError::Plain { .. })));
+        assert!(judge(far, &whole).is_ok());
+        for config in [&plain, &secure, &whole, &only_tls] {
+            assert!(judge(near, config).is_ok());
+            assert!(check_reach(far, config, true).is_ok());
+        }
     }
 }

@@ -191,3 +191,61 @@ fn the_openapi_document_is_printed() {
     assert_eq!(document["openapi"], "3.1.0");
     assert!(document["paths"]["/api/control"]["post"]["responses"]["429"].is_object());
 }
+
+fn command(address: SocketAddr, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "POST /api/control HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn the_audit_journal_of_a_killed_service_goes_on_and_a_changed_line_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("audit/audit_000000000001.jsonl");
+    let verify = || run(&["audit", "verify", "--data-dir", folder.path().to_str().unwrap()]);
+    let (mut child, address, _) = serve(folder.path(), &[]);
+    let answer = command(address, r#"{"command":"SET_TARGET","value":{"z1":120}}"#);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let began = Instant::now();
+    while !std::fs::read_to_string(&journal).unwrap_or_default().contains("SET_TARGET") {
+        assert!(began.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut torn = std::fs::read(&journal).unwrap();
+    torn.extend_from_slice(b"{\"seq\":3,\"ti");
+    std::fs::write(&journal, torn).unwrap();
+
+    let (mut child, _, _) = serve(folder.path(), &[]);
+    assert_eq!(terminate(&mut child).0, 0);
+    let whole = verify();
+    let said = String::from_utf8_lossy(&whole.stdout).into_owned();
+    assert!(whole.status.success() && said.contains("the chain holds"), "{said}");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    assert!(text.contains("\"event\":\"repaired\",\"bytes\":12"), "{text}");
+
+    std::fs::write(&journal, text.replace("\"z1\":120", "\"z1\":121")).unwrap();
+    let changed = verify();
+    let said = String::from_utf8_lossy(&changed.stdout).into_owned();
+    assert_eq!(changed.status.code(), Some(1), "{said}");
+    assert!(said.contains("audit_000000000001.jsonl line 2: was changed"), "{said}");
+}
+
+#[test]
+fn a_hang_up_reloads_and_does_not_end_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut child, address, _) = serve(folder.path(), &[]);
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    let answer = command(address, r#"{"command":"STOP"}"#);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(terminate(&mut child).0, 0);
+}

@@ -6,8 +6,8 @@ mod values;
 pub use parse::{lenient_json, parse_control, parse_gpio, parse_tune_start};
 
 use tve_config::{
-    Dm556Patch, ExtruderSequencePatch, HistoryPatch, LoggingPatch, MotionPatch, PidGainsPatch,
-    PinsPatch, SensorConfigPatch, TempSettingsPatch,
+    Config, Dm556Patch, ExtruderSequencePatch, HistoryPatch, LoggingPatch, MotionPatch,
+    PidGainsPatch, PinsPatch, SensorConfigPatch, TempSettingsPatch,
 };
 use tve_hal::{Motor, Pull, Zone};
 use tve_units::{Bcm, Celsius, Duty, Rpm};
@@ -198,6 +198,9 @@ pub enum Command {
         channel: usize,
         patch: SensorConfigPatch,
     },
+    /// A whole configuration takes the place of the one in force.
+    #[cfg_attr(feature = "state", serde(skip))]
+    ReplaceConfig(Box<Config>),
 }
 
 impl Command {

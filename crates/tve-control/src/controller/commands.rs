@@ -86,6 +86,7 @@ impl Controller {
             Command::UpdateMotionConfig(patch) => self.reconfigure(|c| c.motion.apply(&patch)),
             Command::SetHistorySettings(patch) => self.reconfigure(|c| c.history.apply(&patch)),
             Command::SetSensorCalibration { channel, patch } => self.calibrate(channel, &patch),
+            Command::ReplaceConfig(config) => self.replace_config(*config),
             Command::GpioConfig { pin, mode } => self.configure_pin(pin, mode),
             Command::GpioWrite { pin, high, debounced } => self.write_pin(pin, high, debounced),
             Command::GpioRead(pin) => Ok(Reply { msg: None, value: Some(self.pin_level(pin)) }),

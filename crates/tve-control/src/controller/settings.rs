@@ -7,9 +7,11 @@ use crate::command::{PinMode, Reply};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::sensors::Chain;
 use crate::ssr::slot_length;
-use tve_config::{Config, Logical, PidGains, PidGainsPatch, Pins, PinsPatch, SensorConfigPatch};
+use tve_config::{
+    Config, Logical, PidGains, PidGainsPatch, Pins, PinsPatch, SensorConfig, SensorConfigPatch,
+};
 use tve_hal::{Sensor, UserPin, Zone};
-use tve_units::{Bcm, Micros};
+use tve_units::{Bcm, Duty, Micros};
 
 /// Ki of gains made for the original's law is limited to Kp over this, s.
 const CONVERTED_TI: f64 = 200.0;
@@ -52,6 +54,35 @@ pub(super) fn effective_gains(config: &Config) -> [PidGains; 2] {
     })
 }
 
+/// Whether what differs between the two may change only while the machine is idle.
+fn needs_rest(old: &Config, new: &Config) -> bool {
+    // By name, so that a new section has to be put on one side.
+    let Config {
+        pins,
+        pwm,
+        sensors,
+        adc,
+        dm556,
+        safety,
+        control,
+        z1: _,
+        z2: _,
+        extruder_sequence: _,
+        temp_settings: _,
+        logging: _,
+        motion: _,
+        history: _,
+        gpio_labels: _,
+        // These take effect at the next start.
+        security: _,
+        hardware: _,
+        server: _,
+        plant: _,
+    } = new;
+    (&old.pins, &old.pwm, &old.sensors, old.adc) != (pins, pwm, sensors, *adc)
+        || (old.dm556, old.safety, old.control.mains_hz) != (*dm556, *safety, control.mains_hz)
+}
+
 impl Controller {
     /// Changes the configuration as a whole or not at all.
     pub(super) fn reconfigure(
@@ -60,6 +91,28 @@ impl Controller {
     ) -> Result<Reply, Refusal> {
         let config = self.changed(change)?;
         self.adopt(config);
+        Ok(Reply::OK)
+    }
+
+    /// A whole configuration, refused or taken over whole. What a command may change while the
+    /// machine works may change here, too; the rest only while it is idle.
+    pub(super) fn replace_config(&mut self, config: Config) -> Result<Reply, Refusal> {
+        let config = self.changed(|own| *own = config)?;
+        if config == self.config {
+            return Ok(Reply::OK);
+        }
+        if needs_rest(&self.config, &config) && !self.is_idle() {
+            return Err(Refusal::with(
+                RefusalCode::MachineBusy,
+                "wiring, sensors, limits and the like change only while motors, heaters, targets, \
+                 tune and sequence are off",
+            ));
+        }
+        let tuned = config.control.law >= 2;
+        self.adopt(config);
+        if tuned {
+            self.withdraw(AlarmCode::TuneNeeded);
+        }
         Ok(Reply::OK)
     }
 
@@ -79,11 +132,18 @@ impl Controller {
         if config == self.config {
             return;
         }
+        let old_roles = self.pwm_roles;
         let rewired = config.sensors != self.config.sensors || config.adc != self.config.adc;
         let old = std::mem::replace(&mut self.config, config);
         self.config_revision += 1;
         self.capabilities = Capabilities::of(self.kind, &self.config);
         self.pwm_roles = compose::pwm_roles(&self.config);
+        for (channel, duty) in self.free_pwm.iter_mut().enumerate() {
+            // A channel with a new meaning begins at rest.
+            if self.pwm_roles[channel] != old_roles[channel] {
+                *duty = Duty::ZERO;
+            }
+        }
         self.pin_roles = compose::pin_roles(&self.config);
         self.ssr_slot = slot_length(self.config.control.mains_hz);
         let gains = effective_gains(&self.config);
@@ -96,7 +156,8 @@ impl Controller {
         if rewired {
             for sensor in Sensor::ALL {
                 let channel = |c: &Config| {
-                    c.sensors.iter().find(|s| s.enabled && s.logical == logical(sensor)).cloned()
+                    let measures = |s: &&SensorConfig| s.enabled && s.logical == logical(sensor);
+                    c.sensors.iter().find(|s| c.adc.enabled && measures(s)).cloned()
                 };
                 if channel(&old) != channel(&self.config) {
                     self.chains[sensor.index()] = chain_of(&self.config, sensor);

@@ -288,15 +288,6 @@ fn without_ticks_heaters_on_the_board_and_pulses_end_by_themselves() {
 }
 
 #[test]
-fn two_step_pins_on_one_pwm_channel_are_refused_and_leave_the_machine_inert() {
-    let board = FakeBoard::new();
-    let text = r#"{"pins": {"step_main": 12, "step_feed": 18}}"#;
-    let error = RpiHardware::on(Arc::new(board.clone()), &config(text)).err().unwrap();
-    assert!(error.to_string().contains("share one channel"), "{error}");
-    assert!(board.is_driven_to(12, false) && board.is_driven_to(18, false));
-}
-
-#[test]
 fn a_bus_that_is_not_there_is_an_error_that_says_so_and_everything_rests() {
     let board = FakeBoard::new();
     board.remove_bus_device();

@@ -19,8 +19,9 @@ use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap,
+    HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use std::convert::Infallible;
@@ -53,8 +54,10 @@ pub(crate) struct HeaderFault(pub(crate) Denied);
 #[derive(Clone)]
 pub(crate) struct Connection {
     pub(crate) front: Arc<Front>,
-    /// The other end, which may be a proxy.
-    pub(crate) peer: IpAddr,
+    /// Where the client is.
+    pub(crate) address: IpAddr,
+    /// It came by TLS.
+    pub(crate) tls: bool,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Connection {
@@ -67,9 +70,11 @@ impl hyper::service::Service<Request<Incoming>> for Connection {
         let route = Route::of(request.uri().path(), self.front.has_files);
         let method = MethodName::of(request.method());
         let cors = self.front.gate.cors_origin(request.headers());
-        let work = catch_unwind(AssertUnwindSafe(|| self.front.answer(route, self.peer, request)))
-            .unwrap_or_else(|_| Work::refused(Denied::internal()));
-        Serving { work, front: Arc::clone(&self.front), route, method, started, cors }
+        let work =
+            catch_unwind(AssertUnwindSafe(|| self.front.answer(route, self.address, request)))
+                .unwrap_or_else(|_| Work::refused(Denied::internal()));
+        let (front, tls) = (Arc::clone(&self.front), self.tls);
+        Serving { work, front, route, method, started, cors, tls }
     }
 }
 
@@ -81,6 +86,7 @@ pub(crate) struct Serving {
     method: MethodName,
     started: Instant,
     cors: Option<HeaderValue>,
+    tls: bool,
 }
 
 enum Work {
@@ -124,9 +130,10 @@ impl Future for Serving {
                 }
             }
         };
+        let tls = self.tls;
         let mut response =
             response.unwrap_or_else(|| Denied::internal().into_response().map(FrontBody::Streamed));
-        seal(response.headers_mut(), self.cors.take());
+        seal(response.headers_mut(), self.cors.take(), tls);
         let (route, method, status) = (self.route, self.method, response.status());
         self.front.app.metrics.record(route, method, status, self.started.elapsed());
         Poll::Ready(Ok(response))
@@ -134,15 +141,23 @@ impl Future for Serving {
 }
 
 /// Adds the headers that every reply carries.
-fn seal(headers: &mut HeaderMap, cors: Option<HeaderValue>) {
+fn seal(headers: &mut HeaderMap, cors: Option<HeaderValue>, tls: bool) {
     const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
     const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
     const DENY: HeaderValue = HeaderValue::from_static("DENY");
+    // Only the frame: what else a page of the HMI loads is its own affair.
+    const NO_FRAMES: HeaderValue = HeaderValue::from_static("frame-ancestors 'none'");
     const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
     headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
     headers.insert(CACHE_CONTROL, NO_STORE);
     headers.insert(X_FRAME_OPTIONS, DENY);
     headers.insert(REFERRER_POLICY, NO_REFERRER);
+    headers.insert(CONTENT_SECURITY_POLICY, NO_FRAMES);
+    if tls {
+        // A day: it is renewed by every reply, and also binds what else the host serves.
+        const SECURE: HeaderValue = HeaderValue::from_static("max-age=86400");
+        headers.insert(STRICT_TRANSPORT_SECURITY, SECURE);
+    }
     if let Some(origin) = cors {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
@@ -259,9 +274,8 @@ impl Front {
             return Err(Denied::method_not_allowed(route.allow()).into());
         }
         let fault = route
-            .row()
-            .post
-            .filter(|_| method == Method::POST && route != Route::Socket)
+            .media(method)
+            .filter(|_| route != Route::Socket)
             .and_then(|media| body_fault(media, headers, request.body()));
         let foreign = self.foreign(route, method, headers, origin);
         // Where a page or a name of elsewhere asks, not even an emergency stop is looked for.
@@ -290,7 +304,7 @@ impl Front {
                 "the Host header names another machine; add the name to server.hosts",
             ));
         }
-        let guarded = method == Method::POST || route == Route::Socket;
+        let guarded = !matches!(*method, Method::GET | Method::HEAD) || route == Route::Socket;
         (origin == Origin::Foreign && guarded).then(|| {
             Denied::new(
                 StatusCode::FORBIDDEN,
@@ -315,7 +329,7 @@ impl From<Denied> for Verdict {
     }
 }
 
-/// What the headers say against the body of a POST.
+/// What the headers say against the body of a POST or PUT.
 fn body_fault(media: Media, headers: &HeaderMap, body: &Incoming) -> Option<Denied> {
     if body.is_end_stream() {
         return None;
@@ -349,7 +363,7 @@ fn preflight(route: Route) -> Response<FrontBody> {
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(route.allow()));
     headers.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("content-type, authorization"),
+        HeaderValue::from_static("content-type, authorization, if-match"),
     );
     response
 }

@@ -1,6 +1,8 @@
 //! The handlers behind the router: commands, recorder, tune, history, health.
 
+use super::audit;
 use super::body;
+use super::config;
 use super::connection::HeaderFault;
 use super::pages;
 use super::reply::{Denied, json, success};
@@ -8,17 +10,17 @@ use crate::app::App;
 use crate::auth::{self, Access, Arrival, Lane};
 use crate::runner::OVERRUN;
 use crate::{openapi, view};
+use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Extension, Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 use tower_http::services::ServeDir;
@@ -40,10 +42,8 @@ const FILE_PIECE: usize = 64 * 1024;
 /// Characters of a wrong argument that its refusal repeats.
 const SHOWN: usize = 40;
 
-type Answered = Result<Response, Denied>;
-type Shared = State<Arc<App>>;
-/// On whose behalf; the connection puts it into each request.
-type By = Extension<Caller>;
+pub(super) type Answered = Result<Response, Denied>;
+pub(super) type Shared = State<Arc<App>>;
 
 /// The routes that are not answered before the router.
 pub(crate) fn router(app: Arc<App>, www: Option<&str>) -> Router {
@@ -59,6 +59,11 @@ pub(crate) fn router(app: Arc<App>, www: Option<&str>) -> Router {
         .route("/api/tune/start", post(tune_start))
         .route("/api/tune/stop", post(tune_stop))
         .route("/api/tune/apply", post(tune_apply))
+        .route("/api/config", get(config::show).put(config::replace))
+        .route("/api/config/generations", get(config::generations))
+        .route("/api/config/generations/{generation}", get(config::show_generation))
+        .route("/api/config/restore", post(config::restore))
+        .route("/api/audit", get(audit::page))
         .route("/api/permissives", get(permissives))
         .route("/api/history/sensors", get(history))
         .route("/health", get(health))
@@ -77,7 +82,7 @@ pub(crate) fn router(app: Arc<App>, www: Option<&str>) -> Router {
 }
 
 /// The JSON of a body; an empty one is `{}`.
-async fn json_body(request: Request) -> Result<Value, Denied> {
+pub(super) async fn json_body(request: Request) -> Result<Value, Denied> {
     let read = body::read(request.into_body()).await;
     match read.fault {
         Some(fault) => Err(fault),
@@ -92,109 +97,121 @@ fn parse(bytes: &[u8]) -> Result<Value, Denied> {
     Ok(lenient_json(bytes)?)
 }
 
+/// On whose behalf; the connection puts it into each request.
+type By = Extension<Caller>;
+
 async fn control(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
     let (parts, body) = request.into_parts();
+    // There while logins are asked for: who sends it is not proven yet.
     let arrival = parts.extensions.get::<Arrival>();
     let read = body::read(body).await;
     if body::asks_for_emergency_stop(&read.bytes) {
-        if let Some(arrival) = arrival {
-            prove(&app.access, arrival, "EMERGENCY_STOP", true).await?;
-        }
-        return Ok(success(app.commands.send(Command::EmergencyStop).await?));
+        let caller = match arrival {
+            Some(arrival) => prove(&app, arrival, "EMERGENCY_STOP", true).await?,
+            None => caller,
+        };
+        let asked = audit::Request { caller, name: "EMERGENCY_STOP".into(), value: Value::Null };
+        return audit::run(app, asked, Ok(Command::EmergencyStop)).await;
     }
     let header_fault = parts.extensions.get::<HeaderFault>().cloned();
+    let Some(arrival) = arrival else {
+        let body = match header_fault.map(|f| f.0).or(read.fault) {
+            Some(fault) => Err(fault),
+            None => parse(&read.bytes),
+        };
+        return command(app, caller, "POST /api/control", body, parse_control).await;
+    };
+    // What nobody has proven to have sent leaves no line: the journal is not a stranger's to fill.
     if let Some(fault) = header_fault.map(|f| f.0).or(read.fault) {
         return Err(fault);
     }
-    let parsed = parse(&read.bytes).map(|body| {
-        let command = parse_control(&body);
-        (body, command)
-    });
-    let caller = match arrival {
-        None => caller,
-        Some(arrival) => {
-            let name = parsed.as_ref().ok().and_then(|(body, _)| body.get("command")?.as_str());
-            let calms = matches!(&parsed, Ok((_, Ok(command))) if command.only_calms());
-            prove(&app.access, arrival, name.unwrap_or_default(), calms).await?
-        }
-    };
-    run(app, &caller, parsed?.1?).await
+    let body = parse(&read.bytes);
+    let name = body.as_ref().ok().and_then(|body| body.get("command")?.as_str()).unwrap_or("");
+    let calms = body.as_ref().is_ok_and(|body| parse_control(body).is_ok_and(|c| c.only_calms()));
+    let caller = prove(&app, arrival, name, calms).await?;
+    if let Err(denied) = grant(&app.access, &caller, name) {
+        let body = body.unwrap_or_default();
+        return Err(audit::Request::of_body(caller, body).refuse(&app, denied));
+    }
+    command(app, caller, "POST /api/control", body, parse_control).await
 }
 
-/// Who sends a command, proven and granted as far as the command needs it.
-async fn prove(
-    access: &Arc<Access>,
-    arrival: &Arrival,
-    name: &str,
-    calms: bool,
-) -> Result<Caller, Denied> {
-    // A command of no row is unknown, and told so to whoever may send any.
-    let need = table::command(name).unwrap_or(Need::Commands);
-    let Some(role) = access.role(need) else {
-        return Ok(access.glance(arrival));
-    };
+/// What a command needs; one of no row is unknown, and told so to whoever may send any.
+fn need(name: &str) -> Need {
+    table::command(name).unwrap_or(Need::Commands)
+}
+
+/// Who sends a command, proven where the command needs a login.
+async fn prove(app: &App, arrival: &Arrival, name: &str, calms: bool) -> Result<Caller, Denied> {
+    if app.access.role(need(name)).is_none() {
+        return Ok(app.access.glance(arrival));
+    }
     let lane = if calms { Lane::Calming } else { Lane::Ordinary };
-    let caller = access.login(arrival, lane).await?;
-    auth::grant(&caller, role, name)?;
-    Ok(caller)
+    app.access.login(arrival, lane).await
+}
+
+/// Whether `caller` may send a command.
+fn grant(access: &Access, caller: &Caller, name: &str) -> Result<(), Denied> {
+    access.role(need(name)).map_or(Ok(()), |role| auth::grant(caller, role, name))
 }
 
 async fn gpio_command(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
-    let command = parse_gpio(&json_body(request).await?)?;
-    run(app, &caller, command).await
+    let body = json_body(request).await;
+    command(app, caller, "POST /api/gpio", body, parse_gpio).await
+}
+
+/// Carries out the command that a body names; `path` stands for the name where there is no body.
+async fn command(
+    app: Arc<App>,
+    caller: Caller,
+    path: &str,
+    body: Result<Value, Denied>,
+    parse: fn(&Value) -> Result<Command, Refusal>,
+) -> Answered {
+    match body {
+        Ok(body) => {
+            let command = parse(&body);
+            audit::run(app, audit::Request::of_body(caller, body), command).await
+        }
+        Err(denied) => {
+            let asked = audit::Request { caller, name: path.into(), value: Value::Null };
+            Err(asked.refuse(&app, denied))
+        }
+    }
+}
+
+/// Carries out the command that `path` is.
+async fn command_of_path(
+    app: Arc<App>,
+    caller: Caller,
+    path: &str,
+    body: Result<Value, Denied>,
+    parse: impl FnOnce(&Value) -> Result<Command, Refusal>,
+) -> Answered {
+    let mut asked = audit::Request { caller, name: path.into(), value: Value::Null };
+    match body {
+        Ok(body) => {
+            let command = parse(&body);
+            asked.value = body;
+            audit::run(app, asked, command).await
+        }
+        Err(denied) => Err(asked.refuse(&app, denied)),
+    }
 }
 
 async fn tune_start(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
-    let command = parse_tune_start(&json_body(request).await?)?;
-    run(app, &caller, command).await
+    let body = json_body(request).await;
+    command_of_path(app, caller, "POST /api/tune/start", body, parse_tune_start).await
 }
 
 async fn tune_stop(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
-    json_body(request).await?;
-    run(app, &caller, Command::TuneStop).await
+    let body = json_body(request).await;
+    command_of_path(app, caller, "POST /api/tune/stop", body, |_| Ok(Command::TuneStop)).await
 }
 
 async fn tune_apply(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
-    json_body(request).await?;
-    run(app, &caller, Command::TuneApply).await
-}
-
-/// Has a command of `caller` carried out, and the configuration saved where that belongs to it.
-async fn run(app: Arc<App>, caller: &Caller, command: Command) -> Answered {
-    if !command.only_calms() {
-        app.access.take(caller)?;
-    }
-    let saves = matches!(command, Command::SaveConfig | Command::TuneApply);
-    let reply = app.commands.send(command).await?;
-    if saves {
-        save_config(app).await?;
-    }
-    Ok(success(reply))
-}
-
-/// Writes the configuration in force to its file.
-async fn save_config(app: Arc<App>) -> Result<(), Refusal> {
-    let task = tokio::task::spawn_blocking(move || {
-        let _one = app.saving.lock().unwrap_or_else(PoisonError::into_inner);
-        // Read under the lock: of two saves the later one has the later configuration.
-        let config = Arc::clone(&app.newest.load().config);
-        let path = &app.config_path;
-        tve_config::store::save(path, &config).map_err(|error| {
-            let path = path.display();
-            tracing::error!(%path, %error, "the configuration could not be saved");
-            Refusal::with(
-                RefusalCode::Hardware,
-                format!(
-                    "the configuration is in force but {path} could not be written: {error}; \
-                     check the disk and save again"
-                ),
-            )
-        })
-    });
-    match task.await {
-        Ok(saved) => saved.map(|_| ()),
-        Err(_) => Err(Refusal::with(RefusalCode::Hardware, "saving was cut off; save again")),
-    }
+    let body = json_body(request).await;
+    command_of_path(app, caller, "POST /api/tune/apply", body, |_| Ok(Command::TuneApply)).await
 }
 
 async fn gpio(State(app): Shared) -> Response {
@@ -206,26 +223,32 @@ async fn permissives(State(app): Shared) -> Response {
     ok(&view::permissives(&app.newest.load().snapshot.permissives))
 }
 
-fn ok<T: serde::Serialize>(body: &T) -> Response {
+pub(super) fn ok<T: serde::Serialize>(body: &T) -> Response {
     json(StatusCode::OK, view::json(body))
 }
 
 async fn log_start(State(app): Shared, Extension(caller): By) -> Answered {
     app.access.take(&caller)?;
     app.recorder.start_run();
-    Ok(success(Reply::OK))
+    Ok(log_order(&app, caller, "POST /api/log/start"))
 }
 
 async fn log_stop(State(app): Shared, Extension(caller): By) -> Answered {
     app.access.take(&caller)?;
     app.recorder.stop_run();
-    Ok(success(Reply::OK))
+    Ok(log_order(&app, caller, "POST /api/log/stop"))
+}
+
+fn log_order(app: &App, caller: Caller, path: &str) -> Response {
+    let asked = audit::Request { caller, name: path.into(), value: Value::Null };
+    asked.note(app, 200, None, Vec::new());
+    success(Reply::OK)
 }
 
 /// A query string that axum may have refused, which it says in plain text.
-type Asked<T> = Result<Query<T>, QueryRejection>;
+pub(super) type Asked<T> = Result<Query<T>, QueryRejection>;
 
-fn asked<T>(query: Asked<T>) -> Result<T, Refusal> {
+pub(super) fn asked<T>(query: Asked<T>) -> Result<T, Refusal> {
     match query {
         Ok(Query(query)) => Ok(query),
         Err(rejection) => Err(Refusal::invalid(rejection.body_text())),
@@ -233,13 +256,17 @@ fn asked<T>(query: Asked<T>) -> Result<T, Refusal> {
 }
 
 #[derive(Deserialize)]
-struct Page {
+pub(super) struct Page {
     #[serde(default)]
-    page: String,
+    pub(super) page: String,
 }
 
 /// A whole number of a query string; empty means `default`.
-fn number<T: std::str::FromStr>(name: &str, text: &str, default: T) -> Result<T, Refusal> {
+pub(super) fn number<T: std::str::FromStr>(
+    name: &str,
+    text: &str,
+    default: T,
+) -> Result<T, Refusal> {
     if text.is_empty() {
         return Ok(default);
     }
@@ -282,7 +309,7 @@ async fn log(State(app): Shared, query: Asked<Page>) -> Answered {
     }))
 }
 
-fn unreadable(error: &std::io::Error) -> Denied {
+pub(super) fn unreadable(error: &std::io::Error) -> Denied {
     tracing::warn!(%error, "the data folder cannot be read");
     Refusal::with(
         RefusalCode::Hardware,

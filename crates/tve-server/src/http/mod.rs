@@ -1,6 +1,8 @@
 //! The HTTP front: an accept loop of our own, because a silent client must not hold a place.
 
+mod audit;
 mod body;
+mod config;
 mod connection;
 mod gate;
 mod handlers;
@@ -15,6 +17,7 @@ pub(crate) use handlers::router;
 pub(crate) use reply::Denied;
 pub(crate) use routes::{Media, Route};
 
+use crate::tls::Tls;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -25,9 +28,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// Connections at a time; one more is told 503. Each may hold a few KiB.
 pub(crate) const MAX_CONNECTIONS: usize = 1024;
@@ -85,6 +90,7 @@ impl hyper::body::Body for FrontBody {
 /// Serves connections from `listener` until `stop` turns true, then lets open requests finish.
 pub(crate) async fn serve(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     front: Arc<Front>,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -93,7 +99,7 @@ pub(crate) async fn serve(
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
+                Ok((stream, peer)) => (stream, peer.ip()),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -104,10 +110,12 @@ pub(crate) async fn serve(
             () = stopped(&mut stop) => break,
         };
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            let service = Connection { front: Arc::clone(&front), peer: peer.ip() };
+            let service =
+                Connection { front: Arc::clone(&front), address: peer, tls: tls.is_some() };
+            let acceptor = tls.as_ref().map(|tls| tls.acceptor());
             let stop = stop.clone();
             connections.spawn(async move {
-                serve_connection(stream, service, stop).await;
+                greet(stream, acceptor, service, stop).await;
                 drop(place);
             });
         } else {
@@ -122,14 +130,34 @@ pub(crate) async fn serve(
     }
 }
 
-async fn serve_connection(stream: TcpStream, service: Connection, mut stop: watch::Receiver<bool>) {
+/// Serves a connection, after the TLS handshake where there is one.
+async fn greet(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    service: Connection,
+    stop: watch::Receiver<bool>,
+) {
     // A reply is one write; waiting to fill a segment would only add 40 ms.
     let _ = stream.set_nodelay(true);
+    let stream = stream::Impatient::new(stream);
+    let Some(acceptor) = acceptor else {
+        return serve_connection(stream, service, stop).await;
+    };
+    // A handshake that fails or does not come is the client's affair, too.
+    if let Ok(Ok(stream)) = tokio::time::timeout(HEADER_TIMEOUT, acceptor.accept(stream)).await {
+        serve_connection(stream, service, stop).await;
+    }
+}
+
+async fn serve_connection<S>(stream: S, service: Connection, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream::Impatient::new(stream)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     // How a connection ends (reset, time-out, garbage) is the client's affair.

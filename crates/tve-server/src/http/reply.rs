@@ -5,6 +5,7 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::borrow::Cow;
 use std::time::Duration;
+use tve_config::ConfigErrors;
 use tve_control::{Refusal, RefusalClass, Reply};
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -21,6 +22,7 @@ pub(crate) struct Denied {
     pub(crate) status: StatusCode,
     msg: Cow<'static, str>,
     detail: Option<String>,
+    errors: Vec<String>,
     allow: Option<&'static str>,
     /// Seconds of `Retry-After` where the status is 429.
     retry_after: u64,
@@ -35,6 +37,7 @@ impl Denied {
             status,
             msg: msg.into(),
             detail: Some(detail.into()),
+            errors: Vec::new(),
             allow: None,
             retry_after: RETRY_AFTER_S,
         }
@@ -54,6 +57,21 @@ impl Denied {
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Self { retry_after: seconds.max(RETRY_AFTER_S), ..self }
+    }
+
+    /// A configuration that is refused whole, with every fault.
+    pub(crate) fn bad_config(errors: &ConfigErrors) -> Self {
+        let errors: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
+        let detail = errors.join("; ");
+        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "INVALID_CONFIG", detail) }
+    }
+
+    /// What `msg` says, with the detail where there is one.
+    pub(crate) fn sentence(&self) -> String {
+        match &self.detail {
+            Some(detail) => format!("{}: {detail}", self.msg),
+            None => self.msg.clone().into_owned(),
+        }
     }
 
     pub(crate) fn internal() -> Self {
@@ -84,14 +102,18 @@ impl From<Refusal> for Denied {
             _ => refusal.code.name().into(),
         };
         let detail = refusal.detail.filter(|d| *d != msg);
-        Self { status, msg, detail, allow: None, retry_after: RETRY_AFTER_S }
+        Self { status, msg, detail, errors: Vec::new(), allow: None, retry_after: RETRY_AFTER_S }
     }
 }
 
 impl IntoResponse for Denied {
     fn into_response(self) -> Response {
-        let body =
-            tve_api::Refused { success: false, msg: self.msg.into_owned(), detail: self.detail };
+        let body = tve_api::Refused {
+            success: false,
+            msg: self.msg.into_owned(),
+            detail: self.detail,
+            errors: self.errors,
+        };
         let mut response = json(self.status, crate::view::json(&body));
         let headers = response.headers_mut();
         if self.status == StatusCode::TOO_MANY_REQUESTS {

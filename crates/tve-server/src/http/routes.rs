@@ -18,10 +18,12 @@ pub(crate) struct Row {
     pub(crate) path: &'static str,
     pub(crate) get: bool,
     pub(crate) post: Option<Media>,
+    /// Takes a PUT of JSON.
+    pub(crate) put: bool,
 }
 
 macro_rules! routes {
-    ($($(#[$doc:meta])* $route:ident = $path:literal, $get:literal, $post:expr;)*) => {
+    ($($(#[$doc:meta])* $route:ident = $path:literal, $get:literal, $post:expr $(, $put:literal)?;)*) => {
         /// Where a request goes.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Route { $($(#[$doc])* $route,)* }
@@ -29,7 +31,7 @@ macro_rules! routes {
         impl Route {
             /// Every row, in the order of the enum.
             pub(crate) const TABLE: &'static [Row] = &[$(Row {
-                route: Route::$route, path: $path, get: $get, post: $post,
+                route: Route::$route, path: $path, get: $get, post: $post, put: false $(|| $put)?,
             },)*];
         }
     };
@@ -62,6 +64,16 @@ routes! {
     TuneStop = "/api/tune/stop", false, Some(Media::JsonOrText);
     /// Take its gains over and save them.
     TuneApply = "/api/tune/apply", false, Some(Media::JsonOrText);
+    /// The configuration without its secrets.
+    Config = "/api/config", true, None, true;
+    /// The files that saving has replaced.
+    Generations = "/api/config/generations", true, None;
+    /// One of them.
+    Generation = "/api/config/generations/{generation}", true, None;
+    /// Takes one of them over again.
+    Restore = "/api/config/restore", false, Some(Media::Json);
+    /// The audit journal.
+    Audit = "/api/audit", true, None;
     /// Conditions for turning the screw.
     Permissives = "/api/permissives", true, None;
     /// The past.
@@ -86,6 +98,7 @@ routes! {
 
 const LOG_FILES: &str = "/api/log/";
 const INCIDENT_FILES: &str = "/api/incidents/";
+const GENERATIONS: &str = "/api/config/generations/";
 
 /// The rest of `path` below `folder`, when that is one name.
 fn file_in<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
@@ -107,6 +120,10 @@ impl Route {
             "/api/tune/start" => Self::TuneStart,
             "/api/tune/stop" => Self::TuneStop,
             "/api/tune/apply" => Self::TuneApply,
+            "/api/config" => Self::Config,
+            "/api/config/generations" => Self::Generations,
+            "/api/config/restore" => Self::Restore,
+            "/api/audit" => Self::Audit,
             "/api/permissives" => Self::Permissives,
             "/api/history/sensors" => Self::History,
             "/health" => Self::Health,
@@ -117,6 +134,7 @@ impl Route {
             _ if path.starts_with("/socket.io") => Self::Socket,
             _ if file_in(path, LOG_FILES).is_some() => Self::LogFile,
             _ if file_in(path, INCIDENT_FILES).is_some() => Self::IncidentFile,
+            _ if file_in(path, GENERATIONS).is_some() => Self::Generation,
             _ if files && !path.starts_with("/api/") => Self::Static,
             _ => Self::Unknown,
         }
@@ -133,18 +151,29 @@ impl Route {
         match *method {
             Method::GET | Method::HEAD => row.get,
             Method::POST => row.post.is_some(),
+            Method::PUT => row.put,
             _ => false,
+        }
+    }
+
+    /// How the body of a request with `method` is judged; `None` where it has none to judge.
+    pub(crate) fn media(self, method: &Method) -> Option<Media> {
+        match *method {
+            Method::POST => self.row().post,
+            Method::PUT if self.row().put => Some(Media::Json),
+            _ => None,
         }
     }
 
     /// The `Allow` header.
     pub(crate) fn allow(self) -> &'static str {
         let row = self.row();
-        match (row.get, row.post.is_some()) {
-            (true, true) => "GET, HEAD, POST",
-            (true, false) => "GET, HEAD",
-            (false, true) => "POST",
-            (false, false) => "",
+        match (row.get, row.post.is_some(), row.put) {
+            (true, _, true) => "GET, HEAD, PUT",
+            (true, true, false) => "GET, HEAD, POST",
+            (true, false, false) => "GET, HEAD",
+            (false, true, _) => "POST",
+            (false, false, _) => "",
         }
     }
 }
@@ -164,15 +193,22 @@ mod tests {
     fn every_path_of_the_table_finds_its_route() {
         for row in Route::TABLE.iter().filter(|r| r.route != Route::Unknown) {
             let path = row.path.replace("{file}", "run_20260101_120000.csv");
+            let path = path.replace("{generation}", "3");
             assert_eq!(Route::of(&path, true), row.route, "{path}");
         }
     }
 
     #[test]
     fn unknown_paths_stay_unknown() {
-        for path in
-            ["/api/nowhere", "/api/log/a/b", "/api/log/", "/api/incidents/", "/api", "/api/data/"]
-        {
+        for path in [
+            "/api/nowhere",
+            "/api/log/a/b",
+            "/api/log/",
+            "/api/incidents/",
+            "/api/config/generations/",
+            "/api",
+            "/api/data/",
+        ] {
             assert_eq!(Route::of(path, false), Route::Unknown, "{path}");
         }
         assert_eq!(Route::of("/api/nowhere", true), Route::Unknown, "the API has no files");

@@ -20,19 +20,21 @@ pub(crate) enum MethodName {
     Get,
     Head,
     Post,
+    Put,
     Options,
     Other,
 }
 
 impl MethodName {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Get, Self::Head, Self::Post, Self::Options, Self::Other];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Get, Self::Head, Self::Post, Self::Put, Self::Options, Self::Other];
 
     pub(crate) fn of(method: &Method) -> Self {
         match *method {
             Method::GET => Self::Get,
             Method::HEAD => Self::Head,
             Method::POST => Self::Post,
+            Method::PUT => Self::Put,
             Method::OPTIONS => Self::Options,
             _ => Self::Other,
         }
@@ -43,6 +45,7 @@ impl MethodName {
             Self::Get => "GET",
             Self::Head => "HEAD",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Options => "OPTIONS",
             Self::Other => "OTHER",
         }
@@ -50,9 +53,9 @@ impl MethodName {
 }
 
 /// Statuses with a counter of their own; the last place counts whatever else a file server says.
-pub(crate) const STATUSES: [u16; 21] = [
-    200, 101, 204, 206, 301, 304, 307, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 416, 429,
-    500, 503,
+pub(crate) const STATUSES: [u16; 22] = [
+    200, 101, 204, 206, 301, 304, 307, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 416, 428,
+    429, 500, 503,
 ];
 
 /// Upper edges of the request durations in seconds; they include every objective.

@@ -69,6 +69,7 @@ pub(crate) fn render(app: &App) -> String {
     control(&mut page, app);
     access(&mut page, &app.access.counts);
     recorder(&mut page, app);
+    audit(&mut page, app);
     page.0
 }
 
@@ -284,6 +285,23 @@ fn access(page: &mut Page, counts: &Counts) {
         "counter",
         "Commands refused because their client had sent too many.",
         load(&counts.limited),
+    );
+}
+
+fn audit(page: &mut Page, app: &App) {
+    let status = app.audit.status();
+    page.single("tve_audit_lines_total", "counter", "Lines of the audit journal.", status.lines);
+    page.single(
+        "tve_audit_lines_lost_total",
+        "counter",
+        "Lines that the audit journal has lost; it has gap lines in their place.",
+        status.lost,
+    );
+    page.single(
+        "tve_audit_failed",
+        "gauge",
+        "Whether the audit journal cannot be written at present.",
+        u8::from(status.failing),
     );
 }
 

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use tve_audit::{AlarmChange, AuditHandle, Event};
 use tve_control::AlarmEvent;
 use tve_recorder::{AlarmHistory, JournalEntry, RecorderHandle};
 
@@ -16,6 +17,7 @@ const ROOM: usize = 128;
 pub(crate) struct AlarmBook {
     inbox: Mutex<VecDeque<AlarmEvent>>,
     pages: Mutex<Pages>,
+    audit: Option<AuditHandle>,
 }
 
 struct Pages {
@@ -24,9 +26,10 @@ struct Pages {
 }
 
 impl AlarmBook {
-    /// Opens the book at the past that the journal holds.
-    pub(crate) fn new(history: AlarmHistory) -> Self {
+    /// Opens the book at the past that the journal holds. Everything new is also noted in `audit`.
+    pub(crate) fn new(history: AlarmHistory, audit: Option<AuditHandle>) -> Self {
         Self {
+            audit,
             inbox: Mutex::new(VecDeque::with_capacity(ROOM)),
             pages: Mutex::new(Pages { history, rendered: None }),
         }
@@ -40,6 +43,9 @@ impl AlarmBook {
             let event = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some(event) = event else { break };
             pages.history.apply(&event);
+            if let Some(audit) = &self.audit {
+                audit.record(&audited(&event));
+            }
             pages.rendered = None;
         }
         if let Some(bytes) = &pages.rendered {
@@ -48,6 +54,26 @@ impl AlarmBook {
         let bytes = render(&pages.history.entries());
         pages.rendered = Some(bytes.clone());
         bytes
+    }
+}
+
+/// `event` as the audit journal has it.
+pub(crate) fn audited(event: &AlarmEvent) -> Event {
+    let plain =
+        |change, id| Event::Alarm { change, id, kind: None, message: None, raised_at: None };
+    match event {
+        AlarmEvent::Raised(record) => {
+            let entry = JournalEntry::from(record);
+            Event::Alarm {
+                change: AlarmChange::Raised,
+                id: entry.id,
+                kind: Some(entry.kind),
+                message: Some(entry.message),
+                raised_at: Some(entry.timestamp),
+            }
+        }
+        AlarmEvent::Acknowledged { id } => plain(AlarmChange::Acknowledged, *id),
+        AlarmEvent::Cleared { id } => plain(AlarmChange::Cleared, *id),
     }
 }
 

@@ -11,7 +11,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use alarms::AlarmBook;
+pub(crate) use alarms::{AlarmBook, audited};
 pub(crate) use publish::{Newest, Published};
 pub use queue::{Answer, CommandSender};
 pub(crate) use stats::EDGES_US;

@@ -67,7 +67,7 @@ impl Bench {
             ),
             hardware,
             recorder: self.recorder.handle(),
-            alarms: Arc::new(AlarmBook::new(AlarmHistory::default())),
+            alarms: Arc::new(AlarmBook::new(AlarmHistory::default(), None)),
             clock: Arc::new(SystemClock),
             realtime: false,
             speed: 1,

@@ -152,8 +152,28 @@ async fn allowed_origins_get_cors_and_preflight_and_others_do_not() {
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
     let rig = Rig::start().await;
-    for path in ["/api/data", "/api/gpio", "/api/nowhere", "/", "/metrics"] {
-        let answer = rig.get(path).await;
+    let head = |method: &str, path: &str, more: &str| {
+        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n")
+    };
+    for request in [
+        head("GET", "/api/data", ""),
+        head("GET", "/api/status", ""),
+        head("GET", "/api/gpio", ""),
+        head("GET", "/api/nowhere", ""),
+        head("GET", "/", ""),
+        head("GET", "/metrics", ""),
+        head("DELETE", "/api/data", ""),
+        head("POST", "/api/control", "Origin: https://evil.example\r\n"),
+        head("PUT", "/api/config", ""),
+        head("GET", "/socket.io/?EIO=4&transport=polling", ""),
+        head("GET", "/socket.io/?EIO=4&transport=polling", "Origin: https://evil.example\r\n"),
+        "GET /api/data HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_owned(),
+    ] {
+        let path = request.lines().next().unwrap_or_default();
+        let answer = rig.send(&request, b"").await;
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        assert_eq!(answer.header("content-security-policy"), Some("frame-ancestors 'none'"));
+        assert_eq!(answer.header("strict-transport-security"), None, "{path}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
         assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{path}");

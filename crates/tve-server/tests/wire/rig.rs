@@ -110,7 +110,10 @@ impl Rig {
 }
 
 /// Reads one answer by its Content-Length.
-pub(crate) async fn read_answer(stream: &mut TcpStream, has_body: bool) -> Answer {
+pub(crate) async fn read_answer(
+    stream: &mut (impl tokio::io::AsyncRead + Unpin),
+    has_body: bool,
+) -> Answer {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(at) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {

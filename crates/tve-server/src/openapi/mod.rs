@@ -1,7 +1,10 @@
 //! The API described by OpenAPI 3.1, generated from the table of routes and the types of the wire.
 
+mod commands;
+
 use crate::http::{Media, Route};
 use bytes::Bytes;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use tve_access::{Need, table};
@@ -30,7 +33,29 @@ enum Content {
 /// The document as JSON text.
 pub(crate) fn document() -> Bytes {
     static TEXT: OnceLock<Bytes> = OnceLock::new();
-    TEXT.get_or_init(|| crate::view::json(&describe()).into()).clone()
+    TEXT.get_or_init(|| crate::view::json(&complete()).into()).clone()
+}
+
+/// The document with those schemas that are data already.
+fn complete() -> Value {
+    let mut document = serde_json::to_value(describe()).unwrap_or_default();
+    let schemas = &mut document["components"]["schemas"];
+    schemas["ControlRequest"] = commands::control();
+    schemas["RestoreRequest"] = commands::restore();
+    schemas["GpioRequest"] = commands::gpio();
+    schemas["TuneStartRequest"] = commands::tune_start();
+    schemas["Config"] = tve_config::json_schema();
+    // Those of a document of its own.
+    if let Some(members) = schemas["Config"].as_object_mut() {
+        members.retain(|key, _| !key.starts_with('$'));
+    }
+    let paths = document["paths"].as_object_mut().into_iter().flat_map(|p| p.values_mut());
+    let parameters = paths.filter_map(|path| path.pointer_mut("/get/parameters")?.as_array_mut());
+    for parameter in parameters.flatten() {
+        let name = parameter["name"].as_str().unwrap_or_default();
+        parameter["schema"] = commands::parameter(name);
+    }
+    document
 }
 
 fn describe() -> OpenApi {
@@ -55,6 +80,10 @@ fn describe() -> OpenApi {
     components::<api::Health>(&mut schemas);
     components::<api::Ready>(&mut schemas);
     components::<api::IoUpdate>(&mut schemas);
+    components::<api::ConfigChanged>(&mut schemas);
+    components::<api::ConfigGenerations>(&mut schemas);
+    components::<api::RestoreRequest>(&mut schemas);
+    components::<api::AuditPage>(&mut schemas);
     OpenApiBuilder::new()
         .info(InfoBuilder::new().title("TVE-micro").version(env!("CARGO_PKG_VERSION")).description(
             Some(
@@ -124,6 +153,9 @@ fn path_item(route: Route) -> Option<PathItem> {
         described = true;
         item = item.operation(HttpMethod::Post, operation);
     }
+    if route == Route::Config {
+        item = item.operation(HttpMethod::Put, put_config());
+    }
     described.then(|| item.build())
 }
 
@@ -145,6 +177,12 @@ fn get(route: Route) -> Option<Operation> {
         Route::IncidentFile => {
             ("One incident file, for `tve replay`.", Media("application/octet-stream"), &[404, 503])
         }
+        Route::Config => ("The configuration without its secrets.", Json("Config"), &[]),
+        Route::Generations => {
+            ("The files that saving has replaced, newest first.", Json("ConfigGenerations"), &[503])
+        }
+        Route::Generation => ("One of them.", Json("Config"), &[404, 409, 503]),
+        Route::Audit => ("The audit journal, 200 lines a page.", Json("AuditPage"), &[400, 503]),
         Route::Permissives => {
             ("What must hold before the screw may turn.", Json("Permissives"), &[])
         }
@@ -162,15 +200,18 @@ fn get(route: Route) -> Option<Operation> {
     };
     let mut operation = operation(summary, &content);
     for (name, description) in parameters(route) {
-        let within = if *name == "file" { ParameterIn::Path } else { ParameterIn::Query };
-        let required = if *name == "file" { Required::True } else { Required::False };
+        let within_path = row_has(route, name);
+        let (within, required) = if within_path {
+            (ParameterIn::Path, Required::True)
+        } else {
+            (ParameterIn::Query, Required::False)
+        };
         operation = operation.parameter(
             ParameterBuilder::new()
                 .name(*name)
                 .parameter_in(within)
                 .required(required)
-                .description(Some(*description))
-                .schema(Some(if *name == "file" { String::schema() } else { i64::schema() })),
+                .description(Some(*description)),
         );
     }
     // A foreign Host is refused on every route.
@@ -179,8 +220,43 @@ fn get(route: Route) -> Option<Operation> {
     Some(refusals(operation, &statuses, route == Route::Ready).build())
 }
 
+/// Whether the path of `route` has a place for `name`.
+fn row_has(route: Route, name: &str) -> bool {
+    route.row().path.contains(&format!("{{{name}}}"))
+}
+
+/// `If-Match`, with the tag of the configuration that the change was made on.
+fn if_match(required: Required) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name("If-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(required)
+        .description(Some("ETag of the configuration that the change was made on, or *."))
+        .schema(Some(String::schema()))
+}
+
+fn put_config() -> Operation {
+    let body = RequestBodyBuilder::new().required(Some(Required::True)).content(
+        "application/json",
+        ContentBuilder::new().schema(Some(reference("Config"))).build(),
+    );
+    let operation = operation(
+        "Replace the configuration as a whole. What is missing in `security` stays as it is, every \
+         other missing key takes its default.",
+        &Content::Json("ConfigChanged"),
+    )
+    .parameter(if_match(Required::True))
+    .request_body(Some(body.build()));
+    let mut statuses = BTreeSet::from([400, 403, 408, 409, 412, 413, 415, 428, 503]);
+    let need = table::route("PUT", Route::Config.row().path);
+    let operation = guarded(operation, need, &mut statuses);
+    refusals(operation, &statuses, false).build()
+}
+
 fn parameters(route: Route) -> &'static [(&'static str, &'static str)] {
     match route {
+        Route::Generation => &[("generation", "1 for the newest, up to 10.")],
+        Route::Audit => &[("page", "Page of the lines, newest first, from 0.")],
         Route::Log | Route::Incidents => &[("page", "Page of the files, from 0.")],
         Route::IncidentFile => &[("file", "Name of an incident file.")],
         Route::LogFile => &[("file", "Name of a run file.")],
@@ -195,15 +271,20 @@ fn parameters(route: Route) -> &'static [(&'static str, &'static str)] {
 fn post(route: Route) -> Option<Operation> {
     let (summary, body) = match route {
         Route::Control => ("Carry out a command.", Some("ControlRequest")),
-        Route::Gpio => ("SET_GPIO_MODE or SET_GPIO_VALUE.", Some("ControlRequest")),
+        Route::Gpio => ("SET_GPIO_MODE or SET_GPIO_VALUE.", Some("GpioRequest")),
         Route::LogStart => ("Start recording a run.", None),
         Route::LogStop => ("End the run.", None),
         Route::TuneStart => ("Start a relay autotune.", Some("TuneStartRequest")),
         Route::TuneStop => ("Give the autotune up.", None),
+        Route::Restore => ("Take an older configuration over again.", Some("RestoreRequest")),
         Route::TuneApply => ("Take the gains over and save them.", None),
         _ => return None,
     };
-    let mut operation = operation(summary, &Content::Json("Success"));
+    let reply = if route == Route::Restore { "ConfigChanged" } else { "Success" };
+    let mut operation = operation(summary, &Content::Json(reply));
+    if route == Route::Restore {
+        operation = operation.parameter(if_match(Required::False));
+    }
     if let Some(name) = body {
         let mut request = RequestBodyBuilder::new().required(Some(Required::True)).content(
             "application/json",
@@ -218,6 +299,7 @@ fn post(route: Route) -> Option<Operation> {
     let others: &[u16] = match route {
         Route::LogStart | Route::LogStop => &[403, 413, 415],
         Route::Control => &[400, 403, 404, 408, 409, 413, 415, 429, 503],
+        Route::Restore => &[400, 403, 404, 408, 409, 412, 413, 415, 503],
         _ => &[400, 403, 408, 409, 413, 415, 503],
     };
     let mut statuses: BTreeSet<u16> = others.iter().copied().collect();
@@ -258,6 +340,8 @@ fn refusals(
             404 => "There is no such thing.",
             408 => "The body did not arrive in time.",
             409 => "Right request at the wrong time.",
+            412 => "The configuration has changed since.",
+            428 => "If-Match is missing.",
             413 => "The body is over 64 KiB.",
             415 => "The body is not JSON.",
             429 => "Too fast, or locked after five failed logins; see Retry-After.",
@@ -280,7 +364,6 @@ fn refusals(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
     fn parsed() -> Value {
         serde_json::from_slice(&document()).unwrap()
@@ -295,6 +378,7 @@ mod tests {
             let item = &document["paths"][row.path];
             assert_eq!(item["get"].is_object(), row.get && !hidden, "{}", row.path);
             assert_eq!(item["post"].is_object(), row.post.is_some() && !hidden, "{}", row.path);
+            assert_eq!(item["put"].is_object(), row.put, "{}", row.path);
         }
     }
 
