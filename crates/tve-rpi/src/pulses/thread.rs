@@ -33,6 +33,8 @@ pub(crate) struct StepPins {
 #[derive(Default)]
 struct Shared {
     command: MotorDrive,
+    /// The newest move that the thread has taken up.
+    taken: Option<JogId>,
     done: Option<JogId>,
     failure: Option<io::Error>,
     stop: bool,
@@ -46,6 +48,14 @@ pub(crate) struct PulseThread {
 
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The move that a command asks for.
+fn jog(command: MotorDrive) -> Option<JogId> {
+    match command {
+        MotorDrive::Jog { id, .. } => Some(id),
+        MotorDrive::Disabled | MotorDrive::Run(_) => None,
+    }
 }
 
 impl PulseThread {
@@ -86,7 +96,13 @@ impl PulseThread {
     pub(crate) fn command(&self, command: MotorDrive) -> io::Result<()> {
         let mut shared = lock(&self.shared);
         let changed = shared.command != command;
-        shared.command = command;
+        let before = std::mem::replace(&mut shared.command, command);
+        // Taken back before the thread woke up for it: nobody else will say that it is over.
+        if let Some(id) = jog(before).filter(|id| jog(command) != Some(*id))
+            && shared.taken < Some(id)
+        {
+            shared.done = shared.done.max(Some(id));
+        }
         let failure = shared.failure.take();
         drop(shared);
         if changed && let Some(join) = &self.join {
@@ -124,16 +140,17 @@ struct Worker {
 impl Worker {
     fn run(&mut self) {
         loop {
+            let allowed = !self.halted.load(Ordering::Acquire) && self.clock.is_ticking();
             let (command, stop) = {
                 let mut shared = lock(&self.shared);
-                shared.done = self.train.done();
-                (shared.command, shared.stop)
+                shared.done = shared.done.max(self.train.done());
+                let command = if allowed { shared.command } else { MotorDrive::Disabled };
+                shared.taken = shared.taken.max(jog(command));
+                (command, shared.stop)
             };
             if stop {
                 break;
             }
-            let allowed = !self.halted.load(Ordering::Acquire) && self.clock.is_ticking();
-            let command = if allowed { command } else { MotorDrive::Disabled };
             let now = self.clock.nanos();
             match self.train.next(now, command) {
                 Act::Idle => std::thread::park_timeout(LOOK),
@@ -178,5 +195,36 @@ impl Worker {
             self.pins.drive(self.wires.step, false);
             lock(&self.shared).failure = Some(error);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::FakeBoard;
+
+    fn thread(halted: bool) -> PulseThread {
+        let pins: Arc<dyn Pins> = Arc::new(FakeBoard::new());
+        let step = Bcm::new(21).unwrap();
+        let wires = StepPins { step, direction: None, has_enable: false, pwm: None };
+        let halted = Arc::new(AtomicBool::new(halted));
+        PulseThread::start("test", wires, pins, Arc::new(Clock::new()), halted).unwrap()
+    }
+
+    fn move_of(id: u32) -> MotorDrive {
+        MotorDrive::Jog { id: JogId(id), steps: 1000, rate: 1000.0 }
+    }
+
+    #[test]
+    fn a_move_that_is_taken_back_before_it_began_is_over() {
+        // Halted, the thread never takes a move up, however long it looks.
+        let thread = thread(true);
+        thread.command(move_of(1)).unwrap();
+        thread.command(move_of(1)).unwrap();
+        assert_eq!(thread.done(), None);
+        thread.command(move_of(2)).unwrap();
+        assert_eq!(thread.done(), Some(JogId(1)));
+        thread.command(MotorDrive::Disabled).unwrap();
+        assert_eq!(thread.done(), Some(JogId(2)));
     }
 }
