@@ -110,8 +110,12 @@ async fn control(State(app): Shared, Extension(caller): By, request: Request) ->
             Some(arrival) => prove(&app, arrival, "EMERGENCY_STOP", true).await?,
             None => caller,
         };
+        let granted = grant(&app.access, &caller, "EMERGENCY_STOP");
         let asked = audit::Request { caller, name: "EMERGENCY_STOP".into(), value: Value::Null };
-        return audit::run(app, asked, Ok(Command::EmergencyStop)).await;
+        return match granted {
+            Ok(()) => audit::run(app, asked, Ok(Command::EmergencyStop)).await,
+            Err(denied) => Err(asked.refuse(&app, denied)),
+        };
     }
     let header_fault = parts.extensions.get::<HeaderFault>().cloned();
     let Some(arrival) = arrival else {
