@@ -71,7 +71,7 @@ impl PasswordHash {
             return Err(HashFault::Damaged);
         };
         let how = werkzeug_method(method)?;
-        let expected = unhex(digest).ok_or(HashFault::Damaged)?;
+        let expected = hex::decode(digest).map_err(|_| HashFault::Damaged)?;
         let length = if matches!(how, How::Scrypt(_)) { 64 } else { 32 };
         if salt.is_empty() || expected.len() != length {
             return Err(HashFault::Damaged);
@@ -157,13 +157,6 @@ fn werkzeug_method(method: &str) -> Result<How, HashFault> {
         },
         _ => Err(HashFault::Damaged),
     }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
 }
 
 #[cfg(test)]

@@ -15,13 +15,7 @@ const SUM_MARK: &str = ",\"sum\":\"";
 const SUM_TAIL: usize = SUM_MARK.len() + SUM_DIGITS + 2;
 
 pub(crate) fn sha256(bytes: &[u8]) -> Hash {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        text.push(DIGITS[usize::from(byte >> 4)].into());
-        text.push(DIGITS[usize::from(byte & 15)].into());
-    }
-    text
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// Number and hash of the newest line.

@@ -36,6 +36,23 @@ const KELVIN: f64 = 273.15;
 /// Temperature at which `r_25` is given, K.
 const T25: f64 = 298.15;
 
+/// The sensor gives no temperature, and that is a fault.
+pub(crate) const fn is_bad(reading: Reading) -> bool {
+    match reading {
+        Reading::Stale
+        | Reading::Open
+        | Reading::Shorted
+        | Reading::Jumping
+        | Reading::Frozen
+        | Reading::BusError => true,
+        Reading::Starting
+        | Reading::Good(_)
+        | Reading::Uncertain(_)
+        | Reading::ColdOrOpen
+        | Reading::NotFitted => false,
+    }
+}
+
 /// Volts of a code: `code / 32768 * fsr` (ADS1115 data sheet, table 3).
 pub fn volts(code: i16, fsr: f64) -> Volts {
     Volts::clamped(f64::from(code) * fsr / 32768.0)

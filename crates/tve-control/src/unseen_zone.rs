@@ -5,6 +5,7 @@
 //! made of it is reckoned along the model of the configuration: a first-order lag of
 //! `safety.zone_time_constant` towards `safety.zone_gain` above `safety.ambient`.
 
+use crate::sensors::is_bad;
 use tve_config::Safety;
 use tve_hal::Reading;
 
@@ -27,7 +28,7 @@ impl UnseenZone {
         dt: f64,
         safety: &Safety,
     ) -> Option<f64> {
-        if !crate::controller::is_bad(reading) {
+        if !is_bad(reading) {
             self.could_be = None;
             return None;
         }

@@ -16,8 +16,6 @@ use tve_units::WallMillis;
 
 /// Longest time that a row or a sample waits to be looked at.
 const TURN: Duration = Duration::from_millis(100);
-/// Longest time that a shutdown waits for the disk; the service has 3 s to end.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
 
 /// What the recorder needs to begin.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ pub struct RecorderConfig {
     pub logging: LoggingSettings,
 }
 
-/// The running recorder; [`shutdown`](Self::shutdown) ends it in order.
+/// The running recorder; [`shutdown_within`](Self::shutdown_within) ends it in order.
 pub struct Recorder {
     shared: Arc<Shared>,
     end: Arc<End>,
@@ -100,11 +98,6 @@ impl Recorder {
     /// An end for another thread.
     pub fn handle(&self) -> RecorderHandle {
         RecorderHandle::new(Arc::clone(&self.shared))
-    }
-
-    /// As [`Recorder::shutdown_within`], with 2 s.
-    pub fn shutdown(self) -> bool {
-        self.shutdown_within(SHUTDOWN_LIMIT)
     }
 
     /// Writes what waits, notes the clean end of the session and ends the thread. Returns within

@@ -38,7 +38,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+    /// Of one tick.
+    pub fn of(snapshot: &Snapshot) -> Self {
         Self {
             now: snapshot.now,
             wall: snapshot.wall,
@@ -76,11 +77,6 @@ impl Report {
 
     /// The trace as 64 hexadecimal digits.
     pub fn trace_hex(&self) -> String {
-        use std::fmt::Write;
-        self.trace.iter().fold(String::with_capacity(2 * self.trace.len()), |mut hex, byte| {
-            // A String takes every text.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex::encode(self.trace)
     }
 }

@@ -233,6 +233,6 @@ mod tests {
         stats.tick(Instant::now(), Duration::ZERO, Duration::ZERO);
         until("cut again", || switch.0.load(Ordering::SeqCst) == 2);
         drop(guard);
-        assert!(recorder.shutdown());
+        assert!(recorder.shutdown_within(Duration::from_secs(10)));
     }
 }

@@ -6,10 +6,8 @@ use clap::Args;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tve_control::Snapshot;
 use tve_recorder::{Replayed, replay};
 use tve_scenario::Sample;
-use tve_units::{Celsius, Duty, Rpm};
 
 /// Ticks between two points of the plot: four points a second.
 const PLOT_EVERY: u64 = 25;
@@ -32,7 +30,7 @@ pub(crate) fn run(args: &Replay) -> anyhow::Result<ExitCode> {
     let mut ticks = 0;
     let replayed = replay(&bytes, &mut |snapshot| {
         if ticks % PLOT_EVERY == 0 {
-            samples.push(sample(snapshot));
+            samples.push(Sample::of(snapshot));
         }
         ticks += 1;
     })
@@ -76,19 +74,5 @@ fn print(replayed: &Replayed) -> std::io::Result<()> {
             writeln!(out, "{} ticks replayed, then a difference", replayed.ticks)?;
             writeln!(out, "{difference}")
         }
-    }
-}
-
-fn sample(snapshot: &Snapshot) -> Sample {
-    Sample {
-        now: snapshot.now,
-        wall: snapshot.wall,
-        status: snapshot.status,
-        mode: snapshot.mode,
-        temps: snapshot.temps.map(|t| t.map(Celsius::get)),
-        targets: snapshot.targets.map(Celsius::get),
-        heater_duty: snapshot.heater_duty.map(Duty::get),
-        motors: snapshot.motors.map(Rpm::get),
-        motors_actual: snapshot.motors_actual.map(Rpm::get),
     }
 }

@@ -249,7 +249,7 @@ impl Running {
     }
 
     /// Stops in order: motors ramp down and outputs go off, clients are let go, files are written.
-    /// Takes 2 s at most for the machine and 2 s for a disk that does not answer.
+    /// The machine takes 2 s at most; a disk that does not answer gets what is left of 2.9 s in all.
     ///
     /// # Errors
     /// When the control thread had panicked.

@@ -217,6 +217,26 @@ impl Command {
             _ => false,
         }
     }
+
+    /// Whether the command may change the configuration: those that the black box leaves out, and
+    /// the gains that a tune has found.
+    pub const fn configures(&self) -> bool {
+        matches!(
+            self,
+            Self::TuneApply
+                | Self::UpdatePid { .. }
+                | Self::UpdatePins { .. }
+                | Self::SetPinName { .. }
+                | Self::UpdateExtruderSeq(_)
+                | Self::UpdateDm556(_)
+                | Self::SetTempSettings(_)
+                | Self::SetLoggingSettings(_)
+                | Self::UpdateMotionConfig(_)
+                | Self::SetHistorySettings(_)
+                | Self::SetSensorCalibration { .. }
+                | Self::ReplaceConfig(_)
+        )
+    }
 }
 
 /// Direction of a user pin.

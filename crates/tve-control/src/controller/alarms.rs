@@ -4,6 +4,7 @@ use super::{Controller, Restored};
 use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, ClearRule, Reaction};
 use crate::command::{AlarmSelector, Reply};
 use crate::refusal::{Refusal, RefusalCode};
+use crate::sensors::is_bad;
 use crate::sequence::{SequenceKind, estop_pressed};
 use crate::snapshot::TuneStatus;
 use tve_config::EstopContact;
@@ -265,22 +266,5 @@ impl Controller {
             }
         }
         if found { Ok(Reply::OK) } else { Err(RefusalCode::AlarmNotFound.into()) }
-    }
-}
-
-/// The sensor gives no temperature, and that is a fault.
-pub(crate) const fn is_bad(reading: Reading) -> bool {
-    match reading {
-        Reading::Stale
-        | Reading::Open
-        | Reading::Shorted
-        | Reading::Jumping
-        | Reading::Frozen
-        | Reading::BusError => true,
-        Reading::Starting
-        | Reading::Good(_)
-        | Reading::Uncertain(_)
-        | Reading::ColdOrOpen
-        | Reading::NotFitted => false,
     }
 }

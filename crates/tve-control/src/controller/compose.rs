@@ -1,8 +1,8 @@
 //! The outputs of a tick, composed from nothing and gated by the latched alarms.
 
 use super::Controller;
-use super::alarms::is_bad;
 use crate::command::Relay;
+use crate::sensors::is_bad;
 use crate::snapshot::{PinView, Status};
 use tve_config::Config;
 use tve_hal::{

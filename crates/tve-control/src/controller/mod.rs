@@ -21,7 +21,6 @@ use crate::snapshot::{ActiveAlarms, Snapshot, Status, TuneView};
 use crate::ssr::slot_length;
 use crate::swap_watch::SwapWatch;
 use crate::unseen_zone::UnseenZone;
-pub(crate) use alarms::is_bad;
 use compose::{PinRole, PwmRole};
 use heat::ZoneControl;
 use std::collections::VecDeque;

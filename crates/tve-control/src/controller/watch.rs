@@ -1,13 +1,12 @@
 //! Looking at the machine: sensing each tick, and the alarm rows that the controller itself sees.
 
 use super::Controller;
-use super::alarms::is_bad;
 use super::heat::holding_duty;
 use crate::alarm::{AlarmCode, Cause, Reaction};
 use crate::autotune::Autotune;
 use crate::heat_watch::{HeatView, PERIOD};
 use crate::permissives::{Condition, ConditionKind, Permissives};
-use crate::sensors::{CONFIRM, HeatContext};
+use crate::sensors::{CONFIRM, HeatContext, is_bad};
 use crate::snapshot::TuneStatus;
 use crate::swap_watch::SwapView;
 use tve_hal::{Motor, Reading, Sensor, Zone};

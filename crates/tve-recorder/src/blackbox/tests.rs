@@ -11,6 +11,8 @@ use tve_hal::{Hardware as _, Inputs, MachineKind, Motor};
 use tve_sim::{SimHardware, SimPowers as _};
 use tve_units::{Celsius, Rpm};
 
+/// Time for a recorder to end on a disk that answers.
+const TIMELY: Duration = Duration::from_secs(10);
 const TICK: Micros = Micros::from_millis(10);
 /// 2023-11-14 22:13:20 UTC.
 const WALL: i64 = 1_700_000_000_000;
@@ -73,7 +75,7 @@ impl Machine {
     /// Ends everything and returns the incident files, newest first.
     fn end(self) -> (Vec<Vec<u8>>, TempDir) {
         drop(self.tape);
-        assert!(self.recorder.shutdown());
+        assert!(self.recorder.shutdown_within(TIMELY));
         (files_in(&self.folder), self.folder)
     }
 }

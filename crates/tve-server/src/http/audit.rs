@@ -1,6 +1,7 @@
 //! The audited way of a command: carried out to its end, noted with who asked and what came of it.
 
-use super::handlers::{Answered, Asked, Page, Shared, asked, number, ok, unreadable};
+use super::files::on_disk;
+use super::handlers::{Answered, Asked, Page, Shared, asked, number, ok};
 use super::reply::{Denied, success};
 use crate::app::App;
 use axum::extract::State;
@@ -25,8 +26,17 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// A request that names its command in the body.
-    pub(crate) fn of_body(caller: Caller, mut body: Value) -> Self {
+    /// A request that is its path.
+    pub(crate) fn of_path(caller: Caller, path: &str, value: Value) -> Self {
+        Self { caller, name: path.to_owned(), value }
+    }
+
+    /// A request that names its command in the body; `path` stands for the name where the body
+    /// cannot be read.
+    pub(crate) fn of_body(caller: Caller, path: &str, body: Result<Value, Denied>) -> Self {
+        let Ok(mut body) = body else {
+            return Self::of_path(caller, path, Value::Null);
+        };
         let name = body["command"].as_str().unwrap_or("?").to_owned();
         let value = body.get_mut("value").map(Value::take).unwrap_or_default();
         Self { caller, name, value }
@@ -77,35 +87,17 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
     tokio::spawn(work).await.unwrap_or_else(|_| Err(Denied::internal()))
 }
 
-/// Whether a command may change the configuration.
-const fn configures(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::TuneApply
-            | Command::UpdatePid { .. }
-            | Command::UpdatePins { .. }
-            | Command::SetPinName { .. }
-            | Command::UpdateExtruderSeq(_)
-            | Command::UpdateDm556(_)
-            | Command::SetTempSettings(_)
-            | Command::SetLoggingSettings(_)
-            | Command::UpdateMotionConfig(_)
-            | Command::SetHistorySettings(_)
-            | Command::SetSensorCalibration { .. }
-            | Command::ReplaceConfig(_)
-    )
-}
-
-/// Has a parsed command carried out and noted, and the configuration saved where that belongs to it.
+/// Has a command carried out and noted, and the configuration saved where that belongs to it; what
+/// has been denied is noted as that.
 pub(crate) async fn run(
     app: Arc<App>,
     request: Request,
-    command: Result<Command, Refusal>,
+    command: Result<Command, Denied>,
 ) -> Answered {
     let work = async move {
         let command = match command {
             Ok(command) => command,
-            Err(refusal) => return Err(request.refuse(&app, refusal.into())),
+            Err(denied) => return Err(request.refuse(&app, denied)),
         };
         // What comes too fast is counted and leaves no line: the journal is not there to be filled.
         if !command.only_calms() {
@@ -143,7 +135,7 @@ fn note_answer(
 
 /// Sends a command and finds out what it has changed in the configuration.
 async fn carry_out(app: &App, command: Command) -> (Result<Reply, Refusal>, Vec<Difference>) {
-    if !configures(&command) {
+    if !command.configures() {
         return (app.commands.send(command).await, Vec::new());
     }
     let _alone = app.configuring.lock().await;
@@ -163,12 +155,7 @@ pub(super) async fn page(State(app): Shared, query: Asked<Page>) -> Answered {
     let query = asked(query)?;
     let page: u64 = number("page", &query.page, 0)?;
     let folder = app.data_dir.join(tve_audit::FOLDER);
-    let read = tokio::task::spawn_blocking(move || tve_audit::page(&folder, page, PAGE_LINES));
-    match read.await {
-        Ok(Ok(tve_audit::Page { total, lines })) => {
-            Ok(ok(&api::AuditPage { success: true, page, total, lines }))
-        }
-        Ok(Err(error)) => Err(unreadable(&error)),
-        Err(_) => Err(Denied::internal()),
-    }
+    let tve_audit::Page { total, lines } =
+        on_disk(move || tve_audit::page(&folder, page, PAGE_LINES)).await?;
+    Ok(ok(&api::AuditPage { success: true, page, total, lines }))
 }

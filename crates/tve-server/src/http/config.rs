@@ -2,7 +2,9 @@
 
 use super::audit::{self, to_the_end};
 use super::body;
-use super::handlers::{Answered, Shared, json_body, ok, unreadable};
+use super::commands::json_body;
+use super::files::{on_disk, unreadable};
+use super::handlers::{Answered, By, Shared, ok, on_thread};
 use super::reply::Denied;
 use crate::app::App;
 use axum::extract::rejection::PathRejection;
@@ -12,10 +14,8 @@ use hyper::StatusCode;
 use hyper::header::{ETAG, HeaderMap, HeaderValue, IF_MATCH};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::sync::{Arc, PoisonError};
 use std::time::UNIX_EPOCH;
-use tve_access::Caller;
 use tve_api as api;
 use tve_config::store::{self, LoadError};
 use tve_config::{Config, Difference, Role};
@@ -24,18 +24,10 @@ use tve_control::{Command, Refusal, RefusalCode};
 /// Sections that are read at start alone.
 const AT_START: [&str; 4] = ["hardware", "plant", "security", "server"];
 
-/// Sections whose change needs the role admin: who may come in, and which files are served.
-const ADMIN_ONLY: [&str; 2] = ["security", "server"];
-
 /// Tag of a configuration: the hash of what a client may see of it.
 fn tag(config: &Config) -> String {
     let digest = Sha256::digest(config.to_public_json().to_string().as_bytes());
-    let mut tag = String::from("\"");
-    for byte in &digest[..16] {
-        // Writing to a string cannot fail.
-        let _ = write!(tag, "{byte:02x}");
-    }
-    tag + "\""
+    format!("\"{}\"", hex::encode(&digest[..16]))
 }
 
 fn tagged(mut response: Response, tag: &str) -> Response {
@@ -79,10 +71,10 @@ impl Condition {
 /// `PUT /api/config`.
 pub(super) async fn replace(
     State(app): Shared,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): By,
     request: Request,
 ) -> Answered {
-    let asked = audit::Request { caller, name: "PUT /api/config".into(), value: Value::Null };
+    let asked = audit::Request::of_path(caller, "PUT /api/config", Value::Null);
     let Some(condition) = Condition::of(request.headers()) else {
         return Err(asked.refuse(
             &app,
@@ -108,12 +100,11 @@ pub(super) async fn replace(
 /// `POST /api/config/restore`.
 pub(super) async fn restore(
     State(app): Shared,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): By,
     request: Request,
 ) -> Answered {
     let condition = Condition::of(request.headers());
-    let mut asked =
-        audit::Request { caller, name: "POST /api/config/restore".into(), value: Value::Null };
+    let mut asked = audit::Request::of_path(caller, "POST /api/config/restore", Value::Null);
     let body = match json_body(request).await {
         Ok(body) => body,
         Err(denied) => return Err(asked.refuse(&app, denied)),
@@ -152,7 +143,7 @@ async fn change(
     let made = {
         let (app, before, role) = (Arc::clone(&app), Arc::clone(&before), asked.caller.role);
         // Files may be read and a whole document is checked.
-        tokio::task::spawn_blocking(move || {
+        on_thread(move || {
             if let Some(condition) = &condition {
                 condition.check(&before)?;
             }
@@ -164,7 +155,7 @@ async fn change(
             Ok(new)
         })
         .await
-        .unwrap_or_else(|_| Err(Denied::internal()))
+        .and_then(|made| made)
     };
     let new = match made {
         Ok(new) => new,
@@ -197,6 +188,7 @@ fn check_start(app: &App, new: &Config) -> Result<(), Denied> {
         .map_err(|error| Denied::new(StatusCode::BAD_REQUEST, "INVALID_CONFIG", error.to_string()))
 }
 
+/// Who may come in, and which files are served, is for an admin to say.
 fn check_role(role: Role, old: &Config, new: &Config) -> Result<(), Denied> {
     if role == Role::Admin || (&old.security, &old.server) == (&new.security, &new.server) {
         return Ok(());
@@ -204,7 +196,7 @@ fn check_role(role: Role, old: &Config, new: &Config) -> Result<(), Denied> {
     Err(Denied::new(
         StatusCode::FORBIDDEN,
         "ROLE_TOO_LOW",
-        format!("changing {} needs the role admin", ADMIN_ONLY.join(" or ")),
+        "changing security or server needs the role admin",
     ))
 }
 
@@ -243,12 +235,7 @@ pub(super) async fn save(app: Arc<App>) -> Result<(), Refusal> {
 
 /// `GET /api/config/generations`.
 pub(super) async fn generations(State(app): Shared) -> Answered {
-    let listed = tokio::task::spawn_blocking(move || store::generations(&app.config_path)).await;
-    let listed = match listed {
-        Ok(Ok(listed)) => listed,
-        Ok(Err(error)) => return Err(unreadable(&error)),
-        Err(_) => return Err(Denied::internal()),
-    };
+    let listed = on_disk(move || store::generations(&app.config_path)).await?;
     let generations = listed
         .into_iter()
         .map(|old| api::ConfigGeneration {
@@ -271,8 +258,7 @@ pub(super) async fn show_generation(
     let Ok(Path(number)) = number else {
         return Err(no_such_generation());
     };
-    let loaded = tokio::task::spawn_blocking(move || generation(&app, number)).await;
-    let config = loaded.unwrap_or_else(|_| Err(Denied::internal()))?;
+    let config = on_thread(move || generation(&app, number)).await??;
     Ok(ok(&config.to_public_json()))
 }
 

@@ -2,8 +2,10 @@
 
 mod audit;
 mod body;
+mod commands;
 mod config;
 mod connection;
+mod files;
 mod gate;
 mod handlers;
 mod pages;

@@ -12,6 +12,9 @@ use tve_recorder::{AlarmHistory, DataDir, LoggingSettings, RealDisk, Recorder, R
 use tve_sim::{SimHardware, SimPowers};
 use tve_units::{Celsius, Duty, Rpm};
 
+/// Time for a recorder to end on a disk that answers.
+const TIMELY: Duration = Duration::from_secs(10);
+
 thread_local! {
     /// Allocations of this thread.
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -159,7 +162,7 @@ fn a_tick_of_a_running_machine_does_not_allocate() {
     assert!(newest.load().snapshot.motors_actual[0].get() > 0.0, "the machine was running");
     assert!(newest.load().seq > held.seq);
     drop(commands);
-    assert!(bench.recorder.shutdown());
+    assert!(bench.recorder.shutdown_within(TIMELY));
 }
 
 /// An hour of the wall clock, ms.
@@ -196,7 +199,7 @@ fn a_wall_clock_that_steps_labels_the_machine_and_changes_nothing_else() {
         assert!(published.snapshot.alarms.is_empty(), "{:?}", published.snapshot.alarms);
     }
     assert_eq!(newest.load().snapshot.now, Micros::from_secs(6));
-    assert!(bench.recorder.shutdown());
+    assert!(bench.recorder.shutdown_within(TIMELY));
 }
 
 #[tokio::test]
@@ -214,7 +217,7 @@ async fn a_panic_ends_with_every_output_off_and_is_reported() {
     let refusal = running.commands.send(Command::Start).await.unwrap_err();
     assert_eq!(refusal.code, RefusalCode::Hardware);
     assert!(!running.stats.hardware_present());
-    assert!(bench.recorder.shutdown());
+    assert!(bench.recorder.shutdown_within(TIMELY));
 }
 
 #[tokio::test]
@@ -238,7 +241,7 @@ async fn a_machine_that_is_lost_trips_and_is_reported_once() {
     assert_eq!(running.stats.take_report(), None);
     running.stop();
     drop(running);
-    assert!(bench.recorder.shutdown());
+    assert!(bench.recorder.shutdown_within(TIMELY));
 }
 
 #[tokio::test]
@@ -286,7 +289,7 @@ async fn a_loop_that_hangs_is_cut_by_the_guard_while_it_hangs_and_trips_when_it_
     drop(guard);
     running.stop();
     running.take_join().unwrap().join().unwrap();
-    assert!(bench.recorder.shutdown());
+    assert!(bench.recorder.shutdown_within(TIMELY));
 }
 
 #[tokio::test]
@@ -298,7 +301,7 @@ async fn a_panic_of_the_loop_is_noted_for_the_next_process() {
     });
     let mut running = start(bench.parts(Box::new(odd))).unwrap();
     (&mut running.ended).await.unwrap().unwrap_err();
-    assert!(bench.recorder.shutdown());
+    assert!(bench.recorder.shutdown_within(TIMELY));
     let previous = tve_recorder::load_previous_session(bench.folder.path());
     assert!(previous.overrun, "{previous:?}");
     let incidents = tve_recorder::list_incidents(bench.folder.path(), 0).unwrap();
@@ -330,7 +333,7 @@ async fn an_emergency_stop_reaches_the_outputs_before_its_answer() {
     assert_eq!(running.newest.load().snapshot.status, tve_control::Status::Alarm);
     running.stop();
     running.take_join().unwrap().join().unwrap();
-    assert!(bench.recorder.shutdown());
+    assert!(bench.recorder.shutdown_within(TIMELY));
 }
 
 #[tokio::test]
@@ -344,5 +347,5 @@ async fn stopping_leaves_the_machine_safe() {
     tokio::task::spawn_blocking(move || join.join()).await.unwrap().unwrap();
     assert!(made_safe.load(Ordering::SeqCst) > 0);
     assert_eq!(running.ended_with(), None);
-    assert!(bench.recorder.shutdown());
+    assert!(bench.recorder.shutdown_within(TIMELY));
 }
