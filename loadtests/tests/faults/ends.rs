@@ -1,5 +1,6 @@
 //! How the binary ends when it cannot do what it is asked: one sentence, the right exit code.
 
+use crate::one_at_a_time;
 use crate::toy::{Faults, Toy};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -48,6 +49,7 @@ fn write(folder: &Path, text: &str) -> String {
 
 #[test]
 fn what_cannot_be_run_is_one_sentence_and_exit_code_2() {
+    let _alone = one_at_a_time();
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report");
     let report = report.to_str().unwrap();
@@ -79,6 +81,7 @@ fn what_cannot_be_run_is_one_sentence_and_exit_code_2() {
 
 #[test]
 fn an_objective_without_samples_is_inconclusive() {
+    let _alone = one_at_a_time();
     let folder = tempfile::tempdir().unwrap();
     let (_toy, host) = toy();
     let plan =
@@ -93,6 +96,7 @@ fn an_objective_without_samples_is_inconclusive() {
 
 #[test]
 fn a_good_run_writes_its_report_and_says_so_in_the_last_lines() {
+    let _alone = one_at_a_time();
     let folder = tempfile::tempdir().unwrap();
     let (_toy, host) = toy();
     let plan = write(folder.path(), PLAN);
