@@ -1,4 +1,4 @@
-// Drives a running tve with the original Socket.IO client: node check.mjs http://127.0.0.1:5000
+// Drives a running tve with the original Socket.IO client: node socketio.mjs http://127.0.0.1:5000
 // Each transport must give the snapshot event, live io_update events in the five known categories,
 // and the echo of a command; a foreign origin must not get in. Exit 0 when all of it holds.
 import { io } from "socket.io-client";
