@@ -1,8 +1,11 @@
 //! The front under attack: ten thousand connections, half-open requests, one byte a second, sockets
 //! that nobody reads, floods of commands, all on one processor with the control thread.
 //!
-//! What must hold in the midst of it: an emergency stop is answered within 50 ms, and no tick is
-//! later than 100 ms. Figures are printed.
+//! What must hold in the midst of it: an emergency stop is answered within 50 ms, no more ticks are
+//! skipped than before the attack (none, on a quiet host), and with real-time scheduling 99 % of the
+//! ticks are at most 1.5 times as late as before it, and at most 0.3 ms where an idle machine is. The
+//! figures, each the median of three windows, are printed; `TVE_ATTACK_WINDOW_S` sets the length of
+//! a window.
 
 #[path = "../process/child.rs"]
 #[expect(dead_code, reason = "shared with the tests of the process, which use more of it")]
@@ -24,10 +27,21 @@ const SLOW: usize = 300;
 const DEAF: usize = 40;
 /// Clients that send commands as fast as they are answered.
 const FLOODS: usize = 8;
-/// Emergency stops in the midst of it.
-const STOPS: usize = 25;
+/// Emergency stops in each window.
+const STOPS: usize = 8;
+/// Windows in which the ticks are watched; the median counts.
+const WINDOWS: usize = 3;
+/// Length of a window unless the environment says another.
+const WINDOW_S: f64 = 4.0;
 /// Longest time until one is answered.
 const STOP_BOUND: Duration = Duration::from_millis(50);
+/// Longest lateness of 99 % of the ticks with real-time scheduling, s.
+const P99_BOUND: f64 = 300e-6;
+/// And how many times the one before the attack.
+const P99_RATIO: f64 = 1.5;
+/// Attacks in which the bounds may be seen to hold: what else the machine does, and what runs beside
+/// it on the same host, can only make things later.
+const TRIES: usize = 3;
 
 /// A connection that stays open, for requests one after another.
 struct Client {
@@ -46,8 +60,19 @@ impl Client {
     /// Sends a command and reads its answer; the status.
     fn command(&mut self, command: &str, value: &Value) -> std::io::Result<u16> {
         let body = json!({ "command": command, "value": value }).to_string();
+        Ok(self.ask("POST /api/control", &body)?.0)
+    }
+
+    fn ticks(&mut self) -> Ticks {
+        let (status, metrics) = self.ask("GET /metrics", "").unwrap();
+        assert_eq!(status, 200);
+        Ticks::of(&metrics)
+    }
+
+    /// Sends a request and reads its answer: status and body.
+    fn ask(&mut self, head: &str, body: &str) -> std::io::Result<(u16, String)> {
         let request = format!(
-            "POST /api/control HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+            "{head} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -69,7 +94,8 @@ impl Client {
                 .and_then(|l| l.trim().parse::<usize>().ok())
                 .unwrap_or(0);
             if body.len() >= length {
-                return Ok(head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0));
+                let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+                return Ok((status, body.to_owned()));
             }
         }
     }
@@ -98,15 +124,99 @@ fn figure(metrics: &str, name: &str) -> f64 {
     line.trim().parse().unwrap()
 }
 
-/// The share of ticks later than each edge is printed, and how many are later than 100 ms returned.
-fn lateness(metrics: &str) -> f64 {
-    let name = "tve_control_lateness_seconds";
-    let all = figure(metrics, &format!("{name}_count "));
-    for edge in ["0.00015", "0.0003", "0.001", "0.005", "0.01"] {
-        let within = figure(metrics, &format!("{name}_bucket{{le=\"{edge}\"}} "));
-        println!("  later than {edge} s: {} of {all} ticks", all - within);
+/// How late ticks were: how many up to each edge, s.
+struct Ticks {
+    edges: Vec<(f64, f64)>,
+    all: f64,
+    skipped: f64,
+}
+
+impl Ticks {
+    fn of(metrics: &str) -> Self {
+        const NAME: &str = "tve_control_lateness_seconds";
+        let edges = metrics
+            .lines()
+            .filter_map(|l| l.strip_prefix(NAME)?.strip_prefix("_bucket{le=\"")?.split_once("\"} "))
+            .filter(|(edge, _)| *edge != "+Inf")
+            .map(|(edge, count)| (edge.parse().unwrap(), count.parse().unwrap()))
+            .collect();
+        let all = figure(metrics, &format!("{NAME}_count "));
+        Self { edges, all, skipped: figure(metrics, "tve_control_skipped_ticks_total ") }
     }
-    all - figure(metrics, &format!("{name}_bucket{{le=\"0.1\"}} "))
+
+    fn since(&self, before: &Self) -> Self {
+        let edges = self.edges.iter().zip(&before.edges).map(|(now, then)| (now.0, now.1 - then.1));
+        Self {
+            edges: edges.collect(),
+            all: self.all - before.all,
+            skipped: self.skipped - before.skipped,
+        }
+    }
+
+    /// Lateness of 99 % of the ticks, s, on a line between the edges.
+    fn p99(&self) -> f64 {
+        let wanted = self.all * 0.99;
+        let (mut low, mut under) = (0.0, 0.0);
+        for &(edge, count) in &self.edges {
+            if count >= wanted {
+                return low + (edge - low) * (wanted - under) / (count - under);
+            }
+            (low, under) = (edge, count);
+        }
+        f64::INFINITY
+    }
+}
+
+impl std::fmt::Display for Ticks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { all, skipped, .. } = self;
+        write!(
+            f,
+            "{all} ticks, p99 {:.0} us late, {skipped} skipped; later than",
+            self.p99() * 1e6
+        )?;
+        for &(edge, count) in self.edges.iter().filter(|(_, count)| count < all) {
+            write!(f, " {edge} s: {},", all - count)?;
+        }
+        Ok(())
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// What an attack came to.
+struct Outcome {
+    realtime: bool,
+    idle: Ticks,
+    windows: Vec<Ticks>,
+    worst_stop: Duration,
+}
+
+impl Outcome {
+    /// What did not hold.
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.worst_stop > STOP_BOUND {
+            faults.push(format!("an emergency stop took {:?}", self.worst_stop));
+        }
+        let skipped = median(self.windows.iter().map(|w| w.skipped));
+        if skipped > self.idle.skipped {
+            faults.push(format!("{skipped} ticks of a window were skipped"));
+        }
+        let (idle, attacked) = (self.idle.p99(), median(self.windows.iter().map(Ticks::p99)));
+        // A host that is late by itself cannot show the absolute bound, only the ratio.
+        let bound =
+            if idle <= P99_BOUND { P99_BOUND.min(P99_RATIO * idle) } else { P99_RATIO * idle };
+        if self.realtime && attacked > bound {
+            let [attacked, bound] = [attacked, bound].map(|s| s * 1e6);
+            faults.push(format!("p99 is {attacked:.0} us, over {bound:.0} us"));
+        }
+        faults
+    }
 }
 
 /// Ends the attack also when the test fails in the midst of it, so that it fails and does not hang.
@@ -118,7 +228,7 @@ impl Drop for Ends<'_> {
     }
 }
 
-fn attack(realtime: &str, descriptors: u64) {
+fn attack(realtime: &str, window: Duration, descriptors: u64) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let mut pinned = Command::new("taskset");
     pinned.args(["-c", "0", env!("CARGO_BIN_EXE_tve")]);
@@ -126,8 +236,12 @@ fn attack(realtime: &str, descriptors: u64) {
     let mut service = Service::start_by(pinned, folder.path(), &more);
     let address = service.address;
     service.heat_and_run();
-    println!("idle, --realtime {realtime}:");
-    lateness(&service.get("/metrics"));
+    let before = Ticks::of(&service.get("/metrics"));
+    std::thread::sleep(window);
+    let metrics = service.get("/metrics");
+    let idle = Ticks::of(&metrics).since(&before);
+    let granted = figure(&metrics, "tve_control_realtime ") == 1.0;
+    println!("--realtime {realtime} (granted: {granted})\n  idle: {idle}");
 
     // The operator was there before the attack.
     let mut operator = Client::connect(address).unwrap();
@@ -137,6 +251,7 @@ fn attack(realtime: &str, descriptors: u64) {
     let commands = AtomicU64::new(0);
     let opened = AtomicU64::new(0);
     let mut all = Vec::new();
+    let mut windows = Vec::new();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let deaf: Vec<_> = (0..DEAF).filter_map(|_| deaf(address)).collect();
@@ -182,12 +297,18 @@ fn attack(realtime: &str, descriptors: u64) {
             assert_eq!(operator.command("STOP", &json!({})).unwrap(), 200);
             std::thread::sleep(Duration::from_millis(100));
         }
-        for _ in 0..STOPS {
-            assert_eq!(operator.command("CLEAR_ALARM", &json!({})).unwrap(), 200);
-            std::thread::sleep(Duration::from_millis(100));
-            let asked = Instant::now();
-            assert_eq!(operator.command("EMERGENCY_STOP", &json!({})).unwrap(), 200);
-            all.push(asked.elapsed());
+        for _ in 0..WINDOWS {
+            let before = operator.ticks();
+            for _ in 0..STOPS {
+                assert_eq!(operator.command("CLEAR_ALARM", &json!({})).unwrap(), 200);
+                std::thread::sleep(window / STOPS as u32);
+                let asked = Instant::now();
+                assert_eq!(operator.command("EMERGENCY_STOP", &json!({})).unwrap(), 200);
+                all.push(asked.elapsed());
+            }
+            let ticks = operator.ticks().since(&before);
+            println!("  attacked: {ticks}");
+            windows.push(ticks);
         }
     });
     let opened = opened.into_inner();
@@ -198,28 +319,34 @@ fn attack(realtime: &str, descriptors: u64) {
     assert!(is_off(&state), "{state}");
     let metrics = service.get("/metrics");
     println!(
-        "attacked, --realtime {realtime} (granted: {}): {} connections, {} commands, {} refused",
-        figure(&metrics, "tve_control_realtime "),
-        opened,
+        "  {opened} connections, {} commands, {} refused; emergency stop: median {:?}, longest {worst:?}",
         commands.load(Ordering::Relaxed),
         metrics.lines().rfind(|l| l.contains("connections_refused")).unwrap_or("?"),
+        all[all.len() / 2],
     );
-    let too_late = lateness(&metrics);
-    println!("  skipped ticks: {}", figure(&metrics, "tve_control_skipped_ticks_total "));
-    println!("  emergency stop: median {:?}, longest {worst:?}", all[all.len() / 2]);
-    assert_eq!(too_late, 0.0, "no tick is later than 100 ms");
-    assert!(worst <= STOP_BOUND, "an emergency stop took {worst:?}");
     let (code, took) = service.terminate();
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(3), "{took:?}");
+    Outcome { realtime: granted, idle, windows, worst_stop: worst }
 }
 
 #[test]
-fn an_emergency_stop_gets_through_and_no_tick_is_late_on_one_processor_under_attack() {
+fn an_emergency_stop_gets_through_and_ticks_keep_their_time_on_one_processor_under_attack() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
     let descriptors = limit.maximum.unwrap_or(u64::MAX);
-    attack("auto", descriptors);
-    attack("off", descriptors);
+    let window = std::env::var("TVE_ATTACK_WINDOW_S").map_or(WINDOW_S, |s| s.parse().unwrap());
+    let window = Duration::from_secs_f64(window);
+    for realtime in ["auto", "off"] {
+        let mut faults = Vec::new();
+        for _ in 0..TRIES {
+            faults = attack(realtime, window, descriptors).faults();
+            if faults.is_empty() {
+                break;
+            }
+            println!("  did not hold: {faults:?}");
+        }
+        assert!(faults.is_empty(), "--realtime {realtime}: {faults:?}");
+    }
 }
