@@ -4,7 +4,7 @@
 # usage: cross-build.sh [CARGO-BUILD-ARGUMENT...]        (default: -p tve-server)
 #
 # Needs, from Debian: rustc-web gcc-aarch64-linux-gnu libc6-dev-arm64-cross, the foreign
-# architecture arm64, and any cargo. The arm64 standard library is downloaded and unpacked into
+# architecture arm64, and any cargo. CROSS_PROFILE is the profile of cargo, release unless it is set. The arm64 standard library is downloaded and unpacked into
 # $CROSS_CACHE (default ~/.cache/tve-cross), never installed. It fits Debian's rustc alone, so that
 # is the one used. The last line printed is the folder of the results.
 set -euo pipefail
@@ -34,9 +34,10 @@ fi
 
 cd "$here/.."
 folder=${CARGO_TARGET_DIR:-$PWD/target}
+profile=${CROSS_PROFILE:-release}
 [ $# -gt 0 ] || set -- -p tve-server
 RUSTC=$rustc \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="--sysroot $cache/sysroot/usr" \
-    cargo build --release --target "$target" "$@"
-echo "$folder/$target/release"
+    cargo build --profile "$profile" --target "$target" "$@"
+echo "$folder/$target/${profile/#dev/debug}"

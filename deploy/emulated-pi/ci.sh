@@ -4,7 +4,7 @@
 # usage: ci.sh [TVE BOARD_CHECK HOST_TVE]
 #
 # Without arguments it does everything from nothing, installing the Debian packages it needs (as
-# root); with arguments it takes these binaries, two for aarch64 and one for this machine. The one
+# root), and CROSS_PROFILE=dev shortens the build; with arguments it takes these binaries, two for aarch64 and one for this machine. The one
 # thing that is tried twice is the boot of the emulator.
 set -euo pipefail
 
@@ -30,11 +30,11 @@ if [ ${#missing[@]} -gt 0 ] || ! dpkg --print-foreign-architectures | grep -qx a
 fi
 
 if [ -z "$tve" ]; then
-    "$here/../cross-build.sh" -p tve-rpi --example board_check
-    results=$("$here/../cross-build.sh" -p tve-server | tail -n 1)
+    both=(-p tve-server -p tve-rpi --bin tve --example board_check)
+    results=$("$here/../cross-build.sh" "${both[@]}" | tail -n 1)
     tve=$results/tve
     board_check=$results/examples/board_check
-    cargo build --release -p tve-server
+    cargo build --release
     host_tve=${results%/*/*}/release/tve
 fi
 if [ -z "$board_check" ] || [ -z "$host_tve" ]; then
@@ -63,8 +63,11 @@ echo "== the service"
 board -t 240 "$here/guest/service.sh" "$here/guest/lib.sh" "$here/config.json" "$tve"
 echo "== the same trace as on $(uname -m)"
 scenarios=("$here"/../../config/scenarios/{warm-up,emergency-stop,sensor-frozen}.toml)
-board -t 240 "$here/guest/simulate.sh" "$tve" "${scenarios[@]}" | tee /dev/stderr |
-    grep -a -o 'trace .*' >"$work/board"
+status=0
+board -t 240 "$here/guest/simulate.sh" "$tve" "${scenarios[@]}" >"$work/output" || status=$?
+cat "$work/output"
+[ $status = 0 ] || exit $status
+grep -a -o 'trace .*' "$work/output" >"$work/board"
 for scenario in "${scenarios[@]}"; do
     trace=$("$host_tve" simulate "$scenario" | sed -n 's/^trace //p') || true
     line="trace $(basename "$scenario") $trace"
