@@ -278,12 +278,19 @@ fn attack(realtime: &str, window: Duration, descriptors: u64) -> Outcome {
         });
         for _ in 0..FLOODS {
             scope.spawn(|| {
+                // Here before the places are taken. Ten thousand connections open in seconds while
+                // nothing else goes on, and in a minute beside the floods.
+                let mut client = Client::connect(address);
+                while opened.load(Ordering::SeqCst) == 0 && !over.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                let target = json!({ "z1": 215, "z2": 215 });
                 while !over.load(Ordering::SeqCst) {
-                    let Ok(mut client) = Client::connect(address) else { continue };
-                    while !over.load(Ordering::SeqCst)
-                        && client.command("SET_TARGET", &json!({ "z1": 215, "z2": 215 })).is_ok()
-                    {
-                        commands.fetch_add(1, Ordering::Relaxed);
+                    match &mut client {
+                        Ok(open) if open.command("SET_TARGET", &target).is_ok() => {
+                            commands.fetch_add(1, Ordering::Relaxed);
+                        }
+                        _ => client = Client::connect(address),
                     }
                 }
             });
