@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tve_audit::{Audit, Event, RealMedium};
@@ -37,6 +37,10 @@ const STOP_LIMIT: Duration = Duration::from_millis(2900);
 
 /// Where the service listens unless it is told.
 const DEFAULT_LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 5000);
+
+/// Connections that may wait to be accepted, as in the socket unit. The usual 128 are fewer than come
+/// at once when every panel of a plant starts, and the next one is told nothing for a second.
+const BACKLOG: u32 = 1024;
 
 /// Time between two rounds of the housekeeping.
 const HOUSEKEEPING: Duration = Duration::from_millis(100);
@@ -94,7 +98,7 @@ impl Server {
         let kind = machine_kind(config, &options)?;
         let address =
             options.listen.or(config.server.listen).unwrap_or(SocketAddr::from(DEFAULT_LISTEN));
-        let listener = listener(address, config, insecure_open).await?;
+        let listener = listener(address, config, insecure_open)?;
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
         let (hardware, switch) = machine(kind, &loaded, &options)?;
@@ -292,18 +296,26 @@ impl Running {
 }
 
 /// The socket that the service manager has opened, else one on `address`.
-async fn listener(
+fn listener(
     address: SocketAddr,
     config: &Config,
     insecure_open: bool,
 ) -> Result<TcpListener, StartError> {
     let fault = |source| StartError::Listen { address, source };
     let Some(inherited) = systemd::inherited_listener().map_err(fault)? else {
-        return TcpListener::bind(address).await.map_err(fault);
+        return listen(address).map_err(fault);
     };
     let address = inherited.local_addr().map_err(fault)?;
     check_reach(address, config, insecure_open)?;
     TcpListener::from_std(inherited).map_err(fault)
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The connections of the last service may still be closing.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn load(options: &Options) -> Result<Loaded, StartError> {
@@ -488,5 +500,17 @@ mod tests {
             assert!(judge(near, config).is_ok());
             assert!(check_reach(far, config, true).is_ok());
         }
+    }
+
+    #[tokio::test]
+    async fn a_burst_of_connections_waits_to_be_accepted_and_is_not_lost() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        // Nobody accepts, so one that finds no room would be told nothing until its time is over.
+        let limit = Duration::from_millis(800);
+        let burst: Vec<_> = (0..600)
+            .map_while(|_| std::net::TcpStream::connect_timeout(&address, limit).ok())
+            .collect();
+        assert_eq!(burst.len(), 600);
     }
 }

@@ -286,11 +286,11 @@ fn attack(realtime: &str, window: Duration, descriptors: u64) -> Outcome {
                 }
                 let target = json!({ "z1": 215, "z2": 215 });
                 while !over.load(Ordering::SeqCst) {
-                    match &mut client {
-                        Ok(open) if open.command("SET_TARGET", &target).is_ok() => {
-                            commands.fetch_add(1, Ordering::Relaxed);
-                        }
-                        _ => client = Client::connect(address),
+                    let answered = |open: &mut Client| open.command("SET_TARGET", &target).is_ok();
+                    if client.as_mut().is_ok_and(answered) {
+                        commands.fetch_add(1, Ordering::Relaxed);
+                    } else {
+                        client = Client::connect(address);
                     }
                 }
             });
