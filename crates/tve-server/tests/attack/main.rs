@@ -2,10 +2,10 @@
 //! that nobody reads, floods of commands, all on one processor with the control thread.
 //!
 //! What must hold in the midst of it: an emergency stop is answered within 50 ms, no more ticks are
-//! skipped than before the attack (none, on a quiet host), and with real-time scheduling 99 % of the
-//! ticks are at most 1.5 times as late as before it, and at most 0.3 ms where an idle machine is. The
-//! figures, each the median of three windows, are printed; `TVE_ATTACK_WINDOW_S` sets the length of
-//! a window.
+//! skipped than before the attack (none, on a quiet host; one in a hundred without real-time
+//! scheduling), none is later than 100 ms, and with real-time scheduling 99 % of the ticks are at
+//! most 1.5 times as late as before it, and at most 0.3 ms where an idle machine is. The figures,
+//! each the median of three windows, are printed; `TVE_ATTACK_WINDOW_S` sets the length of a window.
 
 #[path = "../process/child.rs"]
 #[expect(dead_code, reason = "shared with the tests of the process, which use more of it")]
@@ -39,6 +39,8 @@ const STOP_BOUND: Duration = Duration::from_millis(50);
 const P99_BOUND: f64 = 300e-6;
 /// And how many times the one before the attack.
 const P99_RATIO: f64 = 1.5;
+/// Share of the ticks that may be skipped without real-time scheduling, which promises nothing.
+const SKIPPED_SHARE: f64 = 0.01;
 /// Attacks in which the bounds may be seen to hold: what else the machine does, and what runs beside
 /// it on the same host, can only make things later.
 const TRIES: usize = 3;
@@ -153,6 +155,12 @@ impl Ticks {
         }
     }
 
+    /// Ticks later than 100 ms, from which alarms are not far.
+    fn far_too_late(&self) -> f64 {
+        let within = self.edges.iter().find(|(edge, _)| *edge == 0.1);
+        self.all - within.expect("the histogram has this edge").1
+    }
+
     /// Lateness of 99 % of the ticks, s, on a line between the edges.
     fn p99(&self) -> f64 {
         let wanted = self.all * 0.99;
@@ -204,8 +212,13 @@ impl Outcome {
             faults.push(format!("an emergency stop took {:?}", self.worst_stop));
         }
         let skipped = median(self.windows.iter().map(|w| w.skipped));
-        if skipped > self.idle.skipped {
+        let excused = if self.realtime { 0.0 } else { SKIPPED_SHARE * self.windows[0].all };
+        if skipped > self.idle.skipped + excused {
             faults.push(format!("{skipped} ticks of a window were skipped"));
+        }
+        let far_too_late = median(self.windows.iter().map(Ticks::far_too_late));
+        if far_too_late > self.idle.far_too_late() {
+            faults.push(format!("{far_too_late} ticks of a window were later than 100 ms"));
         }
         let (idle, attacked) = (self.idle.p99(), median(self.windows.iter().map(Ticks::p99)));
         // A host that is late by itself cannot show the absolute bound, only the ratio.
