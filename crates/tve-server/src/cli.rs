@@ -211,6 +211,7 @@ fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
 }
 
 fn serve(args: Serve) -> anyhow::Result<ExitCode> {
+    crate::memory::give_large_blocks_back();
     start_logging();
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()

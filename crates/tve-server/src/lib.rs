@@ -23,6 +23,7 @@ mod guard;
 mod http;
 mod incident;
 mod inheritance;
+mod memory;
 mod metrics;
 mod openapi;
 mod options;

@@ -5,3 +5,4 @@ mod death;
 mod disk;
 mod incidents;
 mod manager;
+mod memory;
