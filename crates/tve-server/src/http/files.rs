@@ -19,7 +19,7 @@ use tve_recorder::RunList;
 /// Size of the pieces in which a file is read.
 const FILE_PIECE: usize = 64 * 1024;
 
-pub(super) fn unreadable(error: &std::io::Error) -> Denied {
+pub(super) fn unreadable(error: &io::Error) -> Denied {
     tracing::warn!(%error, "the data folder cannot be read");
     Refusal::with(
         RefusalCode::Hardware,
