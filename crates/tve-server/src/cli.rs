@@ -6,6 +6,7 @@ use crate::options::{Options, default_data_dir};
 use crate::password;
 use crate::pins::{self, SafeOff, Wiring};
 use crate::proof::{self, Certify, FalseTrips, Orders, Walk};
+use crate::realtime;
 use crate::server::{Running, Server};
 use crate::simulate::{self, Simulate};
 use crate::systemd;
@@ -214,7 +215,14 @@ fn serve(args: Serve) -> anyhow::Result<ExitCode> {
     crate::memory::give_large_blocks_back();
     start_logging();
     raise_descriptor_limit();
+    // Where the control thread cannot be real-time, those that serve requests wait for it.
+    let gives_way = args.realtime == Realtime::Off || !realtime::is_granted();
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .on_thread_start(move || {
+            if gives_way {
+                realtime::give_way();
+            }
+        })
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)
         .thread_stack_size(STACK)

@@ -130,10 +130,8 @@ impl Drop for Guard {
 }
 
 fn watch(mut parts: Parts, stop: &AtomicBool) {
-    if parts.realtime {
-        // The control thread has reported the refusal; the guard then is an ordinary thread too.
-        let _ = realtime::enter(realtime::GUARD);
-    }
+    // The control thread has reported the refusal; the guard then is an ordinary thread too.
+    let _ = realtime::precede(realtime::GUARD, parts.realtime);
     let look = parts.watchdog.map_or(LOOK, |(period, _)| LOOK.min(period / FEEDS));
     let mut fed_at = 0;
     let mut cut = false;

@@ -114,11 +114,10 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Running> {
     let stop = Arc::clone(&machine.stop);
     let (tell_end, ended) = oneshot::channel();
     let join = std::thread::Builder::new().name("control".into()).spawn(move || {
-        if realtime {
-            match realtime::enter(realtime::CONTROL) {
-                Ok(()) => machine.stats.set_realtime(),
-                Err(reason) => tracing::warn!(reason, "not real-time"),
-            }
+        match realtime::precede(realtime::CONTROL, realtime) {
+            Ok(true) => machine.stats.set_realtime(),
+            Ok(false) => {}
+            Err(reason) => tracing::warn!(reason, "not real-time"),
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| machine.run()));
         machine.hardware.safe();

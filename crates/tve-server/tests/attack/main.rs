@@ -1,11 +1,11 @@
 //! The front under attack: ten thousand connections, half-open requests, one byte a second, sockets
 //! that nobody reads, floods of commands, all on one processor with the control thread.
 //!
-//! What must hold in the midst of it: an emergency stop is answered within 50 ms, no more ticks are
-//! skipped than before the attack (none, on a quiet host; one in a hundred without real-time
-//! scheduling), none is later than 100 ms, and with real-time scheduling 99 % of the ticks are at
-//! most 1.5 times as late as before it, and at most 0.3 ms where an idle machine is. The figures,
-//! each the median of three windows, are printed; `TVE_ATTACK_WINDOW_S` sets the length of a window.
+//! What must hold in the midst of it, with and without real-time scheduling: an emergency stop is
+//! answered within 50 ms, no more ticks are skipped than before the attack (none, on a quiet host),
+//! none is later than 100 ms. With real-time scheduling 99 % of the ticks are at most 1.5 times as
+//! late as before the attack, and at most 0.3 ms where an idle machine is. The figures, each the
+//! median of three windows, are printed; `TVE_ATTACK_WINDOW_S` sets the length of a window.
 
 #[path = "../process/child.rs"]
 #[expect(dead_code, reason = "shared with the tests of the process, which use more of it")]
@@ -39,8 +39,6 @@ const STOP_BOUND: Duration = Duration::from_millis(50);
 const P99_BOUND: f64 = 300e-6;
 /// And how many times the one before the attack.
 const P99_RATIO: f64 = 1.5;
-/// Share of the ticks that may be skipped without real-time scheduling, which promises nothing.
-const SKIPPED_SHARE: f64 = 0.01;
 /// Attacks in which the bounds may be seen to hold: what else the machine does, and what runs beside
 /// it on the same host, can only make things later.
 const TRIES: usize = 3;
@@ -212,8 +210,7 @@ impl Outcome {
             faults.push(format!("an emergency stop took {:?}", self.worst_stop));
         }
         let skipped = median(self.windows.iter().map(|w| w.skipped));
-        let excused = if self.realtime { 0.0 } else { SKIPPED_SHARE * self.windows[0].all };
-        if skipped > self.idle.skipped + excused {
+        if skipped > self.idle.skipped {
             faults.push(format!("{skipped} ticks of a window were skipped"));
         }
         let far_too_late = median(self.windows.iter().map(Ticks::far_too_late));
