@@ -246,7 +246,9 @@ fn conclude(
         lag_p99_ms: crate::measure::histogram::quantile(&lateness.lag, 0.99).unwrap_or(0) as f64
             / 1000.0,
         missed_percent: lateness.missed as f64 * 100.0 / sent.max(1) as f64,
-        cpu_percent: watch.generator_cpu_percent(cores),
+        cpu_percent: shares.generator,
+        machine_percent: shares.machine,
+        stolen_percent: shares.stolen,
         achieved_percent: offered(plan, spans).map(|o| answered as f64 * 100.0 / o),
         server_changed: changes > 0 && !plan.restart,
     };
@@ -269,6 +271,7 @@ fn conclude(
         .groups
         .iter()
         .cloned()
+    let shares = watch.shares(cores);
         .zip(recorder.groups().iter().map(|g| g.total.due.clone()))
         .collect();
     Finished { summary, histograms }

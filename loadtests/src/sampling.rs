@@ -1,6 +1,7 @@
 //! Figures of the service's process and of this one, once a second.
 
 use crate::measure::timeline::Merge;
+use procfs::CurrentSI as _;
 use procfs::process::{FDTarget, Process, all_processes};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -214,6 +215,25 @@ pub(crate) fn own() -> (f64, f64) {
     let Ok(stat) = Process::myself().and_then(|p| p.stat()) else { return (0.0, 0.0) };
     let ticks = procfs::ticks_per_second() as f64;
     ((stat.utime + stat.stime) as f64 / ticks, (stat.rss * procfs::page_size()) as f64 / MB)
+}
+
+/// Processor time of this machine since its boot, s, of all its processors together.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct MachineTime {
+    /// Used by anybody.
+    pub used_s: f64,
+    /// Wanted, and given to others by the host; 0 where there is none.
+    pub stolen_s: f64,
+}
+
+/// Processor time of this machine; zero where it cannot be seen.
+pub(crate) fn machine() -> MachineTime {
+    let Ok(stat) = procfs::KernelStats::current() else { return MachineTime::default() };
+    let total = &stat.total;
+    let interrupts = total.irq.unwrap_or(0) + total.softirq.unwrap_or(0);
+    let used = total.user + total.nice + total.system + interrupts;
+    let seconds = |ticks: u64| ticks as f64 / procfs::ticks_per_second() as f64;
+    MachineTime { used_s: seconds(used), stolen_s: seconds(total.steal.unwrap_or(0)) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The search for the highest rate that the service stands: doubling, then bisecting, then a longer
 //! probe that confirms what was found.
+//!
+//! What else a machine does can break a probe and can mend none, so a rate is broken when it was
+//! broken twice.
 
 use crate::plan::{Engine, Objective, Phase, Plan, Search};
 use crate::run::{Finished, Options, prepared_run};
@@ -14,6 +17,9 @@ const CONFIRMATIONS: u32 = 4;
 /// with the generator, so it never gets all of it.
 const BUSY_PERCENT: f64 = 40.0;
 
+/// Share of the machine above which there is nothing left of it, %.
+const FULL_PERCENT: f64 = 90.0;
+
 /// What one probe showed.
 #[derive(Debug, Clone, PartialEq)]
 struct Probe {
@@ -21,7 +27,26 @@ struct Probe {
     errors_percent: f64,
     p95_ms: f64,
     achieved_percent: f64,
-    limiter: &'static str,
+    limiter: String,
+}
+
+/// What gave in first, with the shares of the machine that tell so, %.
+fn limiter(service: f64, trust: &Trust) -> String {
+    let Trust { cpu_percent, machine_percent, stolen_percent, lag_p99_ms, .. } = *trust;
+    let full = machine_percent >= FULL_PERCENT;
+    let name = if service >= BUSY_PERCENT {
+        "the processor of the service"
+    } else if full && cpu_percent <= MOST_CPU_PERCENT {
+        "the processors, which service and generator share"
+    } else if cpu_percent > MOST_CPU_PERCENT || lag_p99_ms > MOST_LAG_MS {
+        "the generator"
+    } else {
+        "neither the processor of the service nor the generator"
+    };
+    format!(
+        "{name} (of the machine: service {service:.0} %, generator {cpu_percent:.0} %, all \
+         {machine_percent:.0} %; its host gave {stolen_percent:.0} % of that to others)"
+    )
 }
 
 impl Probe {
@@ -33,19 +58,12 @@ impl Probe {
         let looks = summary.server.points.len().max(1) as f64;
         let server: f64 = summary.server.points.iter().map(|p| p.cpu_percent).sum::<f64>() / looks;
         let trust = &summary.trust;
-        let limiter = if server / cores as f64 >= BUSY_PERCENT {
-            "the processor of the service"
-        } else if trust.cpu_percent > MOST_CPU_PERCENT || trust.lag_p99_ms > MOST_LAG_MS {
-            "the generator"
-        } else {
-            "neither the processor of the service nor the generator"
-        };
         Self {
             rate,
             errors_percent: errors as f64 * 100.0 / count.max(1) as f64,
             p95_ms: p95_us as f64 / 1000.0,
             achieved_percent: trust.achieved_percent.unwrap_or(0.0),
-            limiter,
+            limiter: limiter(server / cores as f64, trust),
         }
     }
 
@@ -131,7 +149,7 @@ pub(crate) async fn run(
     let mut bracket = Bracket { good: 0.0, bad: None };
     let mut limits: Option<(Probe, String)> = None;
     while let Some(rate) = bracket.next(search) {
-        let probe = one(plan, search, options, rate, search.probe_s, cores, &mut log).await?.0;
+        let probe = twice(plan, search, options, rate, search.probe_s, cores, &mut log).await?.0;
         let broken = probe.broken(search);
         bracket.take(rate, broken.is_none());
         if let Some(why) = broken {
@@ -146,7 +164,7 @@ pub(crate) async fn run(
     let mut last = None;
     for _ in 0..CONFIRMATIONS {
         let (probe, finished) =
-            one(plan, search, options, rate, confirm_s, cores, &mut log).await?;
+            twice(plan, search, options, rate, confirm_s, cores, &mut log).await?;
         last = Some(finished);
         match probe.broken(search) {
             None => {
@@ -167,7 +185,7 @@ pub(crate) async fn run(
         (Some(rate), Some((probe, why))) => {
             summary.extra.insert("rate that is stood".into(), format!("{rate:.0}/s"));
             summary.extra.insert("rate that is not".into(), format!("{:.0}/s: {why}", probe.rate));
-            summary.extra.insert("limited by".into(), probe.limiter.to_owned());
+            summary.extra.insert("limited by".into(), probe.limiter.clone());
             Claim::new(what, format!("{rate:.0}/s, limited by {}", probe.limiter), true)
         }
         (Some(rate), None) => Claim::open(what, format!("{rate:.0}/s did not break it")),
@@ -181,6 +199,23 @@ pub(crate) async fn run(
         Verdict::of(&summary.claims, &trust, options.short, crate::interrupt::is_set());
     summary.plan.clone_from(&plan.name);
     Ok(finished)
+}
+
+/// A probe, and another one where it was broken: the last.
+async fn twice(
+    plan: &Plan,
+    search: &Search,
+    options: &Options,
+    rate: f64,
+    seconds: u64,
+    cores: usize,
+    log: &mut String,
+) -> anyhow::Result<(Probe, Finished)> {
+    let first = one(plan, search, options, rate, seconds, cores, log).await?;
+    if first.0.broken(search).is_none() || crate::interrupt::is_set() {
+        return Ok(first);
+    }
+    one(plan, search, options, rate, seconds, cores, log).await
 }
 
 async fn one(
@@ -246,13 +281,34 @@ mod tests {
     }
 
     #[test]
+    fn what_limits_is_named_by_the_shares_of_the_machine() {
+        let shares = |generator: f64, machine: f64, stolen: f64, lag: f64| Trust {
+            cpu_percent: generator,
+            machine_percent: machine,
+            stolen_percent: stolen,
+            lag_p99_ms: lag,
+            ..Trust::default()
+        };
+        for (service, trust, name) in [
+            (45.0, shares(50.0, 97.0, 0.0, 40.0), "the processor of the service ("),
+            (35.0, shares(60.0, 97.0, 0.0, 40.0), "the processors, which"),
+            (10.0, shares(85.0, 97.0, 0.0, 0.1), "the generator"),
+            (10.0, shares(20.0, 40.0, 0.0, 40.0), "the generator"),
+            (10.0, shares(20.0, 40.0, 0.0, 0.1), "neither"),
+        ] {
+            let said = limiter(service, &trust);
+            assert!(said.starts_with(name), "{said}");
+        }
+    }
+
+    #[test]
     fn each_of_the_three_limits_breaks_a_probe() {
         let good = Probe {
             rate: 100.0,
             errors_percent: 5.0,
             p95_ms: 500.0,
             achieved_percent: 95.0,
-            limiter: "",
+            limiter: String::new(),
         };
         assert_eq!(good.broken(&SEARCH), None);
         assert!(Probe { errors_percent: 5.1, ..good.clone() }.broken(&SEARCH).is_some());

@@ -47,6 +47,13 @@ pub struct Trust {
     pub missed_percent: f64,
     /// Processor time, % of the whole machine.
     pub cpu_percent: f64,
+    /// Processor time that everybody on its machine wanted, % of it: used, or given away by the host.
+    #[serde(default)]
+    pub machine_percent: f64,
+    /// Share of the processor time wanted there that the host gave to others, %. Judged by nobody:
+    /// it tells a reader whose the outliers are.
+    #[serde(default)]
+    pub stolen_percent: f64,
     /// Requests answered by requests offered, %; `None` where nothing was offered at a rate.
     pub achieved_percent: Option<f64>,
     /// Whether the process of the service changed although the plan does not allow it.

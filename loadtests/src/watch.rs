@@ -6,7 +6,7 @@ use crate::evaluate::limits;
 use crate::judge::Judge;
 use crate::measure::timeline::Timeline;
 use crate::plan::Plan;
-use crate::sampling::{Sampler, ServerPoint, own};
+use crate::sampling::{MachineTime, Sampler, ServerPoint, machine, own};
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -16,6 +16,25 @@ use tokio::sync::oneshot;
 
 /// Seconds between two lines where stderr is a file.
 const LINE_EVERY_S: u64 = 30;
+
+/// Processor time up to an instant.
+#[derive(Debug, Clone, Copy)]
+struct Spent {
+    at: Instant,
+    own_s: f64,
+    machine: MachineTime,
+}
+
+/// Who used this machine's processors over the judged stretch, %.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shares {
+    /// This process, of the whole machine.
+    pub generator: f64,
+    /// What everybody wanted, of the whole machine.
+    pub machine: f64,
+    /// What the host gave to others, of that.
+    pub stolen: f64,
+}
 
 /// The watcher of a run.
 #[derive(Debug)]
@@ -29,8 +48,8 @@ pub(crate) struct Watch {
     pub server: Timeline<ServerPoint>,
     /// Resident memory of this process at the start, at the end and at its highest, MB.
     pub rss_mb: [f64; 3],
-    /// (instant, own processor time in s) at the start and at the end of the judged stretch.
-    cpu: [Option<(Instant, f64)>; 2],
+    /// Processor time at the start and at the end of the judged stretch.
+    spent: [Option<Spent>; 2],
     groups: Vec<String>,
     limits_us: Vec<Option<u64>>,
     continuous: bool,
@@ -52,7 +71,7 @@ impl Watch {
             sampler,
             server: Timeline::default(),
             rss_mb: [rss; 3],
-            cpu: [None; 2],
+            spent: [None; 2],
             groups: layout.groups,
             limits_us,
             continuous: plan.interval_s.is_some(),
@@ -90,11 +109,12 @@ impl Watch {
             recorder.close(second, &mut |_, groups| judge.second(groups));
             recorder.layout().judged
         };
-        if second >= judged.from_s && self.cpu[0].is_none() {
-            self.cpu[0] = Some((Instant::now(), cpu_s));
+        let spent = Some(Spent { at: Instant::now(), own_s: cpu_s, machine: machine() });
+        if second >= judged.from_s && self.spent[0].is_none() {
+            self.spent[0] = spent;
         }
         if second <= judged.to_s {
-            self.cpu[1] = Some((Instant::now(), cpu_s));
+            self.spent[1] = spent;
         }
         let users = self.field.users.load(Ordering::Relaxed);
         let point = self.sampler.look(users).await;
@@ -133,10 +153,17 @@ impl Watch {
         };
     }
 
-    /// Own processor time over the judged stretch, % of a machine with so many cores.
-    pub(crate) fn generator_cpu_percent(&self, cores: usize) -> f64 {
-        let [Some((from, before)), Some((to, after))] = self.cpu else { return 0.0 };
-        let wall = to.saturating_duration_since(from).as_secs_f64();
-        if wall > 0.0 { (after - before) / wall / cores as f64 * 100.0 } else { 0.0 }
+    /// Who used the processors of a machine with so many cores.
+    pub(crate) fn shares(&self, cores: usize) -> Shares {
+        let [Some(from), Some(to)] = self.spent else { return Shares::default() };
+        let whole_s = to.at.saturating_duration_since(from.at).as_secs_f64() * cores as f64;
+        let used_s = to.machine.used_s - from.machine.used_s;
+        let stolen_s = to.machine.stolen_s - from.machine.stolen_s;
+        let percent = |part: f64, of: f64| if of > 0.0 { part / of * 100.0 } else { 0.0 };
+        Shares {
+            generator: percent(to.own_s - from.own_s, whole_s),
+            machine: percent(used_s + stolen_s, whole_s),
+            stolen: percent(stolen_s, used_s + stolen_s),
+        }
     }
 }

@@ -85,6 +85,11 @@ fn write_text(out: &mut String, s: &Summary) -> std::fmt::Result {
          of what was offered, {:.1} MB at most",
         t.lag_p99_ms, t.missed_percent, t.cpu_percent, s.generator_rss_mb[2]
     )?;
+    writeln!(
+        out,
+        "machine: {:.0} % wanted by everybody on it, of which its host gave {:.1} % to others",
+        t.machine_percent, t.stolen_percent
+    )?;
     for failure in &s.failures {
         writeln!(out, "failed {} times: {}: {}", failure.count, failure.request, failure.text)?;
     }
