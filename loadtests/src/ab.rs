@@ -68,11 +68,9 @@ pub(crate) async fn run_both(
     for (turn, side) in TURNS.into_iter().enumerate() {
         let service = start([old, new][side], turn)?;
         let options = Options {
-            host: service.host.clone(),
             short,
             server_pid: i32::try_from(service.child.id()).ok(),
-            real_is_known: false,
-            progress: false,
+            ..Options::to(service.host.clone())
         };
         eprintln!("turn {} of {}: {}", turn + 1, TURNS.len(), [old, new][side].display());
         both[side].push(Box::pin(run(plan, &options)).await?.summary);

@@ -1,7 +1,8 @@
 //! The command line: `tve-load list`, `run`, `compare`, `trend`.
 
+use crate::client::authorities;
 use crate::plan::{self, Plan};
-use crate::run::{Options, run};
+use crate::run::{Options, run, shown};
 use crate::sampling::listener;
 use crate::summary::Summary;
 use crate::{ab, compare, flame, interrupt, report, trend};
@@ -11,7 +12,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Threads that send. The dispatch thread of an open rate is not among them.
+/// Threads of the users and of everything else. Those that send an open rate are not among them.
 const WORKERS: usize = 2;
 
 /// Exit code of wrong usage: also of a service that is not there and a plan that cannot be read.
@@ -47,6 +48,9 @@ struct Run {
     /// Address of the service.
     #[arg(long, value_name = "URL")]
     host: reqwest::Url,
+    /// Certificates to trust instead of those of the system, for a service with one of its own.
+    #[arg(long, value_name = "PEM")]
+    ca: Option<PathBuf>,
     /// Minutes instead of hours, by the same rules; the verdict says SHORT.
     #[arg(long)]
     short: bool,
@@ -134,10 +138,11 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 fn run_plan(args: &Run) -> anyhow::Result<ExitCode> {
     let plan = load(&args.plan)?;
     anyhow::ensure!(
-        args.host.scheme() == "http" && args.host.host().is_some(),
-        "--host {} is no address of a service; give http://HOST:PORT",
-        args.host
+        ["http", "https"].contains(&args.host.scheme()) && args.host.host().is_some(),
+        "--host {} is no address of a service; give http://HOST:PORT or https://HOST:PORT",
+        shown(&args.host)
     );
+    let authorities = args.ca.as_deref().map(authorities).transpose()?.unwrap_or_default();
     let folder = args.report.clone().unwrap_or_else(|| {
         let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
         Path::new("target/load-reports").join(format!("{}-{now}", plan.name))
@@ -146,6 +151,7 @@ fn run_plan(args: &Run) -> anyhow::Result<ExitCode> {
     interrupt::listen().context("no handler for Ctrl-C")?;
     let options = Options {
         host: args.host.clone(),
+        authorities,
         short: args.short,
         server_pid: args.server_pid,
         real_is_known: args.real,

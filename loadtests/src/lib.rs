@@ -6,6 +6,7 @@
 
 mod ab;
 pub mod cli;
+pub mod client;
 mod collect;
 pub mod compare;
 mod dice;

@@ -1,8 +1,10 @@
 //! Before and after a run: is the service there, is the machine the simulator and warm; and the
 //! way back to a machine that is cold and still.
 
+use crate::client::cause;
 use crate::interrupt;
 use crate::plan::{Machine, Plan};
+use crate::run::shown;
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -39,8 +41,12 @@ impl Access {
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let url = self.host.join(path)?;
         let reply = self.client.get(url).timeout(PATIENCE).send().await;
-        let reply = reply.map_err(|_| {
-            anyhow::anyhow!("nothing answers at {}; start the service or correct --host", self.host)
+        let reply = reply.map_err(|error| {
+            anyhow::anyhow!(
+                "nothing answers at {} ({}); start the service, or correct --host or --ca",
+                shown(&self.host),
+                cause(&error)
+            )
         })?;
         let status = reply.status();
         if !status.is_success() {

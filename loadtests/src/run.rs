@@ -1,6 +1,7 @@
 //! One run of a plan: preflight, phases, drain, clean-up, verdict.
 
-use crate::engine::field::{Field, client};
+use crate::client::pooled;
+use crate::engine::field::Field;
 use crate::engine::{rate, single, users};
 use crate::evaluate::{Evidence, limits, offered};
 use crate::interrupt;
@@ -25,6 +26,8 @@ const LEAD: Duration = Duration::from_millis(200);
 pub struct Options {
     /// Address of the service.
     pub host: reqwest::Url,
+    /// Whom to trust for it; empty: whom the system trusts.
+    pub authorities: Vec<reqwest::Certificate>,
     /// Minutes instead of hours.
     pub short: bool,
     /// Process of the service, where it cannot be found by its port.
@@ -33,6 +36,25 @@ pub struct Options {
     pub real_is_known: bool,
     /// Whether the state of the run is shown on stderr.
     pub progress: bool,
+}
+
+impl Options {
+    /// A whole run, shown to nobody, against the simulator at `host`.
+    pub fn to(host: reqwest::Url) -> Self {
+        Self {
+            host,
+            authorities: Vec::new(),
+            short: false,
+            server_pid: None,
+            real_is_known: false,
+            progress: false,
+        }
+    }
+
+    /// A client whose requests take as long as those of `plan` may.
+    pub(crate) fn client(&self, plan: &Plan) -> reqwest::Result<reqwest::Client> {
+        pooled(Duration::from_millis(plan.timeout_ms), &self.authorities)
+    }
 }
 
 /// A finished run.
@@ -97,7 +119,7 @@ pub(crate) fn shown(host: &reqwest::Url) -> String {
 /// # Errors
 /// The service is not there or must not be loaded, or the generator cannot work here.
 pub async fn run(plan: &Plan, options: &Options) -> anyhow::Result<Finished> {
-    let access = Access::new(client(Duration::from_millis(plan.timeout_ms))?, options.host.clone());
+    let access = Access::new(options.client(plan)?, options.host.clone());
     // Before this has passed nothing may be commanded: it may be the wrong machine.
     access.check(plan, options.real_is_known).await?;
     let ready = match plan.limiter {
@@ -129,12 +151,11 @@ pub async fn run(plan: &Plan, options: &Options) -> anyhow::Result<Finished> {
 /// One run on a machine that is ready.
 pub(crate) async fn prepared_run(plan: &Plan, options: &Options) -> anyhow::Result<Finished> {
     let (layout, spans) = layout(plan, options.short);
-    let sampler =
-        Sampler::new(client(Duration::from_secs(1))?, &options.host, options.server_pid).await;
+    let sampler = Sampler::new(options.client(plan)?, &options.host, options.server_pid).await;
     let started = jiff::Zoned::now();
     let origin = Instant::now() + LEAD;
     let recorder = Recorder::new(layout);
-    let field = Arc::new(Field::new(plan, &options.host, origin, recorder)?);
+    let field = Arc::new(Field::new(plan, options.client(plan)?, &options.host, origin, recorder)?);
     let watch = Watch::new(plan, &field, sampler, options.progress);
     let (end, ended) = tokio::sync::oneshot::channel();
     let watching = tokio::spawn(watch.run(ended));
@@ -166,6 +187,8 @@ async fn phases(
     };
     let rows: Vec<(&Phase, Span)> = plan.phases.iter().zip(spans.iter().copied()).collect();
     let mut result = Ok(());
+    // Kept from phase to phase, with their connections.
+    let mut senders = None;
     for chunk in rows.chunk_by(|a, b| a.0.engine == Engine::Users && b.0.engine == Engine::Users) {
         if field.is_stopped() || result.is_err() {
             break;
@@ -179,10 +202,14 @@ async fn phases(
                 Box::pin(users::run(plan, field, options.host.as_str(), &shape)).await
             }
             Engine::Rate => {
-                let mix = rate::Mix::of(plan);
-                rate::run(field, mix, plan.seed, phase.rate, from_us, seconds)
-                    .await
-                    .map_err(anyhow::Error::from)
+                let (mix, seed, rate) = (rate::Mix::of(plan), plan.seed, phase.rate);
+                let senders = match &mut senders {
+                    Some(senders) => senders,
+                    none => none.insert(rate::Senders::start(field, || options.client(plan))?),
+                };
+                let stretch = rate::Stretch { mix, seed, rate, from_us, seconds };
+                senders.offer(&stretch).await;
+                Ok(())
             }
             Engine::Each => {
                 single::each(field, plan.seed, from_us, seconds).await;
@@ -242,6 +269,7 @@ fn conclude(
         .map(|t| t.count() - lost.iter().map(|&o| t.outcomes[o as usize]).sum::<u64>())
         .sum();
     let sent = lateness.lag.len() + lateness.missed;
+    let shares = watch.shares(cores);
     let trust = Trust {
         lag_p99_ms: crate::measure::histogram::quantile(&lateness.lag, 0.99).unwrap_or(0) as f64
             / 1000.0,
@@ -271,7 +299,6 @@ fn conclude(
         .groups
         .iter()
         .cloned()
-    let shares = watch.shares(cores);
         .zip(recorder.groups().iter().map(|g| g.total.due.clone()))
         .collect();
     Finished { summary, histograms }

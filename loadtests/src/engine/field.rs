@@ -1,5 +1,6 @@
 //! One run's common ground: the client, the clock, the recorder, and how one request is sent.
 
+use crate::client::cause;
 use crate::dice::Dice;
 use crate::measure::outcome::Outcome;
 use crate::measure::recorder::{NO_SCENARIO, Recorder, Sample};
@@ -8,10 +9,6 @@ use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// How long an idle connection is kept: shorter than services do, so that none is used in the very
-/// moment in which its service closes it.
-const IDLE: Duration = Duration::from_secs(4);
 
 /// Longest text that is kept of a failure, characters.
 const FAILURE_TEXT: usize = 120;
@@ -51,26 +48,14 @@ pub(crate) struct Field {
     pub users: AtomicUsize,
 }
 
-/// A client that follows no redirect and uses no proxy: what is measured is the service alone.
-///
-/// # Errors
-/// The system gives no client.
-pub(crate) fn client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .timeout(timeout)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .pool_idle_timeout(IDLE)
-        .build()
-}
-
 impl Field {
-    /// The ground for a run of `plan` against `host` whose clock starts at `origin`.
+    /// The ground for a run of `plan` over `client` against `host` whose clock starts at `origin`.
     ///
     /// # Errors
-    /// A path of the plan makes no address with `host`, or there is no client.
+    /// A path of the plan makes no address with `host`.
     pub(crate) fn new(
         plan: &Plan,
+        client: reqwest::Client,
         host: &reqwest::Url,
         origin: Instant,
         recorder: Recorder,
@@ -87,7 +72,7 @@ impl Field {
             calls.push(Call { method, url, bodies, fields: request.fields.clone() });
         }
         Ok(Self {
-            client: client(Duration::from_millis(plan.timeout_ms))?,
+            client,
             calls,
             origin,
             recorder: Mutex::new(recorder),
@@ -138,11 +123,22 @@ impl Field {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Sends an announced request and records it; returns when it was done, µs since the origin.
-    pub(crate) async fn fire(&self, order: Order, dice: &mut Dice) -> u64 {
+    /// The client of everybody who has none of his own.
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Sends an announced request over `client` and records it; returns when it was done, µs since
+    /// the origin.
+    pub(crate) async fn fire(
+        &self,
+        client: &reqwest::Client,
+        order: Order,
+        dice: &mut Dice,
+    ) -> u64 {
         let Order { request, scenario, due_us, free_us } = order;
         let call = &self.calls[request];
-        let mut builder = self.client.request(call.method.clone(), call.url.clone());
+        let mut builder = client.request(call.method.clone(), call.url.clone());
         if let Some(body) = call.bodies.get(dice.below(call.bodies.len())) {
             builder = builder
                 .header(reqwest::header::CONTENT_TYPE, "application/json")
@@ -175,7 +171,9 @@ impl Field {
             Err(error) if error.is_timeout() => {
                 (Outcome::Timeout, Some("no answer within the time limit".to_owned()))
             }
-            Err(error) => (Outcome::Transport, Some(cause(&error))),
+            Err(error) => {
+                (Outcome::Transport, Some(cause(&error).chars().take(FAILURE_TEXT).collect()))
+            }
         };
         let mut recorder = self.recorder();
         let headers_us = headers_us.unwrap_or(done_us);
@@ -215,17 +213,6 @@ impl Field {
         });
         recorder.failure(request, "never sent: earlier replies were too late");
     }
-}
-
-/// The innermost cause, which is what the system said.
-fn cause(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        text = inner.to_string();
-        source = inner.source();
-    }
-    text.chars().take(FAILURE_TEXT).collect()
 }
 
 fn excerpt(body: &[u8]) -> String {

@@ -4,7 +4,6 @@
 //! The rightful user is the one in the address (`http://USER:PASSWORD@HOST:PORT`). The wrong logins
 //! are for a user who does not exist, so that nobody is locked out by the test.
 
-use super::field::client as http_client;
 use crate::collect;
 use crate::plan::{Limiter, Plan};
 use crate::run::{Finished, Options, shown, without_login};
@@ -59,7 +58,7 @@ pub(crate) async fn run(
     options: &Options,
 ) -> anyhow::Result<Finished> {
     let started = jiff::Zoned::now();
-    let http = http_client(Duration::from_millis(plan.timeout_ms))?;
+    let http = options.client(plan)?;
     let control = options.host.join("/api/control")?;
     let anonymous = without_login(&control);
     let post =

@@ -1,6 +1,7 @@
 //! What sends: user scenarios, open rates, single clients, all at once, Socket.IO clients,
 //! one who does not keep to the limits.
 
+mod alarm;
 pub(crate) mod field;
 pub(crate) mod limiter;
 pub(crate) mod rate;

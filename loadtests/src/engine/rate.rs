@@ -1,16 +1,20 @@
 //! A rate that nothing holds up: requests are sent when they are due, whatever the service does.
 //!
-//! The instants come from a thread of its own that sleeps towards absolute deadlines: the timer of
-//! the asynchronous runtime has a resolution of a millisecond and would be the largest part of what
-//! is measured.
+//! Each thread that sends sleeps towards absolute deadlines, writes, and reads the replies itself: a
+//! request that is handed from one thread to another waits for each of them to be woken, and at these
+//! rates that took most of the generator's time.
 
+use super::alarm::Alarm;
 use super::field::{Field, Order};
 use crate::dice::Dice;
 use crate::measure::recorder::NO_SCENARIO;
 use crate::plan::Plan;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// Threads that send.
+const SENDERS: usize = 2;
 
 /// Most requests that wait for a reply at once; beyond it the service is not keeping up, and what
 /// is due counts as overdue.
@@ -54,64 +58,123 @@ impl Mix {
     }
 }
 
-/// Offers `rate` requests per second from `from_us` for `seconds`; returns when the last has been
-/// sent.
-pub(crate) async fn run(
-    field: &Arc<Field>,
-    mix: Mix,
-    seed: u64,
-    rate: f64,
-    from_us: u64,
-    seconds: u64,
-) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Handle::current();
-    let (ended, wait) = tokio::sync::oneshot::channel();
-    let field = Arc::clone(field);
-    std::thread::Builder::new().name("dispatch".to_owned()).spawn(move || {
-        let mut dice = Dice::new(seed, from_us);
-        let connections = Arc::new(Semaphore::new(CONNECTIONS));
-        let arrivals = (rate * seconds as f64).round() as u64;
-        for arrival in 0..arrivals {
-            let due_us = from_us + (arrival as f64 * 1e6 / rate) as u64;
-            let due = field.instant(due_us);
-            let now = Instant::now();
-            if due > now {
-                std::thread::sleep(due - now);
-            }
-            if field.is_stopped() {
-                break;
-            }
-            let request = mix.choose(&mut dice);
-            if now.saturating_duration_since(due) > TOO_LATE {
-                field.recorder().missed();
-                continue;
-            }
-            if field.in_flight() >= MOST_IN_FLIGHT {
-                field.overdue(request, due_us);
-                continue;
-            }
-            let mut own = Dice::new(dice.next(), 0);
-            let field = Arc::clone(&field);
-            field.announce();
-            let connections = Arc::clone(&connections);
-            runtime.spawn(async move {
-                let at_once = Arc::clone(&connections).try_acquire_owned().ok();
-                let waited = at_once.is_none();
-                let permit = match at_once {
-                    Some(permit) => Some(permit),
+/// A stretch of an open rate.
+#[derive(Debug, Clone)]
+pub(crate) struct Stretch {
+    /// What is sent.
+    pub mix: Mix,
+    /// Seed of the order of requests and of their bodies.
+    pub seed: u64,
+    /// Requests a second.
+    pub rate: f64,
+    /// First instant, µs since the origin.
+    pub from_us: u64,
+    /// Length.
+    pub seconds: u64,
+}
+
+/// One thread's share: every [`SENDERS`]th request from `first` on.
+struct Share {
+    stretch: Stretch,
+    first: u64,
+    /// Told when the last of them has been sent.
+    sent: oneshot::Sender<()>,
+}
+
+/// The threads that send, each with connections of its own. They end with this value, when the
+/// replies they wait for have come.
+#[derive(Debug)]
+pub(crate) struct Senders(Vec<mpsc::UnboundedSender<Share>>);
+
+impl Senders {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The system gives no thread or no client.
+    pub(crate) fn start(
+        field: &Arc<Field>,
+        client: impl Fn() -> reqwest::Result<reqwest::Client>,
+    ) -> anyhow::Result<Self> {
+        let mut senders = Vec::new();
+        for _ in 0..SENDERS {
+            let (give, mut take) = mpsc::unbounded_channel::<Share>();
+            let (field, client) = (Arc::clone(field), client()?);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            std::thread::Builder::new().name("sender".to_owned()).spawn(move || {
+                runtime.block_on(async {
+                    let places = Arc::new(Semaphore::new(CONNECTIONS / SENDERS));
+                    while let Some(share) = take.recv().await {
+                        send(&field, &client, &places, share).await;
+                    }
                     // An error would mean that the semaphore was closed, which nobody does.
-                    None => connections.acquire_owned().await.ok(),
-                };
-                let free_us = if waited { field.now_us() } else { due_us };
-                let order = Order { request, scenario: NO_SCENARIO, due_us, free_us };
-                field.fire(order, &mut own).await;
-                drop(permit);
-            });
+                    let _ = places.acquire_many((CONNECTIONS / SENDERS) as u32).await;
+                });
+            })?;
+            senders.push(give);
         }
-        // Nobody listens any more only when the whole run has been given up.
-        let _ = ended.send(());
-    })?;
-    // An error means that the thread has ended, which is what is waited for.
-    let _ = wait.await;
-    Ok(())
+        Ok(Self(senders))
+    }
+
+    /// Offers `stretch`; returns when its last request has been sent.
+    pub(crate) async fn offer(&self, stretch: &Stretch) {
+        let mut waits = Vec::new();
+        for (first, sender) in (0..).zip(&self.0) {
+            let (sent, wait) = oneshot::channel();
+            // A thread that is gone drops its share, which ends the wait for it.
+            let _ = sender.send(Share { stretch: stretch.clone(), first, sent });
+            waits.push(wait);
+        }
+        for wait in waits {
+            let _ = wait.await;
+        }
+    }
+}
+
+async fn send(field: &Arc<Field>, client: &reqwest::Client, places: &Arc<Semaphore>, share: Share) {
+    let Stretch { mix, seed, rate, from_us, seconds } = &share.stretch;
+    let alarm = Alarm::new().ok();
+    let mut dice = Dice::new(*seed, from_us + share.first);
+    let arrivals = (rate * *seconds as f64).round() as u64;
+    for arrival in (share.first..arrivals).step_by(SENDERS) {
+        let due_us = from_us + (arrival as f64 * 1e6 / rate) as u64;
+        let due = field.instant(due_us);
+        let late = Instant::now().saturating_duration_since(due);
+        match &alarm {
+            // Replies are read between two requests, also when the next is late.
+            _ if !late.is_zero() => tokio::task::yield_now().await,
+            Some(alarm) if alarm.until(due).await.is_ok() => {}
+            _ => tokio::time::sleep_until(due.into()).await,
+        }
+        if field.is_stopped() {
+            break;
+        }
+        let request = mix.choose(&mut dice);
+        if late > TOO_LATE {
+            field.recorder().missed();
+            continue;
+        }
+        if field.in_flight() >= MOST_IN_FLIGHT {
+            field.overdue(request, due_us);
+            continue;
+        }
+        let mut own = Dice::new(dice.next(), 0);
+        let (field, client) = (Arc::clone(field), client.clone());
+        field.announce();
+        let places = Arc::clone(places);
+        tokio::spawn(async move {
+            let at_once = Arc::clone(&places).try_acquire_owned().ok();
+            let waited = at_once.is_none();
+            let place = match at_once {
+                Some(place) => Some(place),
+                // An error would mean that the semaphore was closed, which nobody does.
+                None => places.acquire_owned().await.ok(),
+            };
+            let free_us = if waited { field.now_us() } else { due_us };
+            let order = Order { request, scenario: NO_SCENARIO, due_us, free_us };
+            field.fire(&client, order, &mut own).await;
+            drop(place);
+        });
+    }
+    // Nobody listens any more only when the whole run has been given up.
+    let _ = share.sent.send(());
 }

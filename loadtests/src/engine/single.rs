@@ -26,7 +26,7 @@ pub(crate) async fn each(field: &Arc<Field>, seed: u64, from_us: u64, seconds: u
                 free_us,
             };
             field.announce();
-            free_us = field.fire(order, &mut dice).await;
+            free_us = field.fire(field.client(), order, &mut dice).await;
         }
     }
 }
@@ -47,7 +47,7 @@ pub(crate) async fn together(
             let field = Arc::clone(field);
             let order = Order { request, scenario: NO_SCENARIO, due_us: from_us, free_us: RUSH };
             field.announce();
-            tokio::spawn(async move { field.fire(order, &mut own).await });
+            tokio::spawn(async move { field.fire(field.client(), order, &mut own).await });
         }
     }
     let end = field.instant(from_us + seconds * 1_000_000);

@@ -3,8 +3,8 @@
 //! Events are caused by setting the Peltier's duty to a value that is used once, and recognised by
 //! that value. Meanwhile one client does not read, some drop and come back at once, some vanish.
 
-use super::field::client as http_client;
 use super::wire::Client;
+use crate::client::upgrading;
 use crate::collect;
 use crate::measure::histogram::{add, empty, quantile};
 use crate::plan::{Plan, Sockets};
@@ -52,14 +52,18 @@ async fn listen(mut client: Client, arrivals: Option<Arrivals>) {
     }
 }
 
-/// Connects `n` clients at once: (those that got in, their connect times).
-async fn connect(host: &reqwest::Url, n: usize) -> (Vec<Client>, Vec<Duration>) {
+/// Connects `n` clients over `http` at once: (those that got in, their connect times).
+async fn connect(
+    http: &reqwest::Client,
+    host: &reqwest::Url,
+    n: usize,
+) -> (Vec<Client>, Vec<Duration>) {
     let tasks: Vec<_> = (0..n)
         .map(|_| {
-            let host = host.clone();
+            let (http, host) = (http.clone(), host.clone());
             tokio::spawn(async move {
                 let began = Instant::now();
-                Client::connect(&host).await.map(|client| (client, began.elapsed()))
+                Client::connect(&http, &host).await.map(|client| (client, began.elapsed()))
             })
         })
         .collect();
@@ -85,7 +89,10 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Finished> {
     let started = jiff::Zoned::now();
     let events = sockets.events.min(MOST_EVENTS);
-    let (clients, mut times) = connect(&options.host, sockets.clients).await;
+    let timeout = Duration::from_millis(plan.timeout_ms);
+    let sockets_http = upgrading(timeout, &options.authorities)?;
+    let open = |n: usize| connect(&sockets_http, &options.host, n);
+    let (clients, mut times) = open(sockets.clients).await;
     let mut tried = sockets.clients;
     let mut inside = clients.len();
     let arrivals: Arrivals = Arc::new(Mutex::new(vec![Vec::new(); events]));
@@ -99,7 +106,7 @@ pub(crate) async fn run(
         listeners += usize::from(listens);
         tasks.spawn(listen(client, listens.then(|| Arc::clone(&arrivals))));
     }
-    let http = http_client(Duration::from_millis(plan.timeout_ms))?;
+    let http = options.client(plan)?;
     let control = options.host.join("/api/control")?;
     let command = |duty: f64| {
         let body = serde_json::json!({"command": "SET_PELTIER", "value": {"duty": duty}});
@@ -116,9 +123,9 @@ pub(crate) async fn run(
         }
         if event == events / 3 {
             // A storm: they drop and come back at once, and drop again.
-            let (back, more) = connect(&options.host, sockets.storm).await;
+            let (back, more) = open(sockets.storm).await;
             drop(back);
-            let (back, again) = connect(&options.host, sockets.storm).await;
+            let (back, again) = open(sockets.storm).await;
             tried += 2 * sockets.storm;
             inside += more.len() + again.len();
             times.extend(more.into_iter().chain(again));
@@ -127,7 +134,7 @@ pub(crate) async fn run(
             }
         }
         if event == 2 * events / 3 {
-            let (gone, more) = connect(&options.host, sockets.vanish).await;
+            let (gone, more) = open(sockets.vanish).await;
             tried += sockets.vanish;
             inside += more.len();
             times.extend(more);

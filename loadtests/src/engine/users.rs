@@ -3,6 +3,7 @@
 //! Each user has its own absolute schedule: user `k` of `n` is due at `(k/n + m)` periods. A reply
 //! that is late makes the next request late, and its latency counts from the instant it was due.
 
+use super::alarm::Alarm;
 use super::field::{Field, Order};
 use crate::dice::Dice;
 use crate::plan::{Phase, Plan};
@@ -11,7 +12,7 @@ use goose::goose::{GooseUser, Scenario, Transaction, TransactionResult};
 use goose::{GooseAttack, GooseScheduler};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 /// Longest that a user does not look whether it is to leave.
@@ -44,6 +45,8 @@ struct State {
     flow: usize,
     step: usize,
     pending: Option<JoinHandle<u64>>,
+    /// Without one the user is as late as the timer of the runtime.
+    alarm: Option<Alarm>,
 }
 
 impl Drop for State {
@@ -66,6 +69,7 @@ impl State {
             flow: 0,
             step: 0,
             pending: None,
+            alarm: Alarm::new().ok(),
         };
         if kind.period_us > 0.0 {
             state.turn = (now_us as f64 / kind.period_us - phase).ceil().max(0.0) as u64;
@@ -118,6 +122,13 @@ impl State {
         }
     }
 
+    async fn sleep_until(&self, due: Instant) {
+        match &self.alarm {
+            Some(alarm) if alarm.until(due).await.is_ok() => {}
+            _ => tokio::time::sleep_until(due.into()).await,
+        }
+    }
+
     /// One turn: waits, sends, waits for the reply; never longer than about twice [`TURN`].
     async fn turn(&mut self) {
         if let Some(pending) = &mut self.pending {
@@ -139,7 +150,7 @@ impl State {
             tokio::time::sleep(TURN).await;
             return;
         }
-        tokio::time::sleep_until(field.instant(due_us).into()).await;
+        self.sleep_until(field.instant(due_us)).await;
         let order = Order {
             request: self.request(),
             scenario: self.kind.index as usize,
@@ -148,7 +159,8 @@ impl State {
         };
         let mut dice = Dice::new(self.dice.next(), 0);
         field.announce();
-        let mut pending = tokio::spawn(async move { field.fire(order, &mut dice).await });
+        let mut pending =
+            tokio::spawn(async move { field.fire(field.client(), order, &mut dice).await });
         self.advance();
         match tokio::time::timeout(TURN, &mut pending).await {
             Ok(done_us) => self.free_us = done_us.unwrap_or_else(|_| self.kind.field.now_us()),

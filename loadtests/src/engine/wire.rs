@@ -1,18 +1,20 @@
 //! A small Socket.IO 4 client over WebSocket: just what a measurement needs.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use futures_util::{SinkExt as _, StreamExt as _};
+use reqwest::header;
 use serde_json::Value;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// Longest that a client waits to be let in.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connected client.
-pub(super) struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(super) struct Client(WebSocketStream<reqwest::Upgraded>);
 
 /// An event of the server.
 #[derive(Debug, PartialEq)]
@@ -57,16 +59,28 @@ fn packet(text: &str) -> Packet {
 }
 
 impl Client {
-    /// Connects and joins the default namespace.
+    /// Connects over `http` and joins the default namespace.
     ///
     /// # Errors
     /// The service refuses, or takes longer than [`PATIENCE`].
-    pub(super) async fn connect(host: &reqwest::Url) -> anyhow::Result<Self> {
-        let authority = host.authority();
-        let url = format!("ws://{authority}/socket.io/?EIO=4&transport=websocket");
+    pub(super) async fn connect(
+        http: &reqwest::Client,
+        host: &reqwest::Url,
+    ) -> anyhow::Result<Self> {
+        let url = host.join("/socket.io/?EIO=4&transport=websocket")?;
+        let request = http
+            .get(url)
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::SEC_WEBSOCKET_KEY, generate_key());
         let joining = async {
-            let (stream, _) = connect_async(url).await.context("no WebSocket")?;
-            let mut client = Self(stream);
+            let reply = request.send().await.context("no answer")?;
+            let status = reply.status();
+            ensure!(status == reqwest::StatusCode::SWITCHING_PROTOCOLS, "no WebSocket: {status}");
+            let stream = reply.upgrade().await.context("no WebSocket")?;
+            let mut client =
+                Self(WebSocketStream::from_raw_socket(stream, Role::Client, None).await);
             loop {
                 match client.packet().await? {
                     Packet::Open => client.send("40").await?,

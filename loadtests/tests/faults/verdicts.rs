@@ -63,13 +63,8 @@ fn finished(plan: &Plan, faults: Faults) -> Finished {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let toy = Toy::start(faults).await;
-        let options = Options {
-            host: format!("http://{}", toy.addr).parse().unwrap(),
-            short: true,
-            server_pid: None,
-            real_is_known: false,
-            progress: false,
-        };
+        let host = format!("http://{}", toy.addr).parse().unwrap();
+        let options = Options { short: true, ..Options::to(host) };
         Box::pin(run(plan, &options)).await.unwrap()
     })
 }

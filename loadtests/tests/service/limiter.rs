@@ -1,23 +1,14 @@
 //! The plan `limiter` against a service whose security is enabled.
 
-use crate::rig::Rig;
+use crate::rig::{QUICK, Rig};
 use serde_json::json;
 use tve_loadtests::plan::{find, parse};
 use tve_loadtests::run::{Options, run};
 use tve_loadtests::verdict::Standing;
 
-/// Password "right", one round: quick, for tests alone.
-const QUICK: &str =
-    "pbkdf2:sha256:1$salt$44ec8cfe2ba4d927331c58d8a2a0cc13d6f1f1bd9a55fd8826ebd9d2a2e751df";
-
 fn options(rig: &Rig, login: &str) -> Options {
-    Options {
-        host: rig.host.replace("http://", &format!("http://{login}@")).parse().unwrap(),
-        short: true,
-        server_pid: None,
-        real_is_known: false,
-        progress: false,
-    }
+    let host = rig.host.replace("http://", &format!("http://{login}@")).parse().unwrap();
+    Options { short: true, ..Options::to(host) }
 }
 
 #[test]

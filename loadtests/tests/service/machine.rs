@@ -21,13 +21,7 @@ fn the_objectives_hold_and_the_machine_is_left_safe() {
     let mut plan = parse("tve-slo", find("tve-slo").unwrap().text).unwrap();
     plan.phases[0].short_s = Some(3);
     plan.phases[1].short_s = Some(8);
-    let options = Options {
-        host: rig.host.parse().unwrap(),
-        short: true,
-        server_pid: None,
-        real_is_known: false,
-        progress: false,
-    };
+    let options = Options { short: true, ..Options::to(rig.host.parse().unwrap()) };
     let once = || {
         let finished = rig.runtime.block_on(Box::pin(run(&plan, &options))).unwrap();
         let errors: u64 = finished.summary.groups.iter().map(|g| g.errors).sum();

@@ -4,3 +4,4 @@ mod dashboards;
 mod limiter;
 mod machine;
 mod rig;
+mod secured;

@@ -1,0 +1,81 @@
+//! An alarm clock for tasks that is as exact as the kernel's timers.
+//!
+//! The timer of the asynchronous runtime has a resolution of a millisecond: at a low rate it would be
+//! the largest part of what is measured. A thread that sleeps instead has to wake another one.
+
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// An alarm clock, for one task at a time.
+#[derive(Debug)]
+pub(crate) struct Alarm(AsyncFd<OwnedFd>);
+
+impl Alarm {
+    /// A clock for the runtime it is made in.
+    ///
+    /// # Errors
+    /// The system gives none: the limit of descriptors is reached.
+    #[expect(unsafe_code, reason = "the runtime takes a descriptor only from who vouches for it")]
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let clock = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        // SAFETY: an owned descriptor is open, and one and the same, for as long as it exists; it is
+        // handed over and lent to nobody who could close it.
+        Ok(Self(unsafe { AsyncFd::register_with_interest(clock, Interest::READABLE)? }))
+    }
+
+    /// Sleeps until `due`.
+    ///
+    /// # Errors
+    /// The kernel refuses, which it does not do to a clock of its own.
+    pub(crate) async fn until(&self, due: Instant) -> io::Result<()> {
+        let left = due.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        let it_value = Timespec::try_from(left).map_err(io::Error::other)?;
+        let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let once = Itimerspec { it_interval, it_value };
+        timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &once)?;
+        let ring = |clock: &OwnedFd| Ok(rustix::io::read(clock, &mut [0; 8])?);
+        self.0.async_io(Interest::READABLE, ring).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn it_rings_each_time_and_never_early() {
+        let alarm = Alarm::new().unwrap();
+        let begin = Instant::now();
+        for ms in [3, 9, 9, 5, 20] {
+            let due = begin + Duration::from_millis(ms);
+            alarm.until(due).await.unwrap();
+            assert!(Instant::now() >= due, "{ms} ms: too early");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_was_given_up_can_be_set_again() {
+        let alarm = Alarm::new().unwrap();
+        let soon = Instant::now() + Duration::from_millis(2);
+        let given_up = tokio::time::timeout(Duration::ZERO, alarm.until(soon)).await;
+        assert!(given_up.is_err(), "it does not sleep");
+        // The first alarm is due before the second is set, and must not end it.
+        std::thread::sleep(Duration::from_millis(4));
+        let due = Instant::now() + Duration::from_millis(10);
+        alarm.until(due).await.unwrap();
+        assert!(Instant::now() >= due, "it was woken by the alarm that was given up");
+    }
+}
