@@ -1,4 +1,5 @@
-//! Socket.IO: one task compares the machine ten times a second and tells every client what changed.
+//! Socket.IO: one task compares the machine ten times a second, and after a command, and tells every
+//! client what changed.
 //!
 //! A client that does not read fills its buffer, gets nothing more and is disconnected: at once
 //! where the good-bye still fits into the buffer, else by the write time-out of its connection or
@@ -45,8 +46,11 @@ impl hyper::service::Service<Request<Incoming>> for NotFound {
     }
 }
 
-/// Time between two comparisons.
+/// Time between two comparisons while nobody commands anything.
 const PERIOD: Duration = Duration::from_millis(100);
+
+/// Least time between two comparisons, so that a flood of commands makes no flood of events.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A smaller change of a number is no news.
 const THRESHOLD: f64 = 0.001;
@@ -166,9 +170,11 @@ pub(crate) async fn broadcast(app: Arc<App>, io: SocketIo, mut stop: watch::Rece
     loop {
         tokio::select! {
             _ = timer.tick() => {}
+            () = app.commands.carried_out() => {}
             () = stopped(&mut stop) => return,
         }
         teller.round(&app, io.sockets());
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

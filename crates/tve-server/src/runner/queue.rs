@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::Thread;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tve_control::{Command, Refusal, RefusalCode, Reply};
 
 /// Commands that may wait. At 64 a gap of 10 ms the last of them waits 0.16 s.
@@ -30,6 +30,7 @@ struct Shared {
     stop_waiters: Mutex<Vec<oneshot::Sender<Answer>>>,
     closed: AtomicBool,
     thread: OnceLock<Thread>,
+    carried_out: Notify,
 }
 
 /// A poisoned queue is still a queue: nothing in it is half done.
@@ -60,6 +61,7 @@ pub(crate) fn channel() -> (CommandSender, CommandReceiver) {
         stop_waiters: Mutex::new(Vec::new()),
         closed: AtomicBool::new(false),
         thread: OnceLock::new(),
+        carried_out: Notify::new(),
     });
     (CommandSender(Arc::clone(&shared)), CommandReceiver(shared))
 }
@@ -78,7 +80,16 @@ impl CommandSender {
     /// The controller's refusal, `QUEUE_FULL`, or `HARDWARE` when the control thread has ended.
     pub async fn send(&self, command: Command) -> Answer {
         let answer = self.post(command)?;
-        answer.await.unwrap_or_else(|_| Err(ended()))
+        let answer = answer.await.unwrap_or_else(|_| Err(ended()));
+        if answer.is_ok() {
+            self.0.carried_out.notify_one();
+        }
+        answer
+    }
+
+    /// Waits until a command has been carried out since the last call. For one listener.
+    pub(crate) async fn carried_out(&self) {
+        self.0.carried_out.notified().await;
     }
 
     fn post(&self, command: Command) -> Result<oneshot::Receiver<Answer>, Refusal> {
@@ -211,6 +222,23 @@ mod tests {
         drop(held);
         receiver.take(&mut batch, 64);
         assert_eq!(batch.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_command_that_was_carried_out_is_told_and_a_refused_one_is_not() {
+        let (sender, receiver) = channel();
+        let answered = async |answer: Answer| {
+            let carry_out = async {
+                let mut batch = Vec::new();
+                receiver.take(&mut batch, 1);
+                batch.remove(0).reply.send(answer.clone()).unwrap();
+            };
+            assert_eq!(tokio::join!(sender.send(Command::Start), carry_out).0, answer);
+            tokio::time::timeout(std::time::Duration::ZERO, sender.carried_out()).await.is_ok()
+        };
+        assert!(!answered(Err(ended())).await);
+        assert!(answered(Ok(Reply::OK)).await);
+        assert!(!answered(Err(ended())).await, "it is told once");
     }
 
     #[tokio::test]
