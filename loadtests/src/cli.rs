@@ -95,6 +95,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::from(error.use_stderr()) * USAGE);
         }
     };
+    raise_descriptor_limit();
     let result = match cli.action {
         Action::List => list(),
         Action::Compare(args) => compare_runs(&args),
@@ -125,6 +126,15 @@ fn load(name: &str) -> anyhow::Result<Plan> {
         anyhow::anyhow!("no plan is called {name:?} and as a file: {error}; see tve-load list")
     })?;
     Ok(plan::parse(name, &text)?)
+}
+
+/// Takes as many descriptors as the system allows: each user has a connection and a timer, and the
+/// usual 1024 would be counted as errors of the service.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, the failures say what was missing.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -62,3 +62,23 @@ pub(crate) fn cause(error: &reqwest::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_certificates_is_refused_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        assert!(authorities(&file).unwrap_err().to_string().contains("ca.pem"), "there is none");
+        for text in ["", "no certificate", "-----BEGIN CERTIFICATE-----\n!\n"] {
+            std::fs::write(&file, text).unwrap();
+            let error = authorities(&file).unwrap_err();
+            assert!(error.to_string().contains("ca.pem"), "{text:?}: {error:#}");
+        }
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&file, made.cert.pem()).unwrap();
+        assert_eq!(authorities(&file).unwrap().len(), 1);
+    }
+}

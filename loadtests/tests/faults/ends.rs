@@ -4,6 +4,7 @@ use crate::one_at_a_time;
 use crate::toy::{Faults, Toy};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 const PLAN: &str = r#"
 name = "toy"
@@ -35,9 +36,13 @@ fn load(arguments: &[&str]) -> Output {
 }
 
 fn toy() -> (tokio::runtime::Runtime, String) {
+    toy_with(Faults::default())
+}
+
+fn toy_with(faults: Faults) -> (tokio::runtime::Runtime, String) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let toy = runtime.block_on(Toy::start(Faults::default()));
+    let toy = runtime.block_on(Toy::start(faults));
     (runtime, format!("http://{}", toy.addr))
 }
 
@@ -114,6 +119,37 @@ fn a_good_run_writes_its_report_and_says_so_in_the_last_lines() {
     let summary = tve_loadtests::summary::Summary::read(&report).unwrap();
     assert_eq!(summary.groups.iter().map(|g| g.count).sum::<u64>(), 40);
     assert!(output.status.code() == Some(i32::from(summary.verdict.word.exit_code())));
+}
+
+#[test]
+fn users_are_not_limited_by_the_descriptors_that_a_shell_gives() {
+    let _alone = one_at_a_time();
+    let folder = tempfile::tempdir().unwrap();
+    // Replies that take most of the period, so that each of the 40 users has a connection of his own.
+    let (_toy, host) = toy_with(Faults { delay: Duration::from_millis(400), ..Faults::default() });
+    let users = PLAN
+        .replace("engine = \"rate\"\nrate = 20.0", "engine = \"users\"\nusers = 40")
+        .replace("period_ms = 50.0", "period_ms = 500.0")
+        .replace(
+            "seconds = 2",
+            "seconds = 2\n[[phases]]\nname = \"all\"\nengine = \"users\"\nusers = 40\nseconds = 1",
+        );
+    let plan = write(folder.path(), &users);
+    let report = folder.path().join("report");
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -Sn 48 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tve-load")])
+        .args(["run", &plan, "--host", &host, "--report", report.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{output:?}");
+    let summary = tve_loadtests::summary::Summary::read(&report).unwrap();
+    let (count, errors) =
+        summary.groups.iter().fold((0, 0), |sum, g| (sum.0 + g.count, sum.1 + g.errors));
+    assert!(
+        count >= 80 && errors == 0,
+        "{count} requests, {errors} errors: {:?}",
+        summary.failures
+    );
 }
 
 #[test]
