@@ -211,32 +211,23 @@ async fn twice(
     cores: usize,
     log: &mut String,
 ) -> anyhow::Result<(Probe, Finished)> {
-    let first = one(plan, search, options, rate, seconds, cores, log).await?;
-    if first.0.broken(search).is_none() || crate::interrupt::is_set() {
-        return Ok(first);
-    }
-    one(plan, search, options, rate, seconds, cores, log).await
-}
-
-async fn one(
-    plan: &Plan,
-    search: &Search,
-    options: &Options,
-    rate: f64,
-    seconds: u64,
-    cores: usize,
-    log: &mut String,
-) -> anyhow::Result<(Probe, Finished)> {
     let probing = probe_plan(plan, search, rate, seconds);
-    let finished = Box::pin(prepared_run(&probing, options)).await?;
-    let probe = Probe::of(rate, &finished.summary, cores);
-    let word = probe.broken(search).unwrap_or_else(|| "stood".to_owned());
-    // Writing to a string cannot fail.
-    let _ = write!(log, "{rate:.0}/s {word}; ");
-    if options.progress {
-        eprintln!("\n{rate:.0}/s for {seconds} s: {word}");
+    let mut is_second = false;
+    loop {
+        let finished = Box::pin(prepared_run(&probing, options)).await?;
+        let probe = Probe::of(rate, &finished.summary, cores);
+        let broken = probe.broken(search);
+        let word = broken.as_deref().unwrap_or("stood");
+        // Writing to a string cannot fail.
+        let _ = write!(log, "{rate:.0}/s {word}; ");
+        if options.progress {
+            eprintln!("\n{rate:.0}/s for {seconds} s: {word}");
+        }
+        if broken.is_none() || is_second || crate::interrupt::is_set() {
+            return Ok((probe, finished));
+        }
+        is_second = true;
     }
-    Ok((probe, finished))
 }
 
 #[cfg(test)]

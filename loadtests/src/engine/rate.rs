@@ -13,6 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+/// Time between two looks whether the last replies have come.
+const LAST_LOOK: Duration = Duration::from_millis(10);
+
 /// Threads that send.
 const SENDERS: usize = 2;
 
@@ -106,8 +109,10 @@ impl Senders {
                     while let Some(share) = take.recv().await {
                         send(&field, &client, &places, share).await;
                     }
-                    // An error would mean that the semaphore was closed, which nobody does.
-                    let _ = places.acquire_many((CONNECTIONS / SENDERS) as u32).await;
+                    // Also those that have not begun: they would end with the runtime, unrecorded.
+                    while field.in_flight() > 0 {
+                        tokio::time::sleep(LAST_LOOK).await;
+                    }
                 });
             })?;
             senders.push(give);
@@ -132,18 +137,18 @@ impl Senders {
 
 async fn send(field: &Arc<Field>, client: &reqwest::Client, places: &Arc<Semaphore>, share: Share) {
     let Stretch { mix, seed, rate, from_us, seconds } = &share.stretch;
-    let alarm = Alarm::new().ok();
+    let alarm = Alarm::new();
     let mut dice = Dice::new(*seed, from_us + share.first);
     let arrivals = (rate * *seconds as f64).round() as u64;
     for arrival in (share.first..arrivals).step_by(SENDERS) {
         let due_us = from_us + (arrival as f64 * 1e6 / rate) as u64;
         let due = field.instant(due_us);
         let late = Instant::now().saturating_duration_since(due);
-        match &alarm {
+        if late.is_zero() {
+            alarm.until(due).await;
+        } else {
             // Replies are read between two requests, also when the next is late.
-            _ if !late.is_zero() => tokio::task::yield_now().await,
-            Some(alarm) if alarm.until(due).await.is_ok() => {}
-            _ => tokio::time::sleep_until(due.into()).await,
+            tokio::task::yield_now().await;
         }
         if field.is_stopped() {
             break;

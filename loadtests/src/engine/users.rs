@@ -12,7 +12,7 @@ use goose::goose::{GooseUser, Scenario, Transaction, TransactionResult};
 use goose::{GooseAttack, GooseScheduler};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Longest that a user does not look whether it is to leave.
@@ -45,8 +45,7 @@ struct State {
     flow: usize,
     step: usize,
     pending: Option<JoinHandle<u64>>,
-    /// Without one the user is as late as the timer of the runtime.
-    alarm: Option<Alarm>,
+    alarm: Alarm,
 }
 
 impl Drop for State {
@@ -69,7 +68,7 @@ impl State {
             flow: 0,
             step: 0,
             pending: None,
-            alarm: Alarm::new().ok(),
+            alarm: Alarm::new(),
         };
         if kind.period_us > 0.0 {
             state.turn = (now_us as f64 / kind.period_us - phase).ceil().max(0.0) as u64;
@@ -122,13 +121,6 @@ impl State {
         }
     }
 
-    async fn sleep_until(&self, due: Instant) {
-        match &self.alarm {
-            Some(alarm) if alarm.until(due).await.is_ok() => {}
-            _ => tokio::time::sleep_until(due.into()).await,
-        }
-    }
-
     /// One turn: waits, sends, waits for the reply; never longer than about twice [`TURN`].
     async fn turn(&mut self) {
         if let Some(pending) = &mut self.pending {
@@ -150,7 +142,7 @@ impl State {
             tokio::time::sleep(TURN).await;
             return;
         }
-        self.sleep_until(field.instant(due_us)).await;
+        self.alarm.until(field.instant(due_us)).await;
         let order = Order {
             request: self.request(),
             scenario: self.kind.index as usize,
