@@ -251,6 +251,18 @@ impl Access {
         }
     }
 
+    /// Whether whoever opened a connection with `headers` may still read over it: a token may have
+    /// expired or been revoked since. Users change only with a restart, which ends all connections.
+    pub(crate) fn still_reads(&self, headers: &HeaderMap) -> bool {
+        let credentials = Credentials::parse(headers.get(AUTHORIZATION).map(HeaderValue::as_bytes));
+        match credentials {
+            Credentials::Bearer(token) if self.is_enabled() && self.role(Need::Read).is_some() => {
+                matches!(self.tokens.load().check(&token, since_1970()), Verdict::Good(_))
+            }
+            _ => true,
+        }
+    }
+
     /// Takes one command out of the bucket of `caller`.
     ///
     /// # Errors
@@ -302,8 +314,7 @@ impl Access {
     }
 
     fn bearer(&self, token: &str, address: IpAddr) -> Result<Caller, Denied> {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        match self.tokens.load().check(token, since.as_secs()) {
+        match self.tokens.load().check(token, since_1970()) {
             Verdict::Good(token) => {
                 Ok(Caller { user: Some(token.name.as_str().into()), role: token.role, address })
             }
@@ -358,6 +369,11 @@ impl Drop for Place<'_> {
             waiting.swap_remove(place);
         }
     }
+}
+
+/// Seconds since 1970, as tokens count them.
+fn since_1970() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Whoever reaches the service while security is disabled.

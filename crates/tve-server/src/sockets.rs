@@ -15,6 +15,7 @@ use hyper::{Request, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use socketioxide::extract::SocketRef;
+use socketioxide::handler::ConnectHandler as _;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use socketioxide::{SendError, SocketError, SocketIo};
@@ -54,6 +55,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// A smaller change of a number is no news.
 const THRESHOLD: f64 = 0.001;
+
+/// Time between two looks at who may still listen; a revoked token is noticed within a second.
+const REVIEW: Duration = Duration::from_millis(500);
 
 /// Events that may wait for one client: some seconds of a busy machine.
 const BUFFER: usize = 512;
@@ -149,11 +153,29 @@ pub(crate) fn service(app: Arc<App>) -> (Service, SocketIo) {
         .ws_max_frame_size(MESSAGE_LIMIT)
         .connect_timeout(CONNECT_LIMIT)
         .build_with_inner_svc(NotFound);
-    io.ns("/", async move |socket: SocketRef| {
+    let door = Arc::clone(&app);
+    // Whoever was dismissed keeps the transport, and may ask again over it.
+    let admit = async move |socket: SocketRef| {
+        may_listen(&door, &socket).then_some(()).ok_or("the token has expired or is revoked")
+    };
+    let joined = async move |socket: SocketRef| {
         app.metrics.socket_connected();
         socket.on_disconnect(async move || app.metrics.socket_gone());
-    });
+    };
+    io.ns("/", joined.with(admit));
     (service, io)
+}
+
+fn may_listen(app: &App, socket: &SocketRef) -> bool {
+    app.access.still_reads(&socket.req_parts().headers)
+}
+
+/// Disconnects those whose login has ended since they connected.
+fn review(app: &App, io: &SocketIo) {
+    for socket in io.sockets().into_iter().filter(|s| !may_listen(app, s)) {
+        // A full buffer has no room for the good-bye; then the next review tries again.
+        let _ = socket.disconnect();
+    }
 }
 
 /// Sends; `false` when the client's buffer is full. A client that has gone is no failure.
@@ -166,10 +188,16 @@ fn send<T: Serialize>(socket: &SocketRef, event: &str, payload: &T) -> bool {
 pub(crate) async fn broadcast(app: Arc<App>, io: SocketIo, mut stop: watch::Receiver<bool>) {
     let mut timer = interval(PERIOD);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reviews = interval(REVIEW);
+    reviews.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut teller = Teller::default();
     loop {
         tokio::select! {
             _ = timer.tick() => {}
+            _ = reviews.tick() => {
+                review(&app, &io);
+                continue;
+            }
             () = app.commands.carried_out() => {}
             () = stopped(&mut stop) => return,
         }

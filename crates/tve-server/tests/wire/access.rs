@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tve_access::{Need, PasswordHash, Role, TokenBook, table};
 use tve_config::Security;
 
@@ -496,5 +498,61 @@ async fn a_running_service_sees_tokens_that_are_made_and_revoked() {
     until(token.trim(), 200).await;
     std::fs::write(&file, "[{").unwrap();
     until(token.trim(), 401).await;
+    rig.running.stop().await.unwrap();
+}
+
+/// Reads frames of a WebSocket up to one whose text begins with `start`; none of ours is long.
+async fn frame(stream: &mut TcpStream, start: &str) {
+    let read = async {
+        loop {
+            let [_, length] = [stream.read_u8().await.unwrap(), stream.read_u8().await.unwrap()];
+            let length = match length {
+                126 => stream.read_u16().await.unwrap(),
+                short => short.into(),
+            };
+            let mut text = vec![0; length.into()];
+            stream.read_exact(&mut text).await.unwrap();
+            if text.starts_with(start.as_bytes()) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, read).await.unwrap_or_else(|_| panic!("no frame {start}"));
+}
+
+/// Asks to join over a WebSocket: the text 40 under a mask of zeros.
+async fn join(stream: &mut TcpStream) {
+    stream.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'4', b'0']).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_open_socket_is_closed_with_its_token_and_cannot_join_again() {
+    let mut token = None;
+    let rig = secured_with(json!({"protect_reads": true}), |folder| {
+        let (_, _, text) = write_tokens(folder).into_iter().find(|t| t.0 == Role::Viewer).unwrap();
+        token = Some(text);
+    })
+    .await;
+    let token = token.unwrap();
+    let mut socket = TcpStream::connect(rig.addr()).await.unwrap();
+    let head = format!(
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n\
+         Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{}\r\n",
+        bearer(&token)
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(socket.read_u8().await.unwrap());
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
+    join(&mut socket).await;
+    frame(&mut socket, "42[\"snapshot\"").await;
+
+    std::fs::write(rig.folder.path().join("tokens.json"), "[]\n").unwrap();
+    frame(&mut socket, "41").await;
+    join(&mut socket).await;
+    frame(&mut socket, "44").await;
     rig.running.stop().await.unwrap();
 }
