@@ -25,6 +25,7 @@ mod sampling;
 mod search;
 pub mod slo;
 pub mod summary;
+mod theft;
 mod trend;
 pub mod verdict;
 mod watch;

@@ -168,7 +168,7 @@ pub(crate) async fn prepared_run(plan: &Plan, options: &Options) -> anyhow::Resu
     Ok(conclude(plan, options, &field, &spans, watch, &started))
 }
 
-/// Runs the phases; consecutive user phases are one continuous load.
+/// Runs the phases, or as many of them as an interruption leaves.
 async fn phases(
     plan: &Plan,
     options: &Options,
@@ -185,21 +185,32 @@ async fn phases(
             goose::trigger_killswitch("interrupted");
         })
     };
+    let result = Box::pin(load(plan, options, field, spans)).await;
+    interrupted.abort();
+    result
+}
+
+/// Loads the service phase by phase; consecutive user phases are one continuous load.
+async fn load(
+    plan: &Plan,
+    options: &Options,
+    field: &Arc<Field>,
+    spans: &[Span],
+) -> anyhow::Result<()> {
     let rows: Vec<(&Phase, Span)> = plan.phases.iter().zip(spans.iter().copied()).collect();
-    let mut result = Ok(());
     // Kept from phase to phase, with their connections.
     let mut senders = None;
     for chunk in rows.chunk_by(|a, b| a.0.engine == Engine::Users && b.0.engine == Engine::Users) {
-        if field.is_stopped() || result.is_err() {
+        if field.is_stopped() {
             break;
         }
         let (phase, span) = chunk[0];
         let (from_us, seconds) = (span.from_s * 1_000_000, span.to_s - span.from_s);
-        result = match phase.engine {
+        match phase.engine {
             Engine::Users => {
                 tokio::time::sleep_until(field.instant(from_us).into()).await;
                 let shape: Vec<_> = chunk.iter().map(|(p, s)| (*p, s.to_s - s.from_s)).collect();
-                Box::pin(users::run(plan, field, options.host.as_str(), &shape)).await
+                Box::pin(users::run(plan, field, options.host.as_str(), &shape)).await?;
             }
             Engine::Rate => {
                 let (mix, seed, rate) = (rate::Mix::of(plan), plan.seed, phase.rate);
@@ -209,20 +220,14 @@ async fn phases(
                 };
                 let stretch = rate::Stretch { mix, seed, rate, from_us, seconds };
                 senders.offer(&stretch).await;
-                Ok(())
             }
-            Engine::Each => {
-                single::each(field, plan.seed, from_us, seconds).await;
-                Ok(())
-            }
+            Engine::Each => single::each(field, plan.seed, from_us, seconds).await,
             Engine::Together => {
                 single::together(field, plan.seed, phase.users, from_us, seconds).await;
-                Ok(())
             }
-        };
+        }
     }
-    interrupted.abort();
-    result
+    Ok(())
 }
 
 /// Waits for the replies that are still to come, as long as a client would.

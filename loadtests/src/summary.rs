@@ -34,6 +34,9 @@ pub struct Summary {
     pub judged_s: u64,
     /// First judged second since the start.
     pub judged_from_s: u64,
+    /// How long of that the host of the generator's machine gave none of it to others, s.
+    #[serde(default)]
+    pub quiet_s: f64,
     /// The verdict.
     pub verdict: Verdict,
     /// Its claims.
@@ -71,6 +74,9 @@ pub struct GroupSummary {
     pub limits_ms: [Option<f64>; 2],
     /// From the due instant to the whole body: what the verdict uses.
     pub due: Latency,
+    /// The same of the quiet moments alone.
+    #[serde(default)]
+    pub quiet: Latency,
     /// From sending to the head of the reply.
     pub headers: Latency,
     /// From sending to the whole body.

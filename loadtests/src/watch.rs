@@ -4,9 +4,11 @@
 use crate::engine::field::Field;
 use crate::evaluate::limits;
 use crate::judge::Judge;
+use crate::measure::recorder::MOMENT_US;
 use crate::measure::timeline::Timeline;
 use crate::plan::Plan;
 use crate::sampling::{MachineTime, Sampler, ServerPoint, machine, own};
+use crate::theft::Theft;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -50,6 +52,7 @@ pub(crate) struct Watch {
     pub rss_mb: [f64; 3],
     /// Processor time at the start and at the end of the judged stretch.
     spent: [Option<Spent>; 2],
+    theft: Theft,
     groups: Vec<String>,
     limits_us: Vec<Option<u64>>,
     continuous: bool,
@@ -72,6 +75,7 @@ impl Watch {
             server: Timeline::default(),
             rss_mb: [rss; 3],
             spent: [None; 2],
+            theft: Theft::default(),
             groups: layout.groups,
             limits_us,
             continuous: plan.interval_s.is_some(),
@@ -81,17 +85,20 @@ impl Watch {
         }
     }
 
-    /// Looks once a second until `ended`.
+    /// Looks once a second, and once a moment at what the host takes, until `ended`.
     pub(crate) async fn run(mut self, mut ended: oneshot::Receiver<()>) -> Self {
-        let mut second = 0;
-        loop {
-            let next = self.field.instant(second * 1_000_000);
+        for moment in 0.. {
+            let next = self.field.instant(moment * MOMENT_US);
             tokio::select! {
                 () = tokio::time::sleep_until(next.into()) => {}
                 _ = &mut ended => break,
             }
-            self.look(second).await;
-            second += 1;
+            if let Some(quiet) = self.theft.look(moment, next.elapsed(), machine().stolen_s) {
+                self.field.recorder().quiet(quiet);
+            }
+            if (moment * MOMENT_US).is_multiple_of(1_000_000) {
+                self.look(moment * MOMENT_US / 1_000_000).await;
+            }
         }
         if self.progress && self.terminal {
             eprintln!();

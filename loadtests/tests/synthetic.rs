@@ -2,7 +2,7 @@
 
 use tve_loadtests::judge::{Judge, Judgement, Limits};
 use tve_loadtests::measure::outcome::Outcome;
-use tve_loadtests::measure::recorder::{Layout, NO_SCENARIO, Recorder, Sample, Span};
+use tve_loadtests::measure::recorder::{Layout, MOMENT_US, NO_SCENARIO, Recorder, Sample, Span};
 
 const LIMITS: Limits = Limits { p95_us: Some(150_000), p99_us: Some(250_000), errors: Some(0.001) };
 
@@ -23,6 +23,18 @@ fn layout(seconds: u64) -> Layout {
     }
 }
 
+const SUCCESS: Sample = Sample {
+    request: 0,
+    scenario: NO_SCENARIO,
+    due_us: 0,
+    free_us: 0,
+    sent_us: 0,
+    headers_us: 0,
+    done_us: 0,
+    outcome: Outcome::Success,
+    bytes: 0,
+};
+
 /// Plays a stream: `at` gives latency (µs) and outcome of request `i` of a second.
 fn play(seconds: u64, at: impl Fn(u64, u64) -> (u64, Outcome)) -> (Judgement, Recorder) {
     let mut recorder = Recorder::new(layout(seconds));
@@ -32,17 +44,9 @@ fn play(seconds: u64, at: impl Fn(u64, u64) -> (u64, Outcome)) -> (Judgement, Re
             let (latency, outcome) = at(second, i);
             let due_us = second * 1_000_000 + i * 1_000_000 / RATE;
             let sent_us = due_us + 50;
-            recorder.record(&Sample {
-                request: 0,
-                scenario: NO_SCENARIO,
-                due_us,
-                free_us: 0,
-                sent_us,
-                headers_us: due_us + latency,
-                done_us: due_us + latency,
-                outcome,
-                bytes: 0,
-            });
+            let done_us = due_us + latency;
+            let headers_us = done_us;
+            recorder.record(&Sample { due_us, sent_us, headers_us, done_us, outcome, ..SUCCESS });
         }
         recorder.close(second, &mut |_, groups| judge.second(groups));
     }
@@ -169,4 +173,26 @@ fn memory_does_not_grow_with_the_length_of_a_run() {
     let course = &recorder.groups()[0].timeline;
     assert!(course.points.len() <= 1200);
     assert_eq!(recorder.groups()[0].total.count(), 4 * 3600 * RATE);
+}
+
+#[test]
+fn only_moments_that_follow_a_quiet_one_and_are_quiet_themselves_are_among_the_quiet() {
+    let mut recorder = Recorder::new(layout(2));
+    // (tenth of a second, latency in ms): quiet are 0, 1, 4, 9, 10 and 11.
+    for (moment, ms) in [(0, 2), (1, 3), (2, 70), (3, 60), (4, 50), (9, 40), (10, 4), (11, 5)] {
+        let due_us = moment * MOMENT_US + 99_000;
+        recorder.record(&Sample { due_us, done_us: due_us + ms * 1000, ..SUCCESS });
+    }
+    for moment in [0, 1, 4, 9, 10, 11] {
+        recorder.quiet(moment);
+    }
+    recorder.close_all(2, &mut |_, _| {});
+    // 4 and 9 serve what their forerunners left; 10 and 11 follow across the border of a second.
+    let group = &recorder.groups()[0];
+    let max_us = group.quiet.max();
+    assert_eq!(group.quiet.len(), 4);
+    assert!((4_990..=5_010).contains(&max_us), "{max_us}");
+    assert!((recorder.quiet_s() - 0.4).abs() < 1e-9);
+    // All of them are in the totals that are judged.
+    assert_eq!(group.total.due.len(), 8);
 }

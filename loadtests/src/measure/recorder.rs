@@ -9,7 +9,7 @@ use super::outcome::Outcome;
 use super::timeline::{GroupPoint, Timeline};
 use super::window::{Cell, View, Window};
 use hdrhistogram::Histogram;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Seconds that the longest window reaches back.
 pub const LONG_WINDOW_S: usize = 600;
@@ -19,6 +19,12 @@ const SLICE_LEAST: u64 = 100;
 
 /// Most different failure texts that are kept; the rest are counted together.
 const FAILURE_TEXTS: usize = 50;
+
+/// Length of the stretches that are quiet or not, µs.
+pub const MOMENT_US: u64 = 100_000;
+
+/// How many of them make a second.
+const MOMENTS: u64 = 1_000_000 / MOMENT_US;
 
 /// Stands for "sent by no scenario".
 pub const NO_SCENARIO: usize = usize::MAX;
@@ -122,6 +128,8 @@ pub struct Group {
     pub headers: Histogram<u64>,
     /// From sending to the whole body, judged stretch.
     pub body: Histogram<u64>,
+    /// From the due instant to the whole body, of those due in quiet moments of the judged stretch.
+    pub quiet: Histogram<u64>,
     /// Its course, second by second.
     pub timeline: Timeline<GroupPoint>,
     cells: VecDeque<Cell>,
@@ -140,7 +148,8 @@ pub struct Second {
 
 #[derive(Debug, Default, Clone)]
 struct Open {
-    latencies: Vec<u32>,
+    /// (moment of the second, latency in µs).
+    latencies: Vec<(u8, u32)>,
     errors: u32,
 }
 
@@ -163,6 +172,10 @@ pub struct Recorder {
     /// Answered requests of the judged stretch, by scenario.
     answered: Vec<u64>,
     failures: BTreeMap<(usize, String), u64>,
+    /// Moments that are not closed and are known to be quiet, and the last before them.
+    quiet: BTreeSet<u64>,
+    /// How many of the judged stretch were quiet.
+    quiet_moments: u64,
     /// Samples of the seconds that are not closed, by second and group.
     open: VecDeque<Vec<Open>>,
     /// The first of them.
@@ -177,6 +190,7 @@ impl Recorder {
             total: Tally::new(),
             headers: empty(),
             body: empty(),
+            quiet: empty(),
             timeline: Timeline::default(),
             cells: VecDeque::with_capacity(LONG_WINDOW_S),
             slice: Window::new(layout.slice_s, SLICE_LEAST),
@@ -189,6 +203,8 @@ impl Recorder {
             lateness: Lateness { lag: empty(), missed: 0 },
             answered: vec![0; layout.scenarios],
             failures: BTreeMap::new(),
+            quiet: BTreeSet::new(),
+            quiet_moments: 0,
             open: VecDeque::new(),
             first_open_s: 0,
             template: empty(),
@@ -229,7 +245,8 @@ impl Recorder {
             self.open.push_back(vec![Open::default(); self.layout.groups.len()]);
         }
         let open = &mut self.open[place][group];
-        open.latencies.push(u32::try_from(due_us).unwrap_or(u32::MAX));
+        let moment = (sample.due_us / MOMENT_US % MOMENTS) as u8;
+        open.latencies.push((moment, u32::try_from(due_us).unwrap_or(u32::MAX)));
         open.errors += u32::from(sample.outcome.is_error());
     }
 
@@ -247,6 +264,27 @@ impl Recorder {
     /// Notes a request that the generator failed to send in time.
     pub fn missed(&mut self) {
         self.lateness.missed += 1;
+    }
+
+    /// Notes that nobody from outside took this machine's processors in `moment`, counted from the
+    /// start of the run. Its requests count as quiet when the moment before was quiet too: what
+    /// waited there is served here.
+    pub fn quiet(&mut self, moment: u64) {
+        if moment >= self.first_open_s * MOMENTS {
+            self.quiet.insert(moment);
+        }
+    }
+
+    /// Which moments of `second` were quiet; forgets what lies before its last.
+    fn take_quiet(&mut self, second: u64) -> [bool; MOMENTS as usize] {
+        let first = second * MOMENTS;
+        let known = |m: u64| self.quiet.contains(&m);
+        let quiet = std::array::from_fn(|i| {
+            let moment = first + i as u64;
+            known(moment) && moment.checked_sub(1).is_none_or(known)
+        });
+        self.quiet = self.quiet.split_off(&(first + MOMENTS - 1));
+        quiet
     }
 
     /// Closes the seconds that no sample can reach any more at `now_s` and hands each that lies in
@@ -270,10 +308,20 @@ impl Recorder {
         self.first_open_s += 1;
         let opened = self.open.pop_front();
         let judged = (self.layout.judged.from_s..self.layout.judged.to_s).contains(&second);
+        let quiet = self.take_quiet(second);
+        if judged {
+            self.quiet_moments += quiet.iter().filter(|&&q| q).count() as u64;
+        }
         let mut seen = Vec::with_capacity(self.groups.len());
         for (i, group) in self.groups.iter_mut().enumerate() {
             let open = opened.as_ref().map(|o| o[i].clone()).unwrap_or_default();
-            let cell = Cell::new(open.latencies, open.errors, &self.template);
+            if judged {
+                for &(_, us) in open.latencies.iter().filter(|(m, _)| quiet[usize::from(*m)]) {
+                    add(&mut group.quiet, us.into());
+                }
+            }
+            let latencies = open.latencies.iter().map(|&(_, us)| us).collect();
+            let cell = Cell::new(latencies, open.errors, &self.template);
             let mut point = GroupPoint {
                 count: cell.count,
                 errors: cell.errors,
@@ -335,6 +383,11 @@ impl Recorder {
     /// Answered requests of the judged stretch, by scenario.
     pub fn answered(&self) -> &[u64] {
         &self.answered
+    }
+
+    /// How long the judged stretch was quiet, s.
+    pub fn quiet_s(&self) -> f64 {
+        (self.quiet_moments * MOMENT_US) as f64 / 1e6
     }
 
     /// How late the generator was.

@@ -102,14 +102,14 @@ fn write_head(page: &mut String, s: &Summary) -> std::fmt::Result {
 fn write_tables(page: &mut String, s: &Summary) -> std::fmt::Result {
     page.push_str(
         "<h2>Groups</h2><table><tr><th>group</th><th>requests</th><th>errors</th><th>1/s</th>\
-         <th>p50</th><th>p95</th><th>p99</th><th>max</th><th>headers p95</th><th>body p95</th>\
-         <th>green s</th></tr>",
+         <th>p50</th><th>p95</th><th>p99</th><th>max</th><th>quiet p99</th><th>headers p95</th>\
+         <th>body p95</th><th>green s</th></tr>",
     );
     for g in &s.groups {
         write!(
             page,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.2}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+             <td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             escape(&g.name),
             g.count,
             g.errors,
@@ -118,15 +118,19 @@ fn write_tables(page: &mut String, s: &Summary) -> std::fmt::Result {
             ms(g.due.p95_us),
             ms(g.due.p99_us),
             ms(g.due.max_us),
+            if g.quiet.count > 0 { ms(g.quiet.p99_us) } else { "-".to_owned() },
             ms(g.headers.p95_us),
             ms(g.body.p95_us),
             g.longest_streak_s.map_or("-".to_owned(), |s| s.to_string())
         )?;
     }
-    page.push_str(
+    write!(
+        page,
         "</table><small>Latencies in ms; p50 to max from the instant a request was due, headers and \
-         body from its sending.</small>",
-    );
+         body from its sending. Quiet are the {:.1} of {} s in which the machine's host gave none of \
+         it to others.</small>",
+        s.quiet_s, s.judged_s
+    )?;
     if !s.scenarios.is_empty() {
         page.push_str(
             "<h2>Scenarios</h2><table><tr><th>scenario</th><th>users</th><th>target 1/s</th>\

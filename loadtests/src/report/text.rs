@@ -62,6 +62,13 @@ fn write_text(out: &mut String, s: &Summary) -> std::fmt::Result {
                 .map_or(String::new(), |s| format!(", longest green streak {s} s"))
         )?;
     }
+    if s.quiet_s > 0.0 {
+        write!(out, "in the {:.1} s in which the host gave nothing to others, p99:", s.quiet_s)?;
+        for group in s.groups.iter().filter(|g| g.quiet.count > 0) {
+            write!(out, " {} {:.2} ms", group.name, ms(group.quiet.p99_us))?;
+        }
+        writeln!(out)?;
+    }
     for scenario in &s.scenarios {
         let target = scenario.target_rps.map_or(String::new(), |t| format!(" of {t:.1}"));
         writeln!(
