@@ -17,6 +17,7 @@ use crate::watch::Watch;
 use hdrhistogram::Histogram;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// Time between the last preparation and the first request.
 const LEAD: Duration = Duration::from_millis(200);
@@ -200,6 +201,8 @@ async fn load(
     let rows: Vec<(&Phase, Span)> = plan.phases.iter().zip(spans.iter().copied()).collect();
     // Kept from phase to phase, with their connections.
     let mut senders = None;
+    // Users who no longer send and have not all left.
+    let mut leaving: Option<JoinHandle<anyhow::Result<()>>> = None;
     for chunk in rows.chunk_by(|a, b| a.0.engine == Engine::Users && b.0.engine == Engine::Users) {
         if field.is_stopped() {
             break;
@@ -208,9 +211,20 @@ async fn load(
         let (from_us, seconds) = (span.from_s * 1_000_000, span.to_s - span.from_s);
         match phase.engine {
             Engine::Users => {
+                // goose runs one attack at a time.
+                if let Some(before) = leaving.take() {
+                    before.await??;
+                }
                 tokio::time::sleep_until(field.instant(from_us).into()).await;
-                let shape: Vec<_> = chunk.iter().map(|(p, s)| (*p, s.to_s - s.from_s)).collect();
-                Box::pin(users::run(plan, field, options.host.as_str(), &shape)).await?;
+                let mut users = users::start(plan, field, options.host.as_str(), chunk)?;
+                let end = chunk.last().map_or(span, |(_, last)| *last).to_s * 1_000_000;
+                tokio::select! {
+                    // Only when it is interrupted or has failed.
+                    ended = &mut users => ended??,
+                    () = tokio::time::sleep_until(field.instant(end).into()) => {
+                        leaving = Some(users);
+                    }
+                }
             }
             Engine::Rate => {
                 let (mix, seed, rate) = (rate::Mix::of(plan), plan.seed, phase.rate);
@@ -227,7 +241,10 @@ async fn load(
             }
         }
     }
-    Ok(())
+    match leaving {
+        Some(users) => users.await?,
+        None => Ok(()),
+    }
 }
 
 /// Waits for the replies that are still to come, as long as a client would.

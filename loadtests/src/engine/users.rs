@@ -6,6 +6,7 @@
 use super::alarm::Alarm;
 use super::field::{Field, Order};
 use crate::dice::Dice;
+use crate::measure::recorder::Span;
 use crate::plan::{Phase, Plan};
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionResult};
@@ -29,6 +30,8 @@ struct Kind {
     /// 0: as fast as the replies come.
     period_us: f64,
     users: u64,
+    /// From here on nobody sends: goose takes seconds to let hundreds of users go.
+    until_us: u64,
     next_user: AtomicU64,
     /// (weight, requests) of each flow.
     flows: Vec<(u64, Vec<usize>)>,
@@ -137,6 +140,10 @@ impl State {
         }
         self.drop_backlog();
         let due_us = self.due_us();
+        if due_us >= self.kind.until_us {
+            tokio::time::sleep(TURN / 10).await;
+            return;
+        }
         let wait = Duration::from_micros(due_us.saturating_sub(field.now_us()));
         if wait > TURN {
             tokio::time::sleep(TURN).await;
@@ -188,22 +195,24 @@ fn scenario(kind: &Arc<Kind>, name: &str, weight: usize) -> anyhow::Result<Scena
     Ok(Scenario::new(name).register_transaction(transaction).set_weight(weight)?)
 }
 
-/// Runs consecutive user phases with these lengths; returns when the last one is over.
+/// Starts consecutive user phases, each with its stretch. The task ends when the last user has left,
+/// which is some time after the last request.
 ///
 /// # Errors
 /// goose refuses what the plan asks for.
-pub(crate) async fn run(
+pub(crate) fn start(
     plan: &Plan,
     field: &Arc<Field>,
     host: &str,
-    phases: &[(&Phase, u64)],
-) -> anyhow::Result<()> {
+    phases: &[(&Phase, Span)],
+) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
     use std::fmt::Write as _;
     let mut shape = String::new();
-    for (phase, seconds) in phases {
-        let _ = write!(shape, "{},{seconds}s;", phase.users);
+    for (phase, span) in phases {
+        let _ = write!(shape, "{},{}s;", phase.users, span.to_s - span.from_s);
     }
     shape.push_str("0,0s");
+    let until_us = phases.last().map_or(0, |(_, span)| span.to_s * 1_000_000);
     // Its tables, its chart and its remote control would only cost: figures are ours.
     let configuration = GooseConfiguration::parse_args_default(&[
         "--host",
@@ -231,14 +240,17 @@ pub(crate) async fn run(
             index: index as u64,
             period_us: row.period_ms * 1000.0,
             users: (row.users * most.max(1)).div_ceil(all.max(1)).max(1) as u64,
+            until_us,
             next_user: AtomicU64::new(0),
             flows: flows.collect(),
         });
         attack = attack.register_scenario(scenario(&kind, &row.name, row.users)?);
     }
-    // The attack is a large value; it lives on the heap while it runs.
-    Box::pin(attack.execute()).await?;
-    Ok(())
+    Ok(tokio::spawn(async move {
+        // The attack is a large value; it lives on the heap while it runs.
+        Box::pin(attack.execute()).await?;
+        Ok(())
+    }))
 }
 
 /// How many users of each scenario there are when `users` are there in all.

@@ -6,7 +6,7 @@
 use crate::one_at_a_time;
 use crate::toy::{Faults, Toy};
 use std::time::Duration;
-use tve_loadtests::plan::{Plan, parse};
+use tve_loadtests::plan::{Engine, Plan, parse};
 use tve_loadtests::run::{Finished, Options, run};
 use tve_loadtests::verdict::{Trust, Verdict, Word};
 
@@ -128,6 +128,25 @@ fn users_keep_their_pace_and_their_numbers() {
         assert!(scenario.achieved_rps <= target * 1.01, "{scenario:?}");
         assert!(scenario.achieved_rps > target * 0.3, "{scenario:?}");
     }
+}
+
+#[test]
+fn users_who_leave_neither_send_into_the_next_phase_nor_hold_it_up() {
+    let mut plan = plan(USERS);
+    plan.phases[0].users = 700;
+    let mut then = plan.phases[0].clone();
+    then.name = "then".to_owned();
+    then.engine = Engine::Rate;
+    then.rate = 50.0;
+    plan.phases.push(then);
+    let in_time = |finished: &Finished| {
+        let rows = finished.summary.requests.iter().filter(|r| r.phase == "then");
+        let count: u64 = rows.map(|r| r.count).sum();
+        assert!(count <= 200, "{count} of 50 a second for four seconds");
+        count == 200
+    };
+    // Only a machine that stands still for a second misses an arrival.
+    assert!((0..TRIES).any(|_| in_time(&finished(&plan, Faults::default()))), "it began late");
 }
 
 #[test]
