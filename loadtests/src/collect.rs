@@ -5,7 +5,7 @@ use crate::measure::histogram::Latency;
 use crate::measure::outcome::Outcome;
 use crate::measure::recorder::{Recorder, Span};
 use crate::measure::timeline::Timeline;
-use crate::plan::{Plan, Request};
+use crate::plan::{Engine, Plan, Request};
 use crate::summary::QUANTILES;
 use crate::summary::{FORMAT, Failure, GroupSummary, RequestSummary, ScenarioSummary, Summary};
 use crate::verdict::{Claim, Trust, Verdict};
@@ -113,11 +113,15 @@ pub(crate) fn summary(parts: &Parts<'_>) -> Summary {
             });
         }
     }
-    let scenarios = parts.plan.scenarios.iter().zip(parts.recorder.answered());
-    let scenarios = scenarios.map(|(scenario, &answered)| ScenarioSummary {
+    let most = parts.plan.phases.iter().filter(|p| p.engine == Engine::Users).map(|p| p.users);
+    let most = crate::engine::users::split(parts.plan, most.max().unwrap_or(0));
+    let targets = crate::evaluate::target_rps(parts.plan, parts.spans, layout.judged);
+    let rows = parts.plan.scenarios.iter().zip(most).zip(targets).zip(parts.recorder.answered());
+    let scenarios = rows.filter(|(((_, users), _), _)| *users > 0);
+    let scenarios = scenarios.map(|(((scenario, users), target_rps), &answered)| ScenarioSummary {
         name: scenario.name.clone(),
-        users: scenario.users,
-        target_rps: Plan::offered_rps(scenario, scenario.users),
+        users,
+        target_rps,
         achieved_rps: answered as f64 / judged_s.max(1) as f64,
     });
     let failures = parts.recorder.failures().map(|(request, text, count)| Failure {

@@ -379,27 +379,70 @@ impl Evidence<'_> {
     }
 }
 
+/// Requests that each scenario is to send in the phases that are `chosen`; `None` where its users
+/// send as fast as they can, or come or go.
+fn promised(
+    plan: &Plan,
+    phases: &[Span],
+    chosen: impl Fn(&Phase, Span) -> bool,
+) -> Vec<Option<f64>> {
+    let mut sums = vec![Some(0.0); plan.scenarios.len()];
+    let mut before = 0;
+    for (phase, &span) in plan.phases.iter().zip(phases) {
+        let here = if phase.engine == Engine::Users { phase.users } else { 0 };
+        if here > 0 && chosen(phase, span) {
+            let split = crate::engine::users::split(plan, here);
+            for ((sum, scenario), users) in sums.iter_mut().zip(&plan.scenarios).zip(split) {
+                // Users who come or go offer what the shape of the ramp makes of it; only a steady
+                // number is a promise.
+                let rps = Plan::offered_rps(scenario, users).filter(|_| here == before);
+                let seconds = (span.to_s - span.from_s) as f64;
+                *sum = sum.zip(rps).map(|(sum, rps)| sum + rps * seconds);
+            }
+        }
+        before = here;
+    }
+    sums
+}
+
 /// Requests that the judged phases offer; `None` where users send as fast as they can, come or go,
 /// or where nothing is offered at a rate.
 pub(crate) fn offered(plan: &Plan, phases: &[Span]) -> Option<f64> {
-    let mut sum = 0.0;
-    let mut before = 0;
-    for (phase, span) in plan.phases.iter().zip(phases) {
-        let seconds = (span.to_s - span.from_s) as f64;
-        match phase.engine {
-            Engine::Rate if phase.judged => sum += phase.rate * seconds,
-            // Users who come or go offer what the shape of the ramp makes of it; only a steady
-            // number is a promise.
-            Engine::Users if phase.judged && phase.users != before => return None,
-            Engine::Users if phase.judged => {
-                let split = crate::engine::users::split(plan, phase.users);
-                for (scenario, users) in plan.scenarios.iter().zip(split) {
-                    sum += Plan::offered_rps(scenario, users)? * seconds;
-                }
-            }
-            _ => {}
-        }
-        before = if phase.engine == Engine::Users { phase.users } else { 0 };
+    let judged = plan.phases.iter().zip(phases).filter(|(p, _)| p.judged);
+    let rates = judged.filter(|(p, _)| p.engine == Engine::Rate);
+    let by_rates: f64 = rates.map(|(p, s)| p.rate * (s.to_s - s.from_s) as f64).sum();
+    let by_users: Option<f64> = promised(plan, phases, |p, _| p.judged).into_iter().sum();
+    Some(by_rates + by_users?).filter(|sum| *sum > 0.0)
+}
+
+/// Requests per second that each scenario is to send over the stretch that is judged, ramps within
+/// it included; `None` as in [`offered`].
+pub(crate) fn target_rps(plan: &Plan, phases: &[Span], judged: Span) -> Vec<Option<f64>> {
+    let seconds = (judged.to_s - judged.from_s) as f64;
+    promised(plan, phases, |_, s| s.from_s >= judged.from_s && s.to_s <= judged.to_s)
+        .into_iter()
+        .map(|sum| sum.map(|n| n / seconds))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{find, parse};
+
+    fn targets(name: &str) -> Vec<Option<f64>> {
+        let plan = parse(name, find(name).unwrap().text).unwrap();
+        let (layout, phases) = crate::run::layout(&plan, false);
+        target_rps(&plan, &phases, layout.judged)
     }
-    (sum > 0.0).then_some(sum)
+
+    #[test]
+    fn a_scenario_has_a_target_only_while_the_number_of_its_users_stands() {
+        let slo: Vec<f64> = targets("tve-slo").into_iter().flatten().collect();
+        let table: Vec<f64> = crate::slo::SCENARIOS.iter().map(|s| s.rps).collect();
+        assert!(slo.iter().zip(&table).all(|(is, should)| (is - should).abs() < 0.01), "{slo:?}");
+        assert_eq!(slo.len(), table.len());
+        // The ramp lies within the stretch that is judged.
+        assert!(targets("spike").iter().all(Option::is_none));
+    }
 }

@@ -127,9 +127,10 @@ pub struct RequestSummary {
 pub struct ScenarioSummary {
     /// Name.
     pub name: String,
-    /// Users.
+    /// Users, when they were most.
     pub users: usize,
-    /// Requests per second that it should send; `None` where it sends what it can.
+    /// Requests per second that it should send; `None` where it sends what it can, or where users
+    /// come or go.
     pub target_rps: Option<f64>,
     /// Requests per second that were answered.
     pub achieved_rps: f64,
