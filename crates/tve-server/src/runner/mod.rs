@@ -173,7 +173,8 @@ struct Machine {
 
 impl Machine {
     fn new(parts: Parts) -> (Self, CommandSender) {
-        let (commands, receiver) = queue::channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (commands, receiver) = queue::channel(Arc::clone(&stop));
         let config = Arc::new(parts.controller.config().clone());
         let mut snapshot = Snapshot::default();
         parts.controller.snapshot(&mut snapshot);
@@ -193,7 +194,7 @@ impl Machine {
             config,
             receiver,
             stats: Arc::new(LoopStats::new()),
-            stop: Arc::new(AtomicBool::new(false)),
+            stop,
             batch: Vec::with_capacity(COMMANDS_PER_GAP),
             answers: Vec::with_capacity(COMMANDS_PER_GAP),
             stop_waiters: Vec::with_capacity(COMMANDS_PER_GAP),

@@ -29,6 +29,8 @@ struct Shared {
     stop_requested: AtomicBool,
     stop_waiters: Mutex<Vec<oneshot::Sender<Answer>>>,
     closed: AtomicBool,
+    /// Whether the control thread was told to end.
+    stop: Arc<AtomicBool>,
     thread: OnceLock<Thread>,
     carried_out: Notify,
 }
@@ -53,34 +55,38 @@ pub struct CommandSender(Arc<Shared>);
 /// The control thread's end.
 pub(crate) struct CommandReceiver(Arc<Shared>);
 
-/// A connected pair.
-pub(crate) fn channel() -> (CommandSender, CommandReceiver) {
+/// A connected pair for a control thread that ends when `stop` turns true.
+pub(crate) fn channel(stop: Arc<AtomicBool>) -> (CommandSender, CommandReceiver) {
     let shared = Arc::new(Shared {
         queue: Mutex::new(VecDeque::with_capacity(CAPACITY)),
         stop_requested: AtomicBool::new(false),
         stop_waiters: Mutex::new(Vec::new()),
         closed: AtomicBool::new(false),
+        stop,
         thread: OnceLock::new(),
         carried_out: Notify::new(),
     });
     (CommandSender(Arc::clone(&shared)), CommandReceiver(shared))
 }
 
-fn ended() -> Refusal {
-    Refusal::with(
-        RefusalCode::Hardware,
-        "the control thread has ended and every output is off; restart the service",
-    )
-}
-
 impl CommandSender {
+    /// Why nobody carries commands out any more.
+    fn ended(&self) -> Refusal {
+        let sentence = if self.0.stop.load(Ordering::Acquire) {
+            "the service is stopping and every output is off; ask again when it has started"
+        } else {
+            "the control thread has ended and every output is off; restart the service"
+        };
+        Refusal::with(RefusalCode::Hardware, sentence)
+    }
+
     /// Has `command` carried out and tells what became of it.
     ///
     /// # Errors
     /// The controller's refusal, `QUEUE_FULL`, or `HARDWARE` when the control thread has ended.
     pub async fn send(&self, command: Command) -> Answer {
         let answer = self.post(command)?;
-        let answer = answer.await.unwrap_or_else(|_| Err(ended()));
+        let answer = answer.await.unwrap_or_else(|_| Err(self.ended()));
         if answer.is_ok() {
             self.0.carried_out.notify_one();
         }
@@ -99,12 +105,12 @@ impl CommandSender {
             lock(&self.0.stop_waiters).push(reply);
             self.0.stop_requested.store(true, Ordering::Release);
             if self.0.closed.load(Ordering::Acquire) {
-                return Err(ended());
+                return Err(self.ended());
             }
         } else {
             let mut queue = lock(&self.0.queue);
             if self.0.closed.load(Ordering::Acquire) {
-                return Err(ended());
+                return Err(self.ended());
             }
             if queue.len() >= CAPACITY {
                 return Err(Refusal::with(
@@ -167,9 +173,13 @@ impl Drop for CommandReceiver {
 mod tests {
     use super::*;
 
+    fn open() -> (CommandSender, CommandReceiver) {
+        channel(Arc::default())
+    }
+
     #[test]
     fn a_full_queue_refuses_and_says_so() {
-        let (sender, receiver) = channel();
+        let (sender, receiver) = open();
         let mut answers = Vec::new();
         for _ in 0..CAPACITY {
             answers.push(sender.post(Command::Stop).unwrap());
@@ -182,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_emergency_stop_passes_a_full_queue() {
-        let (sender, receiver) = channel();
+        let (sender, receiver) = open();
         let mut answers = Vec::new();
         for _ in 0..CAPACITY {
             answers.push(sender.post(Command::Start).unwrap());
@@ -200,7 +210,7 @@ mod tests {
 
     #[test]
     fn commands_keep_their_order_and_a_gap_takes_no_more_than_asked() {
-        let (sender, receiver) = channel();
+        let (sender, receiver) = open();
         let _answers: Vec<_> = [Command::Start, Command::Stop, Command::ClearAlarm]
             .into_iter()
             .map(|c| sender.post(c).unwrap())
@@ -213,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_held_queue_never_blocks_the_control_thread() {
-        let (sender, receiver) = channel();
+        let (sender, receiver) = open();
         let _answer = sender.post(Command::Start).unwrap();
         let held = lock(&sender.0.queue);
         let mut batch = Vec::new();
@@ -226,7 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_was_carried_out_is_told_and_a_refused_one_is_not() {
-        let (sender, receiver) = channel();
+        let (sender, receiver) = open();
         let answered = async |answer: Answer| {
             let carry_out = async {
                 let mut batch = Vec::new();
@@ -236,20 +246,23 @@ mod tests {
             assert_eq!(tokio::join!(sender.send(Command::Start), carry_out).0, answer);
             tokio::time::timeout(std::time::Duration::ZERO, sender.carried_out()).await.is_ok()
         };
-        assert!(!answered(Err(ended())).await);
+        assert!(!answered(Err(sender.ended())).await);
         assert!(answered(Ok(Reply::OK)).await);
-        assert!(!answered(Err(ended())).await, "it is told once");
+        assert!(!answered(Err(sender.ended())).await, "it is told once");
     }
 
     #[tokio::test]
-    async fn after_the_end_of_the_control_thread_everything_is_refused() {
-        let (sender, receiver) = channel();
-        let waiting = sender.post(Command::Start).unwrap();
-        drop(receiver);
-        assert!(waiting.await.is_err(), "the waiting client is let go");
-        for command in [Command::Start, Command::EmergencyStop] {
-            let refusal = sender.send(command).await.unwrap_err();
-            assert_eq!(refusal.code, RefusalCode::Hardware);
+    async fn after_the_end_of_the_control_thread_everything_is_refused_with_its_cause() {
+        for (stopped, cause) in [(false, "restart the service"), (true, "is stopping")] {
+            let (sender, receiver) = channel(Arc::new(stopped.into()));
+            let waiting = sender.post(Command::Start).unwrap();
+            drop(receiver);
+            assert!(waiting.await.is_err(), "the waiting client is let go");
+            for command in [Command::Start, Command::EmergencyStop] {
+                let refusal = sender.send(command).await.unwrap_err();
+                assert_eq!(refusal.code, RefusalCode::Hardware);
+                assert!(refusal.detail.is_some_and(|d| d.contains(cause)), "{stopped}");
+            }
         }
     }
 }
