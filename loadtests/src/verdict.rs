@@ -69,13 +69,27 @@ pub const MOST_CPU_PERCENT: f64 = 80.0;
 /// Least share of the offered requests that must have been answered, %.
 pub const LEAST_ACHIEVED_PERCENT: f64 = 95.0;
 
+/// From this share of the processor time on, what the host gave to others is the likely cause of
+/// lateness, %.
+const SUSPECT_STOLEN_PERCENT: f64 = 10.0;
+
 impl Trust {
     /// Why the figures are about the generator and not about the service.
     pub fn generator_faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.lag_p99_ms > MOST_LAG_MS {
-            let lag = self.lag_p99_ms;
-            faults.push(format!("the generator was late: p99 {lag:.1} ms over {MOST_LAG_MS} ms"));
+            let (lag, stolen) = (self.lag_p99_ms, self.stolen_percent);
+            let theft = if stolen > SUSPECT_STOLEN_PERCENT {
+                format!(
+                    "; {stolen:.0} % of the processor time wanted here went to other machines of the \
+                     host: use a quieter one"
+                )
+            } else {
+                String::new()
+            };
+            faults.push(format!(
+                "the generator was late: p99 {lag:.1} ms over {MOST_LAG_MS} ms{theft}"
+            ));
         }
         if self.missed_percent > MOST_MISSED_PERCENT {
             let missed = self.missed_percent;
@@ -218,6 +232,15 @@ mod tests {
                 assert_eq!(word(std::slice::from_ref(&claim), &trust, false), Word::Invalid);
             }
         }
+    }
+
+    #[test]
+    fn lateness_names_the_host_when_it_took_the_machine_away() {
+        let told = |stolen_percent| {
+            let trust = Trust { lag_p99_ms: 50.0, stolen_percent, ..trusted() };
+            Verdict::of(&[], &trust, false, false).reasons[0].contains("other machines of the host")
+        };
+        assert!(told(58.6) && !told(2.0));
     }
 
     #[test]
