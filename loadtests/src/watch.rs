@@ -93,11 +93,12 @@ impl Watch {
                 () = tokio::time::sleep_until(next.into()) => {}
                 _ = &mut ended => break,
             }
-            if let Some(quiet) = self.theft.look(moment, next.elapsed(), machine().stolen_s) {
+            let machine = machine();
+            if let Some(quiet) = self.theft.look(moment, next.elapsed(), machine.stolen_s) {
                 self.field.recorder().quiet(quiet);
             }
             if (moment * MOMENT_US).is_multiple_of(1_000_000) {
-                self.look(moment * MOMENT_US / 1_000_000).await;
+                self.look(moment * MOMENT_US / 1_000_000, machine).await;
             }
         }
         if self.progress && self.terminal {
@@ -106,7 +107,7 @@ impl Watch {
         self
     }
 
-    async fn look(&mut self, second: u64) {
+    async fn look(&mut self, second: u64, machine: MachineTime) {
         let (cpu_s, rss_mb) = own();
         self.rss_mb[1] = rss_mb;
         self.rss_mb[2] = self.rss_mb[2].max(rss_mb);
@@ -116,7 +117,7 @@ impl Watch {
             recorder.close(second, &mut |_, groups| judge.second(groups));
             recorder.layout().judged
         };
-        let spent = Some(Spent { at: Instant::now(), own_s: cpu_s, machine: machine() });
+        let spent = Some(Spent { at: Instant::now(), own_s: cpu_s, machine });
         if second >= judged.from_s && self.spent[0].is_none() {
             self.spent[0] = spent;
         }

@@ -56,7 +56,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// A smaller change of a number is no news.
 const THRESHOLD: f64 = 0.001;
 
-/// Time between two looks at who may still listen; a revoked token is noticed within a second.
+/// Time between two looks at who may still listen.
 const REVIEW: Duration = Duration::from_millis(500);
 
 /// Events that may wait for one client: some seconds of a busy machine.

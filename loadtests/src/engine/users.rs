@@ -113,7 +113,9 @@ impl State {
             return;
         }
         let allowed_us = (self.kind.period_us * BACKLOG as f64) as u64;
-        while self.due_us() + allowed_us < field.now_us() && !field.is_stopped() {
+        let until_us = self.kind.until_us;
+        let is_lost = |due_us: u64| due_us < until_us && due_us + allowed_us < field.now_us();
+        while is_lost(self.due_us()) && !field.is_stopped() {
             if self.free_us > self.due_us() {
                 field.overdue(self.request(), self.due_us());
             } else {

@@ -306,7 +306,7 @@ impl Recorder {
     fn close_one(&mut self, see: &mut dyn FnMut(u64, &[Second])) {
         let second = self.first_open_s;
         self.first_open_s += 1;
-        let opened = self.open.pop_front();
+        let mut opened = self.open.pop_front().unwrap_or_default();
         let judged = (self.layout.judged.from_s..self.layout.judged.to_s).contains(&second);
         let quiet = self.take_quiet(second);
         if judged {
@@ -314,13 +314,13 @@ impl Recorder {
         }
         let mut seen = Vec::with_capacity(self.groups.len());
         for (i, group) in self.groups.iter_mut().enumerate() {
-            let open = opened.as_ref().map(|o| o[i].clone()).unwrap_or_default();
+            let open = opened.get_mut(i).map(std::mem::take).unwrap_or_default();
             if judged {
                 for &(_, us) in open.latencies.iter().filter(|(m, _)| quiet[usize::from(*m)]) {
                     add(&mut group.quiet, us.into());
                 }
             }
-            let latencies = open.latencies.iter().map(|&(_, us)| us).collect();
+            let latencies = open.latencies.into_iter().map(|(_, us)| us).collect();
             let cell = Cell::new(latencies, open.errors, &self.template);
             let mut point = GroupPoint {
                 count: cell.count,

@@ -144,7 +144,7 @@ fn users_who_leave_neither_send_into_the_next_phase_nor_hold_it_up() {
         let rows = finished.summary.requests.iter().filter(|r| r.phase == "then");
         let count: u64 = rows.map(|r| r.count).sum();
         assert!(count <= 200, "{count} of 50 a second for four seconds");
-        count == 200
+        count == 200 && finished.summary.trust.missed_percent == 0.0
     };
     // Only a machine that stands still for a second misses an arrival.
     assert!((0..TRIES).any(|_| in_time(&finished(&plan, Faults::default()))), "it began late");
