@@ -62,9 +62,10 @@ fn write_text(out: &mut String, s: &Summary) -> std::fmt::Result {
                 .map_or(String::new(), |s| format!(", longest green streak {s} s"))
         )?;
     }
-    if s.quiet_s > 0.0 {
+    let mut quiet = s.groups.iter().filter(|g| g.quiet.count > 0).peekable();
+    if quiet.peek().is_some() {
         write!(out, "in the {:.1} s in which the host gave nothing to others, p99:", s.quiet_s)?;
-        for group in s.groups.iter().filter(|g| g.quiet.count > 0) {
+        for group in quiet {
             write!(out, " {} {:.2} ms", group.name, ms(group.quiet.p99_us))?;
         }
         writeln!(out)?;
