@@ -8,6 +8,8 @@ use plotters::prelude::*;
 const SIZE: (u32, u32) = (960, 300);
 /// Room for labels beside a plot, pixels.
 const LABELS: u32 = 64;
+/// Room for the names of the lines beside a plot, where they cover none, pixels.
+const NAMES: u32 = 180;
 /// Size of letters, pixels.
 const TEXT: u32 = 14;
 /// Shortest latency that a plot shows, ms.
@@ -134,17 +136,13 @@ fn plot(x: &str, y: &str, axis: Axis, lines: &[Line]) -> anyhow::Result<String> 
     let mut svg = String::new();
     let points = || lines.iter().flat_map(|l| l.points.iter().copied());
     let x_end = points().map(|p| p.0).fold(1.0, f64::max);
-    // Room for the names above the lines; on a logarithmic axis there is room below them.
-    let (room, names) = match axis {
-        Axis::Linear => (1.5, SeriesLabelPosition::UpperRight),
-        Axis::Powers => (1.2, SeriesLabelPosition::LowerRight),
-    };
-    let y_end = points().map(|p| p.1).fold(1.0, f64::max) * room;
+    let y_end = points().map(|p| p.1).fold(1.0, f64::max) * 1.2;
     let failed = |e: &dyn std::fmt::Display| anyhow!("cannot draw a plot: {e}");
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         root.fill(&WHITE).map_err(|e| failed(&e))?;
-        let mut builder = ChartBuilder::on(&root);
+        let (place, names) = root.split_horizontally(SIZE.0 - NAMES);
+        let mut builder = ChartBuilder::on(&place);
         builder
             .margin(8)
             .set_label_area_size(LabelAreaPosition::Left, LABELS)
@@ -164,24 +162,20 @@ fn plot(x: &str, y: &str, axis: Axis, lines: &[Line]) -> anyhow::Result<String> 
                 for line in lines {
                     let style = ShapeStyle::from(&line.color).stroke_width(line.width);
                     let points = line.points.iter().map(|p| (p.0, p.1.max($lowest)));
-                    chart
-                        .draw_series(LineSeries::new(points, style))
-                        .map_err(|e| failed(&e))?
-                        .label(line.name.as_str())
-                        .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
+                    chart.draw_series(LineSeries::new(points, style)).map_err(|e| failed(&e))?;
                 }
-                chart
-                    .configure_series_labels()
-                    .position(names.clone())
-                    .background_style(WHITE.mix(0.8))
-                    .label_font(("sans-serif", TEXT))
-                    .draw()
-                    .map_err(|e| failed(&e))?;
             }};
         }
         match axis {
             Axis::Linear => draw!(0.0..y_end, 0.0),
             Axis::Powers => draw!((LEAST_MS..y_end).log_scale(), LEAST_MS),
+        }
+        for (line, row) in lines.iter().zip(1..) {
+            let (y, half) = (row * 3 * TEXT.cast_signed() / 2, TEXT.cast_signed() / 2);
+            let style = ShapeStyle::from(&line.color).stroke_width(line.width);
+            names.draw(&PathElement::new([(0, y), (16, y)], style)).map_err(|e| failed(&e))?;
+            let name = Text::new(line.name.as_str(), (22, y - half), ("sans-serif", TEXT));
+            names.draw(&name).map_err(|e| failed(&e))?;
         }
         root.present().map_err(|e| failed(&e))?;
     }
