@@ -258,7 +258,7 @@ impl Evidence<'_> {
 
     fn recovery(&self, recovery: &Recovery) -> Claim {
         let what = format!(
-            "every group back at p95 {} ms within {} s of {}",
+            "every group back at p95 {} ms within {} s of the start of {:?}",
             recovery.p95_ms, recovery.within_s, recovery.phase
         );
         let Some(span) = self

@@ -82,13 +82,15 @@ fn write_head(page: &mut String, s: &Summary) -> std::fmt::Result {
         )?;
     }
     let t = &s.trust;
-    let achieved = t.achieved_percent.map_or("-".to_owned(), |a| format!("{a:.1} %"));
+    let achieved = t
+        .achieved_percent
+        .map_or(String::new(), |a| format!("; {a:.1} % of what was offered was answered"));
     write!(
         page,
         "</table><h2>Can the run be trusted</h2><p>The generator was late by {:.2} ms at p99, missed \
-         {:.3} % of its requests, used {:.0} % of the machine and at most {:.1} MB; {achieved} of \
-         what was offered was answered. The service's process changed {} times. Everybody on \
-         the machine wanted {:.0} % of it, and its host gave {:.1} % of that to others.</p>",
+         {:.3} % of its requests, used {:.0} % of the machine and at most {:.1} MB{achieved}. \
+         The service's process changed {} times. Everybody on the machine \
+         wanted {:.0} % of it, and its host gave {:.1} % of that to others.</p>",
         t.lag_p99_ms,
         t.missed_percent,
         t.cpu_percent,

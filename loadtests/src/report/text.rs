@@ -86,11 +86,13 @@ fn write_text(out: &mut String, s: &Summary) -> std::fmt::Result {
         writeln!(out, "{name}: {value}")?;
     }
     let t = &s.trust;
-    let achieved = t.achieved_percent.map_or("-".to_owned(), |a| format!("{a:.1} %"));
+    let achieved = t
+        .achieved_percent
+        .map_or(String::new(), |a| format!("answered {a:.1} % of what was offered, "));
     writeln!(
         out,
-        "generator: lag p99 {:.2} ms, missed {:.3} %, {:.0} % of the machine, answered {achieved} \
-         of what was offered, {:.1} MB at most",
+        "generator: lag p99 {:.2} ms, missed {:.3} %, {:.0} % of the machine, {achieved}\
+         {:.1} MB at most",
         t.lag_p99_ms, t.missed_percent, t.cpu_percent, s.generator_rss_mb[2]
     )?;
     writeln!(
