@@ -10,12 +10,11 @@
 # another one can be starved beside these loops (seen for seconds with 6.18). So start both there.
 set -euo pipefail
 [ $# -gt 0 ] || { echo "usage: awake.sh COMMAND..." >&2; exit 2; }
-me=$$
 loops=()
 trap 'kill "${loops[@]}" 2>/dev/null || true' EXIT
 for _ in $(seq "$(nproc)"); do
   # A loop ends by itself when this script was killed.
-  chrt --idle 0 bash -c 'while [ -d "/proc/$0" ]; do for ((i = 0; i < 100000; i++)); do :; done; done' "$me" &
+  chrt --idle 0 bash -c 'while [ -d "/proc/$0" ]; do for ((i = 0; i < 100000; i++)); do :; done; done' "$$" &
   loops+=($!)
 done
 "$@"

@@ -34,6 +34,12 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
+impl Line {
+    fn style(&self) -> ShapeStyle {
+        ShapeStyle::from(&self.color).stroke_width(self.width)
+    }
+}
+
 /// What the vertical axis is like.
 #[derive(Clone, Copy, PartialEq)]
 enum Axis {
@@ -160,9 +166,10 @@ fn plot(x: &str, y: &str, axis: Axis, lines: &[Line]) -> anyhow::Result<String> 
                     .draw()
                     .map_err(|e| failed(&e))?;
                 for line in lines {
-                    let style = ShapeStyle::from(&line.color).stroke_width(line.width);
                     let points = line.points.iter().map(|p| (p.0, p.1.max($lowest)));
-                    chart.draw_series(LineSeries::new(points, style)).map_err(|e| failed(&e))?;
+                    chart
+                        .draw_series(LineSeries::new(points, line.style()))
+                        .map_err(|e| failed(&e))?;
                 }
             }};
         }
@@ -172,8 +179,9 @@ fn plot(x: &str, y: &str, axis: Axis, lines: &[Line]) -> anyhow::Result<String> 
         }
         for (line, row) in lines.iter().zip(1..) {
             let (y, half) = (row * 3 * TEXT.cast_signed() / 2, TEXT.cast_signed() / 2);
-            let style = ShapeStyle::from(&line.color).stroke_width(line.width);
-            names.draw(&PathElement::new([(0, y), (16, y)], style)).map_err(|e| failed(&e))?;
+            names
+                .draw(&PathElement::new([(0, y), (16, y)], line.style()))
+                .map_err(|e| failed(&e))?;
             let name = Text::new(line.name.as_str(), (22, y - half), ("sans-serif", TEXT));
             names.draw(&name).map_err(|e| failed(&e))?;
         }
