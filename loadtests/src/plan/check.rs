@@ -21,7 +21,7 @@ pub struct PlanError {
 pub fn parse(origin: &str, text: &str) -> Result<Plan, PlanError> {
     let refuse = |reason: String| PlanError { plan: origin.to_owned(), reason };
     let plan: Plan = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(0, |s| text[..s.start].lines().count().max(1));
+        let line = error.span().map_or(0, |s| text[..s.start].matches('\n').count() + 1);
         let message = error.message().replace('\n', " ");
         refuse(format!("line {line}: {message}; see loadtests/README.md for the keys"))
     })?;
