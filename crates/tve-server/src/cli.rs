@@ -281,22 +281,31 @@ fn greet(running: &Running) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Logs to stderr; `RUST_LOG` chooses what, `TVE_LOG_FORMAT=json` how.
+/// Logs to stderr; `RUST_LOG` chooses what (`info`, `warn,tve_http=debug`), `TVE_LOG_FORMAT=json` how.
 fn start_logging() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let asked = std::env::var("RUST_LOG").ok().map(|text| text.parse::<Targets>());
+    let filter = match &asked {
+        Some(Ok(targets)) => targets.clone(),
+        Some(Err(_)) | None => Targets::new().with_default(LevelFilter::INFO),
+    };
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_ansi(std::io::stderr().is_terminal())
         // A line that cannot be written is lost; to complain would be to write to stderr again.
         .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // A second subscriber can only be there in a test, which then keeps its own.
     let _ = if std::env::var_os("TVE_LOG_FORMAT").is_some_and(|f| f == "json") {
-        builder.json().try_init()
+        builder.json().finish().with(filter).try_init()
     } else {
-        builder.try_init()
+        builder.finish().with(filter).try_init()
     };
+    if let Some(Err(fault)) = asked {
+        tracing::warn!("RUST_LOG is not understood ({fault}), so it logs from info upwards");
+    }
 }
 
 /// Takes as many descriptors as the system allows: the usual 1024 are fewer than the connections.
