@@ -10,6 +10,8 @@ use tve_runtime::{Door, Published};
 pub(crate) struct App {
     pub(crate) door: Door,
     pub(crate) metrics: Metrics,
+    /// Makes the document that describes the API.
+    pub(crate) describe: fn() -> Bytes,
     cache: Cache,
 }
 
@@ -23,8 +25,9 @@ struct Cache {
 }
 
 impl App {
-    pub(crate) fn new(door: Door) -> Self {
-        Self { door, metrics: Metrics::new(), cache: Cache::default() }
+    /// `routes` are the labels of the metrics, by the number of the route.
+    pub(crate) fn new(door: Door, routes: Vec<&'static str>, describe: fn() -> Bytes) -> Self {
+        Self { door, metrics: Metrics::new(routes), describe, cache: Cache::default() }
     }
 
     /// The body of `GET /api/data`.

@@ -7,11 +7,11 @@
 use crate::app::App;
 use crate::ask::HeaderFault;
 use crate::body::{self, too_large};
+use crate::front_body::FrontBody;
 use crate::gate::{Gate, Origin};
 use crate::metrics::MethodName;
 use crate::reply::{ApiError, JSON};
-use crate::routes::{Media, Route};
-use crate::serve::FrontBody;
+use crate::routes::{Handler, Media, Operation, Route};
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
@@ -134,7 +134,7 @@ impl Future for Serving {
             .unwrap_or_else(|| ApiError::internal().into_response().map(FrontBody::Streamed));
         seal(response.headers_mut(), self.cors.take(), tls);
         let (route, method, status) = (self.route, self.method, response.status());
-        self.front.app.metrics.record(route, method, status, self.started.elapsed());
+        self.front.app.metrics.record(route as usize, method, status, self.started.elapsed());
         Poll::Ready(Ok(response))
     }
 }
@@ -171,40 +171,47 @@ impl Shared {
         peer: IpAddr,
         mut request: Request<Incoming>,
     ) -> Work {
-        match self.judge(route, &request) {
-            Ok(()) => {}
-            Err(Verdict::Preflight) => return Work::ready(preflight(route)),
-            Err(Verdict::ApiError(denied)) => return Work::refused(denied),
-            Err(Verdict::AfterBody(denied)) => {
-                request.extensions_mut().insert(HeaderFault(denied));
+        let operation = match self.judge(route, &request) {
+            Ok(Passed(operation, None)) => operation,
+            Ok(Passed(operation, Some(fault))) => {
+                request.extensions_mut().insert(HeaderFault(fault));
+                operation
             }
-        }
+            Err(Verdict::Preflight) => return Work::ready(preflight(route)),
+            Err(Verdict::Refused(error)) => return Work::refused(error),
+        };
         if self.app.door.access().is_enabled() {
-            return self.admit(route, peer, request);
+            return self.admit(route, operation, peer, request);
         }
-        self.dispatch(route, request, |_| anybody(peer))
+        self.dispatch(operation, request, |_| anybody(peer))
     }
 
     /// Lets a request through that may pass, proving first who sends it where that is needed.
-    fn admit(self: &Arc<Self>, route: Route, peer: IpAddr, mut request: Request<Incoming>) -> Work {
+    fn admit(
+        self: &Arc<Self>,
+        route: Route,
+        operation: &'static Operation,
+        peer: IpAddr,
+        mut request: Request<Incoming>,
+    ) -> Work {
         let access = self.app.door.access();
-        let need = route.need(request.method());
+        let need = operation.need;
         let Some(role) = access.role(need) else {
             let glance = |headers: &HeaderMap| access.glance(&arrival(access, peer, headers));
-            return self.dispatch(route, request, glance);
+            return self.dispatch(operation, request, glance);
         };
         let arrival = arrival(access, peer, request.headers());
         if need == Need::Commands {
             // Only the body says what is asked, and a stop must not wait for a password.
             let caller = Caller { user: None, role: Role::Viewer, address: arrival.address() };
             request.extensions_mut().insert(arrival);
-            return self.dispatch(route, request, |_| caller);
+            return self.dispatch(operation, request, |_| caller);
         }
         let what = route.row().path;
         match access.at_once(&arrival) {
             Some(Err(error)) => Work::refused(error.into()),
             Some(Ok(caller)) => match authorize(&caller, role, what) {
-                Ok(()) => self.dispatch(route, request, |_| caller),
+                Ok(()) => self.dispatch(operation, request, |_| caller),
                 Err(error) => Work::refused(error.into()),
             },
             None => {
@@ -217,7 +224,7 @@ impl Shared {
                         Ok(caller)
                     });
                     match granted {
-                        Ok(caller) => front.dispatch(route, request, |_| caller).finish().await,
+                        Ok(caller) => front.dispatch(operation, request, |_| caller).finish().await,
                         Err(error) => {
                             ApiError::from(error).into_response().map(FrontBody::Streamed)
                         }
@@ -231,14 +238,13 @@ impl Shared {
     /// extensions.
     fn dispatch(
         self: &Arc<Self>,
-        route: Route,
+        operation: &Operation,
         mut request: Request<Incoming>,
         caller: impl FnOnce(&HeaderMap) -> Caller,
     ) -> Work {
-        match route {
-            Route::Data => Work::ready(cached(self.app.data_body())),
-            Route::Status => Work::ready(cached(self.app.status_body())),
-            Route::Socket => {
+        match operation.handler {
+            Handler::Hot(body) => Work::ready(cached(body(&self.app))),
+            Handler::Sockets => {
                 let reply = hyper::service::Service::call(&self.sockets, request);
                 Work::Routed(Box::pin(async move {
                     match reply.await {
@@ -247,7 +253,7 @@ impl Shared {
                     }
                 }))
             }
-            _ => {
+            Handler::Routed(_) | Handler::Page(_) | Handler::Files => {
                 let caller = caller(request.headers());
                 request.extensions_mut().insert(caller);
                 let reply = self.router.clone().call(request.map(Body::new));
@@ -262,7 +268,7 @@ impl Shared {
     }
 
     /// The refusals that need nothing but the head of the request, in the order of the contract.
-    fn judge(&self, route: Route, request: &Request<Incoming>) -> Result<(), Verdict> {
+    fn judge(&self, route: Route, request: &Request<Incoming>) -> Result<Passed, Verdict> {
         let headers = request.headers();
         let method = request.method();
         if route == Route::Unknown {
@@ -272,13 +278,10 @@ impl Shared {
         if method == Method::OPTIONS && origin == Origin::Allowed {
             return Err(Verdict::Preflight);
         }
-        if !route.allows(method) {
+        let Some(operation) = route.operation(method) else {
             return Err(ApiError::method_not_allowed(route.allow()).into());
-        }
-        let fault = route
-            .media(method)
-            .filter(|_| route != Route::Socket)
-            .and_then(|media| body_fault(media, headers, request.body()));
+        };
+        let fault = body_fault(operation.media, headers, request.body());
         let foreign = self.foreign(route, method, headers, origin);
         // Where a page or a name of elsewhere asks, not even an emergency stop is looked for.
         if let Some(denied) = fault.clone()
@@ -289,7 +292,7 @@ impl Shared {
         if let Some(denied) = foreign {
             return Err(denied.into());
         }
-        fault.map_or(Ok(()), |denied| Err(Verdict::AfterBody(denied)))
+        Ok(Passed(operation, fault))
     }
 
     fn foreign(
@@ -326,20 +329,27 @@ fn arrival(access: &Access, peer: IpAddr, headers: &HeaderMap) -> Arrival {
 
 /// Why a request does not simply go on.
 enum Verdict {
-    ApiError(ApiError),
-    /// Refused, unless its body asks for an emergency stop.
-    AfterBody(ApiError),
+    Refused(ApiError),
     Preflight,
 }
 
+/// What a request asks for; with a fault of its head it is refused, unless its body asks for an
+/// emergency stop.
+struct Passed(&'static Operation, Option<ApiError>);
+
 impl From<ApiError> for Verdict {
     fn from(denied: ApiError) -> Self {
-        Self::ApiError(denied)
+        Self::Refused(denied)
     }
 }
 
 /// What the headers say against the body of a POST or PUT.
 fn body_fault(media: Media, headers: &HeaderMap, body: &Incoming) -> Option<ApiError> {
+    let text = match media {
+        Media::Unjudged => return None,
+        Media::Json => false,
+        Media::JsonOrText => true,
+    };
     if body.is_end_stream() {
         return None;
     }
@@ -349,7 +359,7 @@ fn body_fault(media: Media, headers: &HeaderMap, body: &Incoming) -> Option<ApiE
     let content_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim();
     let fits = essence.eq_ignore_ascii_case("application/json")
-        || media == Media::JsonOrText && essence.eq_ignore_ascii_case("text/plain");
+        || text && essence.eq_ignore_ascii_case("text/plain");
     (!fits).then(|| {
         ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -369,7 +379,8 @@ fn preflight(route: Route) -> Response<FrontBody> {
     let mut response = Response::new(FrontBody::Whole(Bytes::new().into()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(route.allow()));
+    let allow = HeaderValue::from_str(&route.allow()).unwrap_or(HeaderValue::from_static(""));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, allow);
     headers.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static("content-type, authorization, if-match"),

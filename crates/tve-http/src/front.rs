@@ -4,8 +4,9 @@ use crate::app::App;
 use crate::connection::Shared;
 use crate::error::FrontError;
 use crate::gate::Gate;
-use crate::handlers;
 use crate::listen::{self, check_files, check_reach};
+use crate::openapi;
+use crate::routes::{self, Route};
 use crate::serve;
 use crate::sockets;
 use crate::tls::Tls;
@@ -88,11 +89,12 @@ impl Front {
     /// Serves `door` on `site`.
     pub fn start(site: Site, door: Door) -> Self {
         let Site { listener, address, tls, server, .. } = site;
-        let app = Arc::new(App::new(door));
+        let labels = Route::TABLE.iter().map(|row| row.path).collect();
+        let app = Arc::new(App::new(door, labels, openapi::document));
         let (stop, on_stop) = watch::channel(false);
         let (socket_service, io) = sockets::service(Arc::clone(&app));
         let shared = Arc::new(Shared {
-            router: handlers::router(Arc::clone(&app), server.www.as_deref()),
+            router: routes::router(Arc::clone(&app), server.www.as_deref()),
             gate: Gate::new(&server),
             sockets: socket_service,
             has_files: server.www.is_some(),

@@ -1,18 +1,14 @@
-//! The router, and the handlers that only read: pins, permissives, history, health, metrics.
+//! The handlers that only read: pins, permissives, history, health, metrics.
 
-use crate::app::App;
 use crate::ask::{Answered, Asked, Shared, asked, number, ok, on_thread};
 use crate::reply::{ApiError, json};
-use crate::{audit, commands, config, files, openapi, pages, view};
-use axum::Router;
+use crate::view;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use std::sync::Arc;
-use tower_http::services::ServeDir;
 use tve_api as api;
 use tve_control::Refusal;
 
@@ -22,60 +18,32 @@ const HISTORY_NEWEST: usize = 1000;
 /// Most points that one history reply may have: a day at one a second.
 const HISTORY_POINTS_MAX: usize = 86_400;
 
-/// The routes that are not answered before the router.
-pub(crate) fn router(app: Arc<App>, www: Option<&str>) -> Router {
-    let router = Router::new()
-        .route("/api/control", post(commands::control))
-        .route("/api/gpio", get(gpio).post(commands::gpio))
-        .route("/api/log", get(files::log))
-        .route("/api/log/start", post(commands::log_start))
-        .route("/api/log/stop", post(commands::log_stop))
-        .route("/api/log/{file}", get(files::run))
-        .route("/api/incidents", get(files::incidents))
-        .route("/api/incidents/{file}", get(files::incident))
-        .route("/api/tune/start", post(commands::tune_start))
-        .route("/api/tune/stop", post(commands::tune_stop))
-        .route("/api/tune/apply", post(commands::tune_apply))
-        .route("/api/config", get(config::show).put(config::replace))
-        .route("/api/config/generations", get(config::generations))
-        .route("/api/config/generations/{generation}", get(config::show_generation))
-        .route("/api/config/restore", post(config::restore))
-        .route("/api/audit", get(audit::page))
-        .route("/api/permissives", get(permissives))
-        .route("/api/history/sensors", get(history))
-        .route("/health", get(health))
-        .route("/ready", get(ready))
-        .route("/metrics", get(metrics))
-        .route("/openapi.json", get(openapi_document))
-        .fallback(|| async { ApiError::not_found("such path") });
-    let router = match www {
-        None => router.route("/", get(pages::index)),
-        Some(folder) => {
-            let folder = ServeDir::new(folder);
-            router.fallback(move |request| pages::file(folder.clone(), request))
-        }
-    };
-    router.with_state(app)
+/// What no route has.
+pub(crate) async fn nothing() -> ApiError {
+    ApiError::not_found("such path")
 }
 
-async fn gpio(State(app): Shared) -> Response {
+/// `GET /api/gpio`.
+pub(crate) async fn gpio(State(app): Shared) -> Response {
     let newest = app.door.newest();
     ok(&view::gpio(&newest.snapshot, &newest.config))
 }
 
-async fn permissives(State(app): Shared) -> Response {
+/// `GET /api/permissives`.
+pub(crate) async fn permissives(State(app): Shared) -> Response {
     ok(&view::permissives(&app.door.newest().snapshot.permissives))
 }
 
 #[derive(Deserialize)]
-struct HistoryQuery {
+pub(crate) struct HistoryQuery {
     #[serde(default)]
     since: String,
     #[serde(default)]
     points: String,
 }
 
-async fn history(State(app): Shared, query: Asked<HistoryQuery>) -> Answered {
+/// `GET /api/history/sensors`.
+pub(crate) async fn history(State(app): Shared, query: Asked<HistoryQuery>) -> Answered {
     let query = asked(query)?;
     let since: i64 = number("since", &query.since, 0)?;
     let points: usize = number("points", &query.points, HISTORY_NEWEST)?;
@@ -97,7 +65,8 @@ async fn history(State(app): Shared, query: Asked<HistoryQuery>) -> Answered {
     Ok(json(StatusCode::OK, body.await?))
 }
 
-async fn health(State(app): Shared) -> Response {
+/// `GET /health`.
+pub(crate) async fn health(State(app): Shared) -> Response {
     ok(&api::Health {
         status: "ok".into(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -105,7 +74,8 @@ async fn health(State(app): Shared) -> Response {
     })
 }
 
-async fn ready(State(app): Shared) -> Response {
+/// `GET /ready`.
+pub(crate) async fn ready(State(app): Shared) -> Response {
     let control_ticking = app.door.loop_stats().is_ticking();
     let hardware_present = app.door.loop_stats().hardware_present();
     let config_valid = app.door.config_errors().is_empty();
@@ -115,13 +85,15 @@ async fn ready(State(app): Shared) -> Response {
     json(status, view::json(&body))
 }
 
-async fn metrics(State(app): Shared) -> Response {
+/// `GET /metrics`.
+pub(crate) async fn metrics(State(app): Shared) -> Response {
     const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     let mut response = crate::metrics::render(&app).into_response();
     response.headers_mut().insert(CONTENT_TYPE, TEXT);
     response
 }
 
-async fn openapi_document() -> Response {
-    json(StatusCode::OK, openapi::document())
+/// `GET /openapi.json`.
+pub(crate) async fn openapi_document(State(app): Shared) -> Response {
+    json(StatusCode::OK, (app.describe)())
 }

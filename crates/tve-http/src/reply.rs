@@ -18,7 +18,7 @@ const CHALLENGES: [HeaderValue; 2] = [
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     inner: ServiceError,
-    allow: Option<&'static str>,
+    allow: Option<String>,
 }
 
 impl ApiError {
@@ -30,7 +30,7 @@ impl ApiError {
         ServiceError::not_found(what).into()
     }
 
-    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+    pub(crate) fn method_not_allowed(allow: String) -> Self {
         let detail = format!("this path has {allow}");
         let error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
         Self { allow: Some(allow), ..error }
@@ -84,8 +84,8 @@ impl IntoResponse for ApiError {
                 headers.append(WWW_AUTHENTICATE, challenge);
             }
         }
-        if let Some(allow) = self.allow {
-            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+            headers.insert(ALLOW, allow);
         }
         response
     }

@@ -3,15 +3,9 @@
 use crate::connection::{Connection, Shared};
 use crate::stream;
 use crate::tls::Tls;
-use axum::body::Body;
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::{Frame, SizeHint};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -37,41 +31,6 @@ const DRAIN: Duration = Duration::from_millis(300);
 
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
     Content-Length: 46\r\nConnection: close\r\n\r\n{\"success\":false,\"msg\":\"TOO_MANY_CONNECTIONS\"}";
-
-/// A reply body: one of ours in one piece, or whatever a handler streams.
-pub(crate) enum FrontBody {
-    Whole(Full<Bytes>),
-    Streamed(Body),
-}
-
-impl hyper::body::Body for FrontBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(body) => body.is_end_stream(),
-            Self::Streamed(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(body) => body.size_hint(),
-            Self::Streamed(body) => body.size_hint(),
-        }
-    }
-}
 
 /// Serves connections from `listener` until `stop` turns true, then lets open requests finish.
 pub(crate) async fn serve(

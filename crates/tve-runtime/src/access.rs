@@ -18,8 +18,8 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tve_access::{
-    Admission, Buckets, Caller, Client, Credentials, Desk, Login, Need, PasswordHash, Role,
-    TokenBook, Verdict, address_of,
+    Admission, Buckets, Caller, Client, Credentials, Login, LoginThrottle, Need, PasswordHash,
+    Role, TokenBook, Verdict, address_of,
 };
 use tve_config::Security;
 
@@ -83,7 +83,7 @@ pub struct Access {
     /// What a login without a user is compared with.
     decoys: Vec<Arc<PasswordHash>>,
     tokens: ArcSwap<TokenBook>,
-    desk: Mutex<Desk>,
+    throttle: Mutex<LoginThrottle>,
     buckets: Mutex<Buckets>,
     ordinary: Queue,
     calming: Queue,
@@ -118,7 +118,7 @@ impl Access {
             users,
             decoys,
             tokens: ArcSwap::from_pointee(tokens),
-            desk: Mutex::new(Desk::new(key)),
+            throttle: Mutex::new(LoginThrottle::new(key)),
             buckets: Mutex::new(Buckets::new(&security.limits)),
             ordinary: Queue::new(),
             calming: Queue::new(),
@@ -284,7 +284,7 @@ impl Access {
     }
 
     fn ask(&self, login: &Login, address: IpAddr) -> Admission {
-        lock(&self.desk).ask(self.now(), login, address)
+        lock(&self.throttle).ask(self.now(), login, address)
     }
 
     fn known(&self, login: &Login, address: IpAddr) -> Result<Caller, ServiceError> {
@@ -296,10 +296,10 @@ impl Access {
     /// the outcome.
     fn compare(&self, login: &Login, address: IpAddr) -> bool {
         let user = self.users.get(&login.user);
-        let decoy = lock(&self.desk).riddle(&login.user, self.decoys.len());
+        let decoy = lock(&self.throttle).riddle(&login.user, self.decoys.len());
         let hash = user.map_or(&self.decoys[decoy], |user| &user.hash);
         let right = login.fits(hash) && user.is_some();
-        lock(&self.desk).note(self.now(), login, address, right);
+        lock(&self.throttle).note(self.now(), login, address, right);
         let count = if right { &self.counts.ok } else { &self.counts.failed };
         count.fetch_add(1, Ordering::Relaxed);
         if !right {

@@ -8,7 +8,6 @@ mod text;
 
 pub(crate) use text::render;
 
-use crate::routes::Route;
 use hyper::{Method, StatusCode};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -62,17 +61,22 @@ pub(crate) const STATUSES: [u16; 22] = [
 pub(crate) const EDGES_S: [f64; 15] =
     [0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 1.0, 2.5];
 
-const ROUTES: usize = Route::TABLE.len();
 const SHARDS: usize = 2;
 
-struct Shard {
-    requests: [[[AtomicU64; STATUSES.len() + 1]; MethodName::ALL.len()]; ROUTES],
-    durations: [[AtomicU64; EDGES_S.len() + 1]; ROUTES],
-    duration_sum_ns: [AtomicU64; ROUTES],
+/// What one thread counts of one route.
+struct Count {
+    requests: [[AtomicU64; STATUSES.len() + 1]; MethodName::ALL.len()],
+    durations: [AtomicU64; EDGES_S.len() + 1],
+    duration_sum_ns: AtomicU64,
 }
+
+/// By the number of the route.
+type Shard = Box<[Count]>;
 
 /// The counters of the service.
 pub(crate) struct Metrics {
+    /// Labels by the number of the route.
+    routes: Vec<&'static str>,
     shards: Box<[Shard]>,
     connections_refused: AtomicU64,
     socket_clients: AtomicU64,
@@ -84,14 +88,15 @@ fn zeros<const N: usize>() -> [AtomicU64; N] {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
-        let shard = || Shard {
-            requests: std::array::from_fn(|_| std::array::from_fn(|_| zeros())),
-            durations: std::array::from_fn(|_| zeros()),
-            duration_sum_ns: zeros(),
+    pub(crate) fn new(routes: Vec<&'static str>) -> Self {
+        let count = || Count {
+            requests: std::array::from_fn(|_| zeros()),
+            durations: zeros(),
+            duration_sum_ns: AtomicU64::new(0),
         };
         Self {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
+            shards: (0..SHARDS).map(|_| routes.iter().map(|_| count()).collect()).collect(),
+            routes,
             connections_refused: AtomicU64::new(0),
             socket_clients: AtomicU64::new(0),
             socket_dropped: AtomicU64::new(0),
@@ -107,23 +112,24 @@ impl Metrics {
         &self.shards[MINE.get()]
     }
 
-    /// Counts one finished request.
+    /// Counts one finished request of the route with that number.
     pub(crate) fn record(
         &self,
-        route: Route,
+        route: usize,
         method: MethodName,
         status: StatusCode,
         took: Duration,
     ) {
-        let shard = self.shard();
+        let Some(count) = self.shard().get(route) else {
+            return;
+        };
         let status = status.as_u16();
         let place = STATUSES.iter().position(|&s| s == status).unwrap_or(STATUSES.len());
         let seconds = took.as_secs_f64();
         let bucket = EDGES_S.iter().position(|&edge| seconds <= edge).unwrap_or(EDGES_S.len());
-        let route = route as usize;
-        shard.requests[route][method as usize][place].fetch_add(1, Ordering::Relaxed);
-        shard.durations[route][bucket].fetch_add(1, Ordering::Relaxed);
-        shard.duration_sum_ns[route].fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
+        count.requests[method as usize][place].fetch_add(1, Ordering::Relaxed);
+        count.durations[bucket].fetch_add(1, Ordering::Relaxed);
+        count.duration_sum_ns.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn connection_refused(&self) {
@@ -142,20 +148,18 @@ impl Metrics {
         self.socket_dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn requests(&self, route: Route, method: MethodName, place: usize) -> u64 {
-        let of =
-            |s: &Shard| s.requests[route as usize][method as usize][place].load(Ordering::Relaxed);
+    fn requests(&self, route: usize, method: MethodName, place: usize) -> u64 {
+        let of = |s: &Shard| s[route].requests[method as usize][place].load(Ordering::Relaxed);
         self.shards.iter().map(of).sum()
     }
 
     /// Counts by bucket and the sum in seconds.
-    fn durations(&self, route: Route) -> ([u64; EDGES_S.len() + 1], f64) {
-        let route = route as usize;
+    fn durations(&self, route: usize) -> ([u64; EDGES_S.len() + 1], f64) {
         let count = |i: usize| {
-            self.shards.iter().map(|s: &Shard| s.durations[route][i].load(Ordering::Relaxed)).sum()
+            self.shards.iter().map(|s| s[route].durations[i].load(Ordering::Relaxed)).sum()
         };
         let ns: u64 =
-            self.shards.iter().map(|s| s.duration_sum_ns[route].load(Ordering::Relaxed)).sum();
+            self.shards.iter().map(|s| s[route].duration_sum_ns.load(Ordering::Relaxed)).sum();
         (std::array::from_fn(count), ns as f64 * 1e-9)
     }
 }
@@ -166,22 +170,17 @@ mod tests {
 
     #[test]
     fn requests_of_every_thread_are_counted_once() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(vec!["/api/data"]);
         let ok = || {
-            metrics.record(
-                Route::Data,
-                MethodName::Get,
-                StatusCode::OK,
-                Duration::from_micros(300),
-            );
+            metrics.record(0, MethodName::Get, StatusCode::OK, Duration::from_micros(300));
         };
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(ok);
             }
         });
-        assert_eq!(metrics.requests(Route::Data, MethodName::Get, 0), 4);
-        let (counts, sum) = metrics.durations(Route::Data);
+        assert_eq!(metrics.requests(0, MethodName::Get, 0), 4);
+        let (counts, sum) = metrics.durations(0);
         assert_eq!(counts[0], 4);
         assert!((sum - 0.0012).abs() < 1e-9);
     }

@@ -3,7 +3,6 @@
 use super::process::Process;
 use super::{EDGES_S, MethodName, Metrics, STATUSES};
 use crate::app::App;
-use crate::routes::Route;
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tve_control::{AlarmCode, Reaction, Snapshot, Status};
@@ -76,10 +75,10 @@ pub(crate) fn render(app: &App) -> String {
 fn requests(page: &mut Page, metrics: &Metrics) {
     let mut invalid = 0;
     page.head("http_requests_total", "counter", "Finished requests.");
-    for row in Route::TABLE {
+    for (route, &path) in metrics.routes.iter().enumerate() {
         for method in MethodName::ALL {
             for place in 0..=STATUSES.len() {
-                let count = metrics.requests(row.route, method, place);
+                let count = metrics.requests(route, method, place);
                 if count == 0 {
                     continue;
                 }
@@ -87,7 +86,7 @@ fn requests(page: &mut Page, metrics: &Metrics) {
                 if status == "400" {
                     invalid += count;
                 }
-                let labels = [("route", row.path), ("method", method.name()), ("status", &status)];
+                let labels = [("route", path), ("method", method.name()), ("status", &status)];
                 page.line("http_requests_total", &labels, count);
             }
         }
@@ -97,10 +96,10 @@ fn requests(page: &mut Page, metrics: &Metrics) {
         "histogram",
         "Time from the head of a request to the head of its reply.",
     );
-    for row in Route::TABLE {
-        let (counts, sum) = metrics.durations(row.route);
+    for (route, &path) in metrics.routes.iter().enumerate() {
+        let (counts, sum) = metrics.durations(route);
         if counts.iter().any(|&c| c > 0) {
-            let labels = [("route", row.path)];
+            let labels = [("route", path)];
             let edges = EDGES_S.into_iter();
             page.histogram("http_request_duration_seconds", &labels, edges, &counts, sum);
         }

@@ -2,12 +2,12 @@
 
 mod commands;
 
-use crate::routes::{Media, Route};
+use crate::routes::{Content, Docs, IfMatch, Media, Operation as Row, Route, Verb};
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
-use tve_access::{Need, table};
+use tve_access::Need;
 use tve_api as api;
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItemBuilder,
@@ -15,20 +15,10 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem,
-    PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
+    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Ref,
+    RefOr, Required, ResponseBuilder, Schema,
 };
 use utoipa::{PartialSchema, ToSchema};
-
-/// What can be said about a body.
-enum Content {
-    /// One of the types of the wire, by name.
-    Json(&'static str),
-    /// A list of them.
-    JsonList(&'static str),
-    /// Anything of that media type.
-    Media(&'static str),
-}
 
 /// The document as JSON text.
 pub fn document() -> Bytes {
@@ -61,8 +51,21 @@ fn complete() -> Value {
 fn describe() -> OpenApi {
     let mut paths = PathsBuilder::new();
     for row in Route::TABLE {
-        if let Some(item) = path_item(row.route) {
-            paths = paths.path(row.path, item);
+        let described = row.operations.iter().filter_map(|row| Some((row, row.docs.as_ref()?)));
+        let mut item = None;
+        for (operation, docs) in described {
+            let described = describe_operation(row.path, operation, docs);
+            item = Some(item.unwrap_or_else(PathItemBuilder::new).operation(
+                match operation.verb {
+                    Verb::Get => HttpMethod::Get,
+                    Verb::Post => HttpMethod::Post,
+                    Verb::Put => HttpMethod::Put,
+                },
+                described,
+            ));
+        }
+        if let Some(item) = item {
+            paths = paths.path(row.path, item.build());
         }
     }
     let mut schemas = Vec::new();
@@ -142,66 +145,10 @@ fn components<T: ToSchema + PartialSchema>(into: &mut Vec<(String, RefOr<Schema>
     T::schemas(into);
 }
 
-fn path_item(route: Route) -> Option<PathItem> {
-    let mut item = PathItemBuilder::new();
-    let mut described = false;
-    if let Some(operation) = get(route) {
-        described = true;
-        item = item.operation(HttpMethod::Get, operation);
-    }
-    if let Some(operation) = post(route) {
-        described = true;
-        item = item.operation(HttpMethod::Post, operation);
-    }
-    if route == Route::Config {
-        item = item.operation(HttpMethod::Put, put_config());
-    }
-    described.then(|| item.build())
-}
-
-fn get(route: Route) -> Option<Operation> {
-    use Content::{Json, JsonList, Media};
-    let (summary, content, others): (_, _, &[u16]) = match route {
-        Route::Data => ("The newest values.", Json("Data"), &[]),
-        Route::Status => ("The machine and its whole configuration.", Json("Status"), &[]),
-        Route::Gpio => ("The header pins.", Json("GpioStatus"), &[]),
-        Route::Log => {
-            ("The recorder and its run files, 200 a page.", Json("LogStatus"), &[400, 503])
-        }
-        Route::LogFile => ("One run file.", Media("text/csv"), &[404, 503]),
-        Route::Incidents => (
-            "Incident files: what happened around alarms, 200 a page.",
-            Json("IncidentList"),
-            &[400, 503],
-        ),
-        Route::IncidentFile => {
-            ("One incident file, for `tve replay`.", Media("application/octet-stream"), &[404, 503])
-        }
-        Route::Config => ("The configuration without its secrets.", Json("Config"), &[]),
-        Route::Generations => {
-            ("The files that saving has replaced, newest first.", Json("ConfigGenerations"), &[503])
-        }
-        Route::Generation => ("One of them.", Json("Config"), &[404, 409, 503]),
-        Route::Audit => ("The audit journal, 200 lines a page.", Json("AuditPage"), &[400, 503]),
-        Route::Permissives => {
-            ("What must hold before the screw may turn.", Json("Permissives"), &[])
-        }
-        Route::History => (
-            "The past: the newest 1000 samples, or `points` since `since`, oldest first.",
-            JsonList("HistorySample"),
-            &[400],
-        ),
-        Route::Health => ("Whether the process answers.", Json("Health"), &[]),
-        Route::Ready => ("Whether the machine can be used.", Json("Ready"), &[503]),
-        Route::Metrics => ("Figures for Prometheus.", Media("text/plain"), &[]),
-        Route::OpenApi => ("This document.", Media("application/json"), &[]),
-        Route::Index => ("The HMI, or a page of links.", Media("text/html"), &[]),
-        _ => return None,
-    };
-    let mut operation = operation(summary, &content);
-    for (name, description) in parameters(route) {
-        let within_path = row_has(route, name);
-        let (within, required) = if within_path {
+fn describe_operation(path: &str, row: &Row, docs: &Docs) -> Operation {
+    let mut operation = operation(docs.summary, &docs.reply);
+    for (name, description) in docs.parameters {
+        let (within, required) = if path.contains(&format!("{{{name}}}")) {
             (ParameterIn::Path, Required::True)
         } else {
             (ParameterIn::Query, Required::False)
@@ -214,15 +161,26 @@ fn get(route: Route) -> Option<Operation> {
                 .description(Some(*description)),
         );
     }
+    operation = match docs.if_match {
+        IfMatch::Never => operation,
+        IfMatch::May => operation.parameter(if_match(Required::False)),
+        IfMatch::Must => operation.parameter(if_match(Required::True)),
+    };
+    if let Some(name) = docs.body {
+        let content = || ContentBuilder::new().schema(Some(reference(name))).build();
+        let mut request = RequestBodyBuilder::new()
+            .required(Some(Required::True))
+            .content("application/json", content());
+        if row.media == Media::JsonOrText {
+            request = request.content("text/plain", content());
+        }
+        operation = operation.request_body(Some(request.build()));
+    }
     // A foreign Host is refused on every route.
-    let mut statuses: BTreeSet<u16> = others.iter().copied().chain([403]).collect();
-    let operation = guarded(operation, table::route("GET", route.row().path), &mut statuses);
-    Some(refusals(operation, &statuses, route == Route::Ready).build())
-}
-
-/// Whether the path of `route` has a place for `name`.
-fn row_has(route: Route, name: &str) -> bool {
-    route.row().path.contains(&format!("{{{name}}}"))
+    let mut statuses: BTreeSet<u16> = docs.refusals.iter().copied().chain([403]).collect();
+    let operation = guarded(operation, row.need, &mut statuses);
+    let is_ready = matches!(docs.reply, Content::Json("Ready"));
+    refusals(operation, &statuses, is_ready).build()
 }
 
 /// `If-Match`, with the tag of the configuration that the change was made on.
@@ -233,78 +191,6 @@ fn if_match(required: Required) -> ParameterBuilder {
         .required(required)
         .description(Some("ETag of the configuration that the change was made on, or *."))
         .schema(Some(String::schema()))
-}
-
-fn put_config() -> Operation {
-    let body = RequestBodyBuilder::new().required(Some(Required::True)).content(
-        "application/json",
-        ContentBuilder::new().schema(Some(reference("Config"))).build(),
-    );
-    let operation = operation(
-        "Replace the configuration as a whole. What is missing in `security` stays as it is, every \
-         other missing key takes its default.",
-        &Content::Json("ConfigChanged"),
-    )
-    .parameter(if_match(Required::True))
-    .request_body(Some(body.build()));
-    let mut statuses = BTreeSet::from([400, 403, 408, 409, 412, 413, 415, 428, 503]);
-    let need = table::route("PUT", Route::Config.row().path);
-    let operation = guarded(operation, need, &mut statuses);
-    refusals(operation, &statuses, false).build()
-}
-
-fn parameters(route: Route) -> &'static [(&'static str, &'static str)] {
-    match route {
-        Route::Generation => &[("generation", "1 for the newest, up to 10.")],
-        Route::Audit => &[("page", "Page of the lines, newest first, from 0.")],
-        Route::Log | Route::Incidents => &[("page", "Page of the files, from 0.")],
-        Route::IncidentFile => &[("file", "Name of an incident file.")],
-        Route::LogFile => &[("file", "Name of a run file.")],
-        Route::History => &[
-            ("since", "Oldest sample, milliseconds since the Unix epoch."),
-            ("points", "Most samples, 1 to 86400; more are thinned so that extremes stay."),
-        ],
-        _ => &[],
-    }
-}
-
-fn post(route: Route) -> Option<Operation> {
-    let (summary, body) = match route {
-        Route::Control => ("Carry out a command.", Some("ControlRequest")),
-        Route::Gpio => ("SET_GPIO_MODE or SET_GPIO_VALUE.", Some("GpioRequest")),
-        Route::LogStart => ("Start recording a run.", None),
-        Route::LogStop => ("End the run.", None),
-        Route::TuneStart => ("Start a relay autotune.", Some("TuneStartRequest")),
-        Route::TuneStop => ("Give the autotune up.", None),
-        Route::Restore => ("Take an older configuration over again.", Some("RestoreRequest")),
-        Route::TuneApply => ("Take the gains over and save them.", None),
-        _ => return None,
-    };
-    let reply = if route == Route::Restore { "ConfigChanged" } else { "Success" };
-    let mut operation = operation(summary, &Content::Json(reply));
-    if route == Route::Restore {
-        operation = operation.parameter(if_match(Required::False));
-    }
-    if let Some(name) = body {
-        let mut request = RequestBodyBuilder::new().required(Some(Required::True)).content(
-            "application/json",
-            ContentBuilder::new().schema(Some(reference(name))).build(),
-        );
-        if route.row().post == Some(Media::JsonOrText) {
-            request = request
-                .content("text/plain", ContentBuilder::new().schema(Some(reference(name))).build());
-        }
-        operation = operation.request_body(Some(request.build()));
-    }
-    let others: &[u16] = match route {
-        Route::LogStart | Route::LogStop => &[403, 413, 415],
-        Route::Control => &[400, 403, 404, 408, 409, 413, 415, 429, 503],
-        Route::Restore => &[400, 403, 404, 408, 409, 412, 413, 415, 503],
-        _ => &[400, 403, 408, 409, 413, 415, 503],
-    };
-    let mut statuses: BTreeSet<u16> = others.iter().copied().collect();
-    let operation = guarded(operation, table::route("POST", route.row().path), &mut statuses);
-    Some(refusals(operation, &statuses, false).build())
 }
 
 fn reference(name: &str) -> Ref {
@@ -370,34 +256,26 @@ mod tests {
     }
 
     #[test]
-    fn every_route_that_clients_use_is_described() {
+    fn every_operation_that_clients_use_is_described_with_its_refusals() {
         let document = parsed();
         assert_eq!(document["openapi"], "3.1.0");
-        for row in Route::TABLE {
-            let hidden = matches!(row.route, Route::Socket | Route::Static | Route::Unknown);
-            let item = &document["paths"][row.path];
-            assert_eq!(item["get"].is_object(), row.get && !hidden, "{}", row.path);
-            assert_eq!(item["post"].is_object(), row.post.is_some() && !hidden, "{}", row.path);
-            assert_eq!(item["put"].is_object(), row.put, "{}", row.path);
-        }
-    }
-
-    #[test]
-    fn whatever_may_need_a_login_says_so_and_the_rest_does_not() {
-        let document = parsed();
         assert_eq!(document["components"]["securitySchemes"]["basic"]["scheme"], "basic");
         assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
-        for (method, path, need) in table::ROUTES {
-            let operation = &document["paths"][path][method.to_lowercase()];
-            if !operation.is_object() {
-                continue;
+        for row in Route::TABLE {
+            let hidden = matches!(row.route, Route::Socket | Route::Static | Route::Unknown);
+            assert_eq!(document["paths"][row.path].is_object(), !hidden, "{}", row.path);
+            for operation in row.operations.iter().filter(|_| !hidden) {
+                let verb = operation.verb.name();
+                let described = &document["paths"][row.path][verb.to_lowercase()];
+                assert!(described.is_object(), "{verb} {}", row.path);
+                // Whatever may need a login says so and the rest does not.
+                let guarded = operation.need != Need::Open;
+                for status in ["401", "429"] {
+                    let said = described["responses"][status].is_object();
+                    assert_eq!(said, guarded, "{verb} {} {status}", row.path);
+                }
+                assert_eq!(described["security"].is_array(), guarded, "{verb} {}", row.path);
             }
-            let guarded = *need != Need::Open;
-            for status in ["401", "429"] {
-                let described = operation["responses"][status].is_object();
-                assert_eq!(described, guarded, "{method} {path} {status}");
-            }
-            assert_eq!(operation["security"].is_array(), guarded, "{method} {path}");
         }
     }
 

@@ -109,7 +109,7 @@ struct Ask {
 /// Every route and every command of the table.
 fn everything() -> Vec<Ask> {
     let mut all = Vec::new();
-    for &(method, path, need) in table::ROUTES {
+    for (method, path, need) in tve_http::routes() {
         let path = match path {
             "/socket.io/" => "/socket.io/?EIO=4&transport=polling".to_owned(),
             other => other.replace("{file}", "nothing").replace("{generation}", "1"),

@@ -1,4 +1,4 @@
-//! The desk at which passwords are shown: who is locked out, and who is known from a moment ago.
+//! The throttle of logins: who is locked out, and who is known from a moment ago.
 
 use crate::bounded::Bounded;
 use crate::client::Client;
@@ -23,12 +23,12 @@ const PAIRS: usize = 4096;
 /// Logins that are remembered: more than a plant has people and panels.
 const LOGINS: usize = 256;
 
-/// What the desk says to a login.
+/// What the throttle says to a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// Its password was right a moment ago.
     Known,
-    /// Its password has to be checked; then tell [`Desk::note`].
+    /// Its password has to be checked; then tell [`LoginThrottle::note`].
     Check,
     /// The user is locked out from this address, for so long.
     Locked(Duration),
@@ -48,7 +48,7 @@ impl Failures {
 }
 
 /// Remembers failures and successes, each up to a bound.
-pub struct Desk {
+pub struct LoginThrottle {
     /// Random, of this process.
     key: [u8; 32],
     failures: Bounded<Client, Failures>,
@@ -56,14 +56,14 @@ pub struct Desk {
     known: Bounded<[u8; 32], Duration>,
 }
 
-impl std::fmt::Debug for Desk {
+impl std::fmt::Debug for LoginThrottle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk").finish_non_exhaustive()
+        f.debug_struct("LoginThrottle").finish_non_exhaustive()
     }
 }
 
-impl Desk {
-    /// A desk that remembers nobody; `key` is random.
+impl LoginThrottle {
+    /// A throttle that remembers nobody; `key` is random.
     pub fn new(key: [u8; 32]) -> Self {
         Self { key, failures: Bounded::new(PAIRS), known: Bounded::new(LOGINS) }
     }
@@ -136,88 +136,90 @@ mod tests {
     const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
     const AWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
 
-    fn desk() -> Desk {
-        Desk::new([3; 32])
+    fn throttle() -> LoginThrottle {
+        LoginThrottle::new([3; 32])
     }
 
     fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
 
-    fn fail(desk: &mut Desk, now: Duration, user: &str, times: u32) {
+    fn fail(throttle: &mut LoginThrottle, now: Duration, user: &str, times: u32) {
         for _ in 0..times {
-            desk.note(now, &Login::new(user, "wrong"), HOME, false);
+            throttle.note(now, &Login::new(user, "wrong"), HOME, false);
         }
     }
 
     #[test]
     fn the_fifth_failure_locks_the_pair_for_fifteen_minutes_and_nobody_else() {
-        let mut desk = desk();
+        let mut throttle = throttle();
         let right = Login::new("anna", "right");
-        fail(&mut desk, at(10), "anna", 4);
-        assert_eq!(desk.ask(at(10), &right, HOME), Admission::Check);
-        fail(&mut desk, at(11), "anna", 1);
-        assert_eq!(desk.ask(at(11), &right, HOME), Admission::Locked(LOCK));
-        assert_eq!(desk.ask(at(111), &right, HOME), Admission::Locked(at(800)));
-        assert_eq!(desk.ask(at(11), &right, AWAY), Admission::Check, "from elsewhere");
+        fail(&mut throttle, at(10), "anna", 4);
+        assert_eq!(throttle.ask(at(10), &right, HOME), Admission::Check);
+        fail(&mut throttle, at(11), "anna", 1);
+        assert_eq!(throttle.ask(at(11), &right, HOME), Admission::Locked(LOCK));
+        assert_eq!(throttle.ask(at(111), &right, HOME), Admission::Locked(at(800)));
+        assert_eq!(throttle.ask(at(11), &right, AWAY), Admission::Check, "from elsewhere");
         let other = Login::new("bert", "right");
-        assert_eq!(desk.ask(at(11), &other, HOME), Admission::Check, "somebody else");
-        assert_eq!(desk.ask(at(11) + LOCK, &right, HOME), Admission::Check);
-        fail(&mut desk, at(11) + LOCK, "anna", 1);
-        assert_eq!(desk.ask(at(12) + LOCK, &right, HOME), Admission::Check, "counted anew");
+        assert_eq!(throttle.ask(at(11), &other, HOME), Admission::Check, "somebody else");
+        assert_eq!(throttle.ask(at(11) + LOCK, &right, HOME), Admission::Check);
+        fail(&mut throttle, at(11) + LOCK, "anna", 1);
+        assert_eq!(throttle.ask(at(12) + LOCK, &right, HOME), Admission::Check, "counted anew");
     }
 
     #[test]
     fn a_success_forgets_the_failures_before_it_and_old_ones_do_not_add_up() {
-        let mut desk = desk();
+        let mut throttle = throttle();
         let right = Login::new("anna", "right");
-        fail(&mut desk, at(0), "anna", 4);
-        desk.note(at(1), &right, HOME, true);
-        fail(&mut desk, at(2), "anna", 4);
-        assert_eq!(desk.ask(at(3), &right, HOME), Admission::Known);
-        fail(&mut desk, at(3) + LOCK, "anna", 4);
-        assert_eq!(desk.ask(at(4) + LOCK, &right, HOME), Admission::Check);
+        fail(&mut throttle, at(0), "anna", 4);
+        throttle.note(at(1), &right, HOME, true);
+        fail(&mut throttle, at(2), "anna", 4);
+        assert_eq!(throttle.ask(at(3), &right, HOME), Admission::Known);
+        fail(&mut throttle, at(3) + LOCK, "anna", 4);
+        assert_eq!(throttle.ask(at(4) + LOCK, &right, HOME), Admission::Check);
     }
 
     #[test]
     fn a_right_password_is_known_for_a_minute_to_everybody_who_has_it() {
-        let mut desk = desk();
+        let mut throttle = throttle();
         let right = Login::new("anna", "right");
-        assert_eq!(desk.ask(at(0), &right, HOME), Admission::Check);
-        desk.note(at(0), &right, HOME, true);
-        assert_eq!(desk.ask(at(59), &right, AWAY), Admission::Known);
-        assert_eq!(desk.ask(at(60), &right, HOME), Admission::Check);
+        assert_eq!(throttle.ask(at(0), &right, HOME), Admission::Check);
+        throttle.note(at(0), &right, HOME, true);
+        assert_eq!(throttle.ask(at(59), &right, AWAY), Admission::Known);
+        assert_eq!(throttle.ask(at(60), &right, HOME), Admission::Check);
         for (user, password) in [("anna", "Right"), ("ann", "aright"), ("annar", "ight")] {
             let other = Login::new(user, password);
-            assert_eq!(desk.ask(at(1), &other, HOME), Admission::Check, "{user}:{password}");
+            assert_eq!(throttle.ask(at(1), &other, HOME), Admission::Check, "{user}:{password}");
         }
     }
 
     #[test]
     fn a_lock_holds_against_a_known_password_too() {
-        let mut desk = desk();
+        let mut throttle = throttle();
         let right = Login::new("anna", "right");
-        desk.note(at(0), &right, HOME, true);
-        fail(&mut desk, at(1), "anna", 5);
-        assert!(matches!(desk.ask(at(2), &right, HOME), Admission::Locked(_)));
+        throttle.note(at(0), &right, HOME, true);
+        fail(&mut throttle, at(1), "anna", 5);
+        assert!(matches!(throttle.ask(at(2), &right, HOME), Admission::Locked(_)));
     }
 
     #[test]
     fn ten_thousand_made_up_names_do_not_lift_a_lock() {
-        let mut desk = desk();
-        fail(&mut desk, at(0), "anna", 5);
+        let mut throttle = throttle();
+        fail(&mut throttle, at(0), "anna", 5);
         for i in 0..10_000 {
-            fail(&mut desk, at(1), &format!("user{i}"), 1);
+            fail(&mut throttle, at(1), &format!("user{i}"), 1);
         }
         let right = Login::new("anna", "right");
-        assert!(matches!(desk.ask(at(2), &right, HOME), Admission::Locked(_)));
+        assert!(matches!(throttle.ask(at(2), &right, HOME), Admission::Locked(_)));
     }
 
     #[test]
     fn a_riddle_is_the_same_every_time_and_another_in_another_process() {
-        let (one, other) = (Desk::new([1; 32]), Desk::new([2; 32]));
+        let (one, other) = (LoginThrottle::new([1; 32]), LoginThrottle::new([2; 32]));
         let names: Vec<String> = (0..64).map(|i| format!("user{i}")).collect();
-        let all = |desk: &Desk| -> Vec<usize> { names.iter().map(|n| desk.riddle(n, 3)).collect() };
+        let all = |throttle: &LoginThrottle| -> Vec<usize> {
+            names.iter().map(|n| throttle.riddle(n, 3)).collect()
+        };
         assert_eq!(all(&one), all(&one));
         assert_ne!(all(&one), all(&other));
         assert!(all(&one).iter().all(|&n| n < 3));
