@@ -4,8 +4,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use tve_benches::Machine;
 use tve_control::{Snapshot, lenient_json, parse_control};
+use tve_http::{Cached, data_text, status_text};
 use tve_recorder::{Row, RunText};
-use tve_server::{Cached, data_text, status_text};
 
 fn command_parse(c: &mut Criterion) {
     let mut group = c.benchmark_group("command_parse");

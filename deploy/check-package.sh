@@ -36,6 +36,7 @@ chroot "$root" dpkg -i /tmp/tve.deb
 
 [ -x "$root/usr/bin/tve" ] || fail "the program is not there"
 chroot "$root" tve --version || fail "the program does not run"
+chroot "$root" tve certify --help >/dev/null || fail "the proofs are not there"
 chroot "$root" tve check-config /usr/share/doc/tve/default.json || fail "its example is refused"
 chroot "$root" id tve | grep -q 'gpio.*i2c\|i2c.*gpio' || fail "no user in gpio and i2c"
 [ "$(chroot "$root" stat -c '%U %a' /var/lib/tve)" = "tve 750" ] || fail "the data folder"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds for the Raspberry Pi (aarch64, glibc) on an x86-64 Debian, with Debian packages only.
 #
-# usage: cross-build.sh [CARGO-BUILD-ARGUMENT...]        (default: -p tve-server)
+# usage: cross-build.sh [CARGO-BUILD-ARGUMENT...]        (default: -p tve -p tve-prove)
 #
 # Needs, from Debian: rustc-web gcc-aarch64-linux-gnu libc6-dev-arm64-cross, the foreign
 # architecture arm64, and any cargo. CROSS_PROFILE is the profile of cargo, release unless it is set. The arm64 standard library is downloaded and unpacked into
@@ -35,7 +35,7 @@ fi
 cd "$here/.."
 folder=${CARGO_TARGET_DIR:-$PWD/target}
 profile=${CROSS_PROFILE:-release}
-[ $# -gt 0 ] || set -- -p tve-server
+[ $# -gt 0 ] || set -- -p tve -p tve-prove
 RUSTC=$rustc \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="--sysroot $cache/sysroot/usr" \

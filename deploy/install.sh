@@ -2,7 +2,8 @@
 # Installs the extruder controller on this machine, or removes it. Running it again repairs and
 # updates; it never overwrites a configuration.
 #
-# usage: install.sh [--root DIR] [BINARY]     BINARY defaults to target/release/tve
+# usage: install.sh [--root DIR] [BINARY]     BINARY defaults to target/release/tve; with it goes the
+#                                             tve-prove beside it
 #        install.sh [--root DIR] --uninstall  leaves the data in /var/lib/tve
 #
 # --root installs into a file tree instead of the running system (no user, no start).
@@ -21,7 +22,7 @@ while [ $# -gt 0 ]; do
         ;;
     --uninstall) action=uninstall ;;
     -h | --help)
-        sed -n '2,9s/^# \{0,1\}//p' "$0"
+        sed -n '2,10s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
     -*)
@@ -42,6 +43,7 @@ fi
 live() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 
 files="usr/bin/tve
+usr/bin/tve-prove
 usr/lib/systemd/system/tve.service
 usr/lib/systemd/system/tve.socket
 usr/lib/sysusers.d/tve.conf
@@ -54,13 +56,18 @@ place() { # MODE SOURCE TARGET
 }
 
 install_all() {
-    [ -f "$binary" ] || {
-        echo "install.sh: $binary is not there; build it with cargo build --release, or name it" >&2
-        exit 1
-    }
+    prove=$(dirname "$binary")/tve-prove
+    for program in "$binary" "$prove"; do
+        [ -f "$program" ] || {
+            echo "install.sh: $program is not there; build it with cargo build --release, or name it" >&2
+            exit 1
+        }
+    done
     # Renamed into place: a running binary cannot be written over.
     place 755 "$binary" usr/bin/tve.new
     mv "$root/usr/bin/tve.new" "$root/usr/bin/tve"
+    place 755 "$prove" usr/bin/tve-prove.new
+    mv "$root/usr/bin/tve-prove.new" "$root/usr/bin/tve-prove"
     place 644 "$here/systemd/tve.service" usr/lib/systemd/system/tve.service
     place 644 "$here/systemd/tve.socket" usr/lib/systemd/system/tve.socket
     place 644 "$here/sysusers/tve.conf" usr/lib/sysusers.d/tve.conf

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the Debian package of a built binary, with dpkg-deb alone.
 #
-# usage: package.sh BINARY amd64|arm64 FOLDER
+# usage: package.sh BINARY amd64|arm64 FOLDER        tve-prove lies beside BINARY
 #
 # The same BINARY and SOURCE_DATE_EPOCH (default: now) give the same package. DEBEMAIL is the
 # address of its maintainer.
@@ -25,7 +25,8 @@ amd64) strip="strip" ;;
 arm64) strip=aarch64-linux-gnu-strip ;;
 *) echo "package.sh: $architecture must be amd64 or arm64" >&2; exit 2 ;;
 esac
-"$strip" --strip-unneeded --remove-section=.comment --remove-section=.note "$tree/usr/bin/tve"
+"$strip" --strip-unneeded --remove-section=.comment --remove-section=.note \
+    "$tree/usr/bin/tve" "$tree/usr/bin/tve-prove"
 
 # Not usrmerged roots expect units and rules here.
 mkdir -p "$tree/lib"

@@ -30,7 +30,7 @@ if [ ${#missing[@]} -gt 0 ] || ! dpkg --print-foreign-architectures | grep -qx a
 fi
 
 if [ -z "$tve" ]; then
-    both=(-p tve-server -p tve-rpi --bin tve --example board_check)
+    both=(-p tve -p tve-rpi --bin tve --example board_check)
     results=$("$here/../cross-build.sh" "${both[@]}" | tail -n 1)
     tve=$results/tve
     board_check=$results/examples/board_check

@@ -7,29 +7,29 @@
 //!
 //! ```text
 //!  Authorization ─▶ Credentials ─┬─ Bearer ─▶ TokenBook ─────────────────────────┐
-//!                                └─ Basic ──▶ Desk: locked? known? ─▶ PasswordHash ┴▶ role
+//!                                └─ Basic ──▶ LoginThrottle ─▶ PasswordHash ─────┴▶ role
 //!  route, command ─▶ Need (table.rs) ────────────────────────────────────────────▶ granted?
 //!  client ─▶ Buckets ─────────────────────────────────────────────────────────────▶ too fast?
 //! ```
 //!
-//! [`table`] is the one place that says which role a route or command needs.
+//! [`table`] says which role a command needs; what a route needs stands in its row, at the front.
 
 mod bounded;
 mod bucket;
 mod client;
 mod credentials;
-mod desk;
 mod docs;
 mod hash;
+mod login_throttle;
 pub mod table;
 mod tokens;
 
 pub use bucket::Buckets;
 pub use client::{Caller, Client, address_of};
 pub use credentials::{Credentials, Login};
-pub use desk::{Admission, Desk, FAILURES, KNOWN_FOR, LOCK};
 pub use docs::reference_markdown;
 pub use hash::{HashFault, PasswordHash};
+pub use login_throttle::{Admission, FAILURES, KNOWN_FOR, LOCK, LoginThrottle};
 pub use table::Need;
 pub use tokens::{Token, TokenBook, TokenFault, Verdict};
 pub use tve_config::Role;

@@ -1,9 +1,10 @@
-//! The one table of who may do what: each route and each command with the role it needs.
+//! The one table of who may send which command, and what a route may need.
 //!
-//! The service, the documentation and the tests read it. What stands in no row needs an admin.
+//! The service, the documentation and the tests read it. What a route needs stands in its own row, in
+//! the table of the front.
 
 use Need::{At, Commands, Open, Read, Stop};
-use tve_config::Role::{self, Admin, Engineer, Operator};
+use tve_config::Role::{self, Engineer, Operator};
 use tve_config::Security;
 
 /// What a request needs.
@@ -36,42 +37,6 @@ impl Need {
         }
     }
 }
-
-/// A route: method, path template, what it needs.
-pub const ROUTES: &[(&str, &str, Need)] = &[
-    ("GET", "/health", Open),
-    ("GET", "/ready", Open),
-    ("GET", "/", Read),
-    ("GET", "/{file}", Read),
-    ("GET", "/api/data", Read),
-    ("GET", "/api/status", Read),
-    ("GET", "/api/gpio", Read),
-    ("GET", "/api/log", Read),
-    ("GET", "/api/log/{file}", Read),
-    ("GET", "/api/incidents", Read),
-    ("GET", "/api/incidents/{file}", Read),
-    ("GET", "/api/permissives", Read),
-    ("GET", "/api/history/sensors", Read),
-    ("GET", "/metrics", Read),
-    ("GET", "/openapi.json", Read),
-    ("GET", "/socket.io/", Read),
-    ("POST", "/socket.io/", Read),
-    ("POST", "/api/control", Commands),
-    ("POST", "/api/log/start", At(Operator)),
-    ("POST", "/api/log/stop", At(Operator)),
-    ("POST", "/api/gpio", At(Engineer)),
-    ("POST", "/api/tune/start", At(Engineer)),
-    // Giving a tune up only turns heaters down.
-    ("POST", "/api/tune/stop", At(Operator)),
-    ("POST", "/api/tune/apply", At(Engineer)),
-    ("GET", "/api/config", At(Engineer)),
-    // A change of users, roles or what is served needs more than the route: the role admin.
-    ("PUT", "/api/config", At(Engineer)),
-    ("GET", "/api/config/generations", At(Engineer)),
-    ("GET", "/api/config/generations/{generation}", At(Engineer)),
-    ("POST", "/api/config/restore", At(Engineer)),
-    ("GET", "/api/audit", At(Engineer)),
-];
 
 /// A command of POST /api/control and what it needs.
 pub const COMMANDS: &[(&str, Need)] = &[
@@ -108,13 +73,6 @@ pub const COMMANDS: &[(&str, Need)] = &[
     ("SAVE_CONFIG", At(Engineer)),
 ];
 
-/// What `method` on the route with the template `path` needs; HEAD needs what GET needs.
-pub fn route(method: &str, path: &str) -> Need {
-    let method = if method == "HEAD" { "GET" } else { method };
-    let row = ROUTES.iter().find(|(m, p, _)| *m == method && *p == path);
-    row.map_or(At(Admin), |(_, _, need)| *need)
-}
-
 /// What a command needs; `None` for a name in no row.
 pub fn command(name: &str) -> Option<Need> {
     COMMANDS.iter().find(|(n, _)| *n == name).map(|(_, need)| *need)
@@ -125,17 +83,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_its_own_and_an_unknown_one_needs_an_admin() {
-        for (i, (method, path, need)) in ROUTES.iter().enumerate() {
-            assert_eq!(route(method, path), *need, "{method} {path}");
-            assert!(!ROUTES[..i].iter().any(|(m, p, _)| (m, p) == (method, path)), "{path} twice");
-        }
+    fn every_row_is_its_own_and_an_unknown_one_has_no_need() {
         for (i, (name, need)) in COMMANDS.iter().enumerate() {
             assert_eq!(command(name), Some(*need));
             assert!(!COMMANDS[..i].iter().any(|(n, _)| n == name), "{name} twice");
         }
-        assert_eq!(route("GET", "/api/nowhere"), At(Admin));
-        assert_eq!(route("HEAD", "/health"), Open);
         assert_eq!(command("SELF_DESTRUCT"), None);
     }
 

@@ -23,14 +23,14 @@ pub struct Survival {
 
 use Shown::{Case, Test};
 
-const DEATH: &str = "crates/tve-server/tests/process/death.rs";
-const DISK: &str = "crates/tve-server/tests/process/disk.rs";
-const RUNNER: &str = "crates/tve-server/src/runner/tests.rs";
+const DEATH: &str = "crates/tve/tests/process/death.rs";
+const DISK: &str = "crates/tve/tests/process/disk.rs";
+const RUNNER: &str = "crates/tve-runtime/src/runner/tests.rs";
 const RECORDER: &str = "crates/tve-recorder/src/thread/tests.rs";
 const ENGINE: &str = "crates/tve-recorder/src/engine/tests.rs";
 const MUTATIONS: &str = "crates/tve-testkit/tests/mutations.rs";
-const ATTACK: &str = "crates/tve-server/tests/attack/main.rs";
-const SERVICE: &str = "crates/tve-server/tests/wire/service.rs";
+const ATTACK: &str = "crates/tve/tests/attack/main.rs";
+const SERVICE: &str = "crates/tve/tests/wire/service.rs";
 
 /// The list.
 #[rustfmt::skip]

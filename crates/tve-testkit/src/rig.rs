@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tve_server::{Options, Running, Server};
+use tve::{Options, Running, Server};
 
 /// What the service answered.
 #[derive(Debug, Clone, PartialEq)]

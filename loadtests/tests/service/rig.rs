@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
-use tve_server::{Options, Running, Server};
+use tve::{Options, Running, Server};
 
 /// Runs that share two cores disturb each other, and goose can do one at a time in a process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

@@ -1,0 +1,62 @@
+//! What every handler shares: the door of the service, the counters, the cached replies.
+
+use crate::cache::Cached;
+use crate::metrics::Metrics;
+use crate::view;
+use bytes::Bytes;
+use tve_runtime::{Door, Published};
+
+/// The front behind its routes.
+pub(crate) struct App {
+    pub(crate) door: Door,
+    pub(crate) metrics: Metrics,
+    /// Makes the document that describes the API.
+    pub(crate) describe: fn() -> Bytes,
+    cache: Cache,
+}
+
+/// Replies that many clients share.
+#[derive(Default)]
+struct Cache {
+    data: Cached,
+    status: Cached,
+    config: Cached,
+    alarms: Cached,
+}
+
+impl App {
+    /// `routes` are the labels of the metrics, by the number of the route.
+    pub(crate) fn new(door: Door, routes: Vec<&'static str>, describe: fn() -> Bytes) -> Self {
+        Self { door, metrics: Metrics::new(routes), describe, cache: Cache::default() }
+    }
+
+    /// The body of `GET /api/data`.
+    pub(crate) fn data_body(&self) -> Bytes {
+        let newest = self.door.newest();
+        self.cache.data.get(newest.seq, || view::json(&view::data(&newest.snapshot)).into())
+    }
+
+    /// The body of `GET /api/status`.
+    pub(crate) fn status_body(&self) -> Bytes {
+        let newest = self.door.newest();
+        self.cache.status.get(newest.seq, || {
+            let config = self.cache.config.get(newest.snapshot.config_revision, || {
+                view::json(&newest.config.to_public_json()).into()
+            });
+            view::status_json(&self.state_json(&newest), &config)
+        })
+    }
+
+    /// `state` as JSON text.
+    pub(crate) fn state_json(&self, published: &Published) -> Vec<u8> {
+        let past = self.door.alarm_history();
+        let past = self.cache.alarms.get(past.version, || view::alarm_history(&past.entries));
+        view::state_json(
+            &published.snapshot,
+            &published.config,
+            self.door.machine(),
+            self.door.config_errors(),
+            &past,
+        )
+    }
+}

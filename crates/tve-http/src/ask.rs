@@ -1,0 +1,70 @@
+//! The vocabulary of handlers: what they are given and what they answer.
+
+use crate::app::App;
+use crate::reply::{ApiError, json};
+use crate::view;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::response::Response;
+use hyper::StatusCode;
+use serde::Deserialize;
+use std::sync::Arc;
+use tve_access::Caller;
+use tve_control::Refusal;
+
+/// Characters of a wrong argument that its refusal repeats.
+const SHOWN: usize = 40;
+
+pub(crate) type Answered = Result<Response, ApiError>;
+pub(crate) type Shared = State<Arc<App>>;
+
+/// On whose behalf; the connection puts it into each request.
+pub(crate) type By = Extension<Caller>;
+
+/// A fault of the headers that a POST /api/control still has to report after it has looked for an
+/// emergency stop in the body.
+#[derive(Clone)]
+pub(crate) struct HeaderFault(pub(crate) ApiError);
+
+/// A query string that axum may have refused, which it says in plain text.
+pub(crate) type Asked<T> = Result<Query<T>, QueryRejection>;
+
+pub(crate) fn asked<T>(query: Asked<T>) -> Result<T, Refusal> {
+    match query {
+        Ok(Query(query)) => Ok(query),
+        Err(rejection) => Err(Refusal::invalid(rejection.body_text())),
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Page {
+    #[serde(default)]
+    pub(crate) page: String,
+}
+
+/// A whole number of a query string; empty means `default`.
+pub(crate) fn number<T: std::str::FromStr>(
+    name: &str,
+    text: &str,
+    default: T,
+) -> Result<T, Refusal> {
+    if text.is_empty() {
+        return Ok(default);
+    }
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+        Refusal::invalid(format!("{name} must be a whole number, not \"{shown}\""))
+    })
+}
+
+/// A reply with status 200.
+pub(crate) fn ok<T: serde::Serialize>(body: &T) -> Response {
+    json(StatusCode::OK, view::json(body))
+}
+
+/// Runs what takes long on a thread that may be held up.
+pub(crate) async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())
+}

@@ -1,0 +1,389 @@
+//! One hand-written service for every connection: gate, hot replies, dispatch, headers, metrics.
+//!
+//! The duties that are usually a stack of layers stand here in one place, because each layer costs
+//! a boxed future per request. The hot replies (`/api/data`, `/api/status`) are answered from the
+//! cache before the router is asked.
+
+use crate::app::App;
+use crate::ask::HeaderFault;
+use crate::body::{self, too_large};
+use crate::front_body::FrontBody;
+use crate::gate::{Gate, Origin};
+use crate::metrics::MethodName;
+use crate::reply::{ApiError, JSON};
+use crate::routes::{Handler, Media, Operation, Route};
+use axum::Router;
+use axum::body::Body;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tower::Service as _;
+use tve_access::{Caller, Need, Role};
+use tve_runtime::access::{Access, Arrival, Lane, anybody, authorize};
+
+/// Where a proxy says for whom it speaks.
+const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// What every connection shares.
+pub(crate) struct Shared {
+    pub(crate) app: Arc<App>,
+    pub(crate) gate: Gate,
+    pub(crate) router: Router,
+    pub(crate) sockets: crate::sockets::Service,
+    /// `server.www` is set: paths beyond the API may be files.
+    pub(crate) has_files: bool,
+}
+
+/// The service of one connection.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    pub(crate) front: Arc<Shared>,
+    /// Where the client is.
+    pub(crate) address: IpAddr,
+    /// It came by TLS.
+    pub(crate) tls: bool,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Connection {
+    type Response = Response<FrontBody>;
+    type Error = Infallible;
+    type Future = Serving;
+
+    fn call(&self, request: Request<Incoming>) -> Serving {
+        let started = Instant::now();
+        let route = Route::of(request.uri().path(), self.front.has_files);
+        let method = MethodName::of(request.method());
+        let cors = self.front.gate.cors_origin(request.headers());
+        let work =
+            catch_unwind(AssertUnwindSafe(|| self.front.answer(route, self.address, request)))
+                .unwrap_or_else(|_| Work::refused(ApiError::internal()));
+        let (front, tls) = (Arc::clone(&self.front), self.tls);
+        Serving { work, front, route, method, started, cors, tls }
+    }
+}
+
+/// A request being served.
+pub(crate) struct Serving {
+    work: Work,
+    front: Arc<Shared>,
+    route: Route,
+    method: MethodName,
+    started: Instant,
+    cors: Option<HeaderValue>,
+    tls: bool,
+}
+
+enum Work {
+    Ready(Option<Response<FrontBody>>),
+    Routed(Pin<Box<dyn Future<Output = Response<FrontBody>> + Send>>),
+}
+
+impl Work {
+    fn ready(response: Response<FrontBody>) -> Self {
+        Self::Ready(Some(response))
+    }
+
+    fn refused(denied: ApiError) -> Self {
+        Self::ready(denied.into_response().map(FrontBody::Streamed))
+    }
+}
+
+impl Work {
+    /// The response, waited for.
+    async fn finish(self) -> Response<FrontBody> {
+        match self {
+            Self::Ready(Some(response)) => response,
+            Self::Ready(None) => ApiError::internal().into_response().map(FrontBody::Streamed),
+            Self::Routed(future) => future.await,
+        }
+    }
+}
+
+impl Future for Serving {
+    type Output = Result<Response<FrontBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = match &mut self.work {
+            Work::Ready(response) => response.take(),
+            Work::Routed(future) => {
+                // A panic in a handler ends that request and nothing else.
+                match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+                    Ok(Poll::Pending) => return Poll::Pending,
+                    Ok(Poll::Ready(response)) => Some(response),
+                    Err(_) => None,
+                }
+            }
+        };
+        let tls = self.tls;
+        let mut response = response
+            .unwrap_or_else(|| ApiError::internal().into_response().map(FrontBody::Streamed));
+        seal(response.headers_mut(), self.cors.take(), tls);
+        let (route, method, status) = (self.route, self.method, response.status());
+        self.front.app.metrics.record(route as usize, method, status, self.started.elapsed());
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// Adds the headers that every reply carries.
+fn seal(headers: &mut HeaderMap, cors: Option<HeaderValue>, tls: bool) {
+    const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+    const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    const DENY: HeaderValue = HeaderValue::from_static("DENY");
+    // Only the frame: what else a page of the HMI loads is its own affair.
+    const NO_FRAMES: HeaderValue = HeaderValue::from_static("frame-ancestors 'none'");
+    const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(X_FRAME_OPTIONS, DENY);
+    headers.insert(REFERRER_POLICY, NO_REFERRER);
+    headers.insert(CONTENT_SECURITY_POLICY, NO_FRAMES);
+    if tls {
+        // A day: it is renewed by every reply, and also binds what else the host serves.
+        const SECURE: HeaderValue = HeaderValue::from_static("max-age=86400");
+        headers.insert(STRICT_TRANSPORT_SECURITY, SECURE);
+    }
+    if let Some(origin) = cors {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        headers.insert(VARY, HeaderValue::from_name(HeaderName::from_static("origin")));
+    }
+}
+
+impl Shared {
+    fn answer(
+        self: &Arc<Self>,
+        route: Route,
+        peer: IpAddr,
+        mut request: Request<Incoming>,
+    ) -> Work {
+        let operation = match self.judge(route, &request) {
+            Ok(Passed(operation, None)) => operation,
+            Ok(Passed(operation, Some(fault))) => {
+                request.extensions_mut().insert(HeaderFault(fault));
+                operation
+            }
+            Err(Verdict::Preflight) => return Work::ready(preflight(route)),
+            Err(Verdict::Refused(error)) => return Work::refused(error),
+        };
+        if self.app.door.access().is_enabled() {
+            return self.admit(route, operation, peer, request);
+        }
+        self.dispatch(operation, request, |_| anybody(peer))
+    }
+
+    /// Lets a request through that may pass, proving first who sends it where that is needed.
+    fn admit(
+        self: &Arc<Self>,
+        route: Route,
+        operation: &'static Operation,
+        peer: IpAddr,
+        mut request: Request<Incoming>,
+    ) -> Work {
+        let access = self.app.door.access();
+        let need = operation.need;
+        let Some(role) = access.role(need) else {
+            let glance = |headers: &HeaderMap| access.glance(&arrival(access, peer, headers));
+            return self.dispatch(operation, request, glance);
+        };
+        let arrival = arrival(access, peer, request.headers());
+        if need == Need::Commands {
+            // Only the body says what is asked, and a stop must not wait for a password.
+            let caller = Caller { user: None, role: Role::Viewer, address: arrival.address() };
+            request.extensions_mut().insert(arrival);
+            return self.dispatch(operation, request, |_| caller);
+        }
+        let what = route.row().path;
+        match access.at_once(&arrival) {
+            Some(Err(error)) => Work::refused(error.into()),
+            Some(Ok(caller)) => match authorize(&caller, role, what) {
+                Ok(()) => self.dispatch(operation, request, |_| caller),
+                Err(error) => Work::refused(error.into()),
+            },
+            None => {
+                let front = Arc::clone(self);
+                Work::Routed(Box::pin(async move {
+                    let proven =
+                        front.app.door.access().authenticate(&arrival, Lane::Ordinary).await;
+                    let granted = proven.and_then(|caller| {
+                        authorize(&caller, role, what)?;
+                        Ok(caller)
+                    });
+                    match granted {
+                        Ok(caller) => front.dispatch(operation, request, |_| caller).finish().await,
+                        Err(error) => {
+                            ApiError::from(error).into_response().map(FrontBody::Streamed)
+                        }
+                    }
+                }))
+            }
+        }
+    }
+
+    /// Sends a request where it belongs; handlers behind the router find the caller in its
+    /// extensions.
+    fn dispatch(
+        self: &Arc<Self>,
+        operation: &Operation,
+        mut request: Request<Incoming>,
+        caller: impl FnOnce(&HeaderMap) -> Caller,
+    ) -> Work {
+        match operation.handler {
+            Handler::Hot(body) => Work::ready(cached(body(&self.app))),
+            Handler::Sockets => {
+                let reply = hyper::service::Service::call(&self.sockets, request);
+                Work::Routed(Box::pin(async move {
+                    match reply.await {
+                        Ok(response) => response.map(|b| FrontBody::Streamed(Body::new(b))),
+                        Err(never) => match never {},
+                    }
+                }))
+            }
+            Handler::Routed(_) | Handler::Page(_) | Handler::Files => {
+                let caller = caller(request.headers());
+                request.extensions_mut().insert(caller);
+                let reply = self.router.clone().call(request.map(Body::new));
+                Work::Routed(Box::pin(async move {
+                    match reply.await {
+                        Ok(response) => response.map(FrontBody::Streamed),
+                        Err(never) => match never {},
+                    }
+                }))
+            }
+        }
+    }
+
+    /// The refusals that need nothing but the head of the request, in the order of the contract.
+    fn judge(&self, route: Route, request: &Request<Incoming>) -> Result<Passed, Verdict> {
+        let headers = request.headers();
+        let method = request.method();
+        if route == Route::Unknown {
+            return Err(ApiError::not_found("such path").into());
+        }
+        let origin = self.gate.origin(headers);
+        if method == Method::OPTIONS && origin == Origin::Allowed {
+            return Err(Verdict::Preflight);
+        }
+        let Some(operation) = route.operation(method) else {
+            return Err(ApiError::method_not_allowed(route.allow()).into());
+        };
+        let fault = body_fault(operation.media, headers, request.body());
+        let foreign = self.foreign(route, method, headers, origin);
+        // Where a page or a name of elsewhere asks, not even an emergency stop is looked for.
+        if let Some(denied) = fault.clone()
+            && (route != Route::Control || foreign.is_some())
+        {
+            return Err(denied.into());
+        }
+        if let Some(denied) = foreign {
+            return Err(denied.into());
+        }
+        Ok(Passed(operation, fault))
+    }
+
+    fn foreign(
+        &self,
+        route: Route,
+        method: &Method,
+        headers: &HeaderMap,
+        origin: Origin,
+    ) -> Option<ApiError> {
+        if !self.gate.host_is_ours(headers) {
+            return Some(ApiError::new(
+                StatusCode::FORBIDDEN,
+                "FOREIGN_HOST",
+                "the Host header names another machine; add the name to server.hosts",
+            ));
+        }
+        let guarded = !matches!(*method, Method::GET | Method::HEAD) || route == Route::Socket;
+        (origin == Origin::Foreign && guarded).then(|| {
+            ApiError::new(
+                StatusCode::FORBIDDEN,
+                "FOREIGN_ORIGIN",
+                "pages of that origin may not use this machine; see server.allowed_origins",
+            )
+        })
+    }
+}
+
+/// What a request shows of its sender.
+fn arrival(access: &Access, peer: IpAddr, headers: &HeaderMap) -> Arrival {
+    let forwarded = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok());
+    let credentials = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    access.arrival(peer, forwarded, credentials)
+}
+
+/// Why a request does not simply go on.
+enum Verdict {
+    Refused(ApiError),
+    Preflight,
+}
+
+/// What a request asks for; with a fault of its head it is refused, unless its body asks for an
+/// emergency stop.
+struct Passed(&'static Operation, Option<ApiError>);
+
+impl From<ApiError> for Verdict {
+    fn from(denied: ApiError) -> Self {
+        Self::Refused(denied)
+    }
+}
+
+/// What the headers say against the body of a POST or PUT.
+fn body_fault(media: Media, headers: &HeaderMap, body: &Incoming) -> Option<ApiError> {
+    let text = match media {
+        Media::Unjudged => return None,
+        Media::Json => false,
+        Media::JsonOrText => true,
+    };
+    if body.is_end_stream() {
+        return None;
+    }
+    if body.size_hint().lower() > body::LIMIT as u64 {
+        return Some(too_large());
+    }
+    let content_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let essence = content_type.split(';').next().unwrap_or("").trim();
+    let fits = essence.eq_ignore_ascii_case("application/json")
+        || text && essence.eq_ignore_ascii_case("text/plain");
+    (!fits).then(|| {
+        ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "send the body as Content-Type: application/json",
+        )
+    })
+}
+
+fn cached(bytes: Bytes) -> Response<FrontBody> {
+    let mut response = Response::new(FrontBody::Whole(bytes.into()));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+fn preflight(route: Route) -> Response<FrontBody> {
+    let mut response = Response::new(FrontBody::Whole(Bytes::new().into()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    let allow = HeaderValue::from_str(&route.allow()).unwrap_or(HeaderValue::from_static(""));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, allow);
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("content-type, authorization, if-match"),
+    );
+    response
+}

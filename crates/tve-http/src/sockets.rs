@@ -1,0 +1,323 @@
+//! Socket.IO: one task compares the machine ten times a second, and after a command, and tells every
+//! client what changed.
+//!
+//! A client that does not read fills its buffer, gets nothing more and is disconnected: at once
+//! where the good-bye still fits into the buffer, else by the write time-out of its connection or
+//! by the heartbeat. Sending never waits, so it delays nobody else.
+
+use crate::app::App;
+use crate::reply::ApiError;
+use axum::body::Body;
+use axum::response::IntoResponse;
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, HeaderValue};
+use hyper::{Request, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use socketioxide::extract::SocketRef;
+use socketioxide::handler::ConnectHandler as _;
+use socketioxide::service::SocketIoService;
+use socketioxide::socket::Sid;
+use socketioxide::{SendError, SocketError, SocketIo};
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tve_config::Config;
+use tve_control::Snapshot;
+use tve_runtime::{Published, stopped};
+use tve_units::Celsius;
+
+/// Answers everything under /socket.io/.
+pub(crate) type Service = SocketIoService<NotFound>;
+
+/// What the library asks for paths that are not its own.
+#[derive(Clone)]
+pub(crate) struct NotFound;
+
+impl hyper::service::Service<Request<Incoming>> for NotFound {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn call(&self, _: Request<Incoming>) -> Self::Future {
+        ready(Ok(ApiError::not_found("such path").into_response()))
+    }
+}
+
+/// A smaller change of a number is no news.
+const THRESHOLD: f64 = 0.001;
+
+/// Time between two looks at who may still listen.
+const REVIEW: Duration = Duration::from_millis(500);
+
+/// Events that may wait for one client: some seconds of a busy machine.
+const BUFFER: usize = 512;
+
+/// Largest message from a client; none of them has anything to say.
+const MESSAGE_LIMIT: usize = 4096;
+
+/// Time that a client has to join after it has connected.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+const UPDATE: &str = "io_update";
+const SNAPSHOT: &str = "snapshot";
+
+/// A value as the HMI gets it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Value {
+    Number(Option<f64>),
+    Switch(bool),
+    Name(&'static str),
+}
+
+impl Value {
+    /// Whether the change from `self` to `new` is worth an event.
+    fn differs(&self, new: &Self) -> bool {
+        match (self, new) {
+            (Self::Number(Some(old)), Self::Number(Some(new))) => (old - new).abs() > THRESHOLD,
+            _ => self != new,
+        }
+    }
+}
+
+/// Payload of an `io_update`.
+#[derive(Debug, PartialEq, Serialize)]
+struct Update<'a> {
+    category: &'static str,
+    key: &'a str,
+    val: &'a Value,
+}
+
+/// Payload of a `snapshot`.
+#[derive(Serialize)]
+struct Snapshotted<'a> {
+    state: &'a RawValue,
+}
+
+type Values = BTreeMap<(&'static str, String), Value>;
+
+/// Everything that clients are told of, by category and key.
+fn values(snapshot: &Snapshot, config: &Config) -> Values {
+    let data = crate::view::data(snapshot);
+    let number = |x: f64| Value::Number(Some(x));
+    let (t, m, r) = (data.temps, data.motors, data.relays);
+    let [target_z1, target_z2] = snapshot.targets.map(Celsius::get);
+    let heaters = snapshot.heater_duty.map(tve_units::Duty::get);
+    let fixed = [
+        ("temps", "t1", Value::Number(t.t1)),
+        ("temps", "t2", Value::Number(t.t2)),
+        ("temps", "t3", Value::Number(t.t3)),
+        ("temps", "motor", Value::Number(t.motor)),
+        ("motors", "main", number(m.main)),
+        ("motors", "feed", number(m.feed)),
+        ("relays", "fan", Value::Switch(r.fan)),
+        ("relays", "pump", Value::Switch(r.pump)),
+        ("relays", "ssr_z1", Value::Switch(r.ssr_z1)),
+        ("relays", "ssr_z2", Value::Switch(r.ssr_z2)),
+        ("misc", "status", Value::Name(data.status.name())),
+        ("misc", "mode", Value::Name(data.mode.name())),
+        ("misc", "target_z1", number(target_z1)),
+        ("misc", "target_z2", number(target_z2)),
+        ("misc", "heater_duty_z1", number(heaters[0])),
+        ("misc", "heater_duty_z2", number(heaters[1])),
+        ("misc", "manual_duty_z1", number(snapshot.manual_duty[0].get())),
+        ("misc", "manual_duty_z2", number(snapshot.manual_duty[1].get())),
+        ("misc", "peltier_duty", number(data.peltier_duty)),
+        ("misc", "fill_level", Value::Number(data.fill_level)),
+        ("misc", "target_fill_level", Value::Number(data.target_fill_level)),
+        ("misc", "autotune_status", Value::Name(snapshot.tune.status.name())),
+    ];
+    let pwm = crate::view::pwm(config, &snapshot.pwm.map(tve_units::Duty::get), heaters);
+    fixed
+        .into_iter()
+        .map(|(category, key, value)| ((category, key.to_owned()), value))
+        .chain(pwm.into_iter().map(|(key, duty)| (("pwm", key), number(duty))))
+        .collect()
+}
+
+/// Builds the service.
+pub(crate) fn service(app: Arc<App>) -> (Service, SocketIo) {
+    let (service, io) = SocketIo::builder()
+        .max_buffer_size(BUFFER)
+        .ws_max_message_size(MESSAGE_LIMIT)
+        .ws_max_frame_size(MESSAGE_LIMIT)
+        .connect_timeout(CONNECT_LIMIT)
+        .build_with_inner_svc(NotFound);
+    let door = Arc::clone(&app);
+    // Whoever was dismissed keeps the transport, and may ask again over it.
+    let admit = async move |socket: SocketRef| {
+        may_listen(&door, &socket).then_some(()).ok_or("the token has expired or is revoked")
+    };
+    let joined = async move |socket: SocketRef| {
+        app.metrics.socket_connected();
+        socket.on_disconnect(async move || app.metrics.socket_gone());
+    };
+    io.ns("/", joined.with(admit));
+    (service, io)
+}
+
+fn may_listen(app: &App, socket: &SocketRef) -> bool {
+    let credentials = socket.req_parts().headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    app.door.access().still_reads(credentials)
+}
+
+/// Disconnects those whose login has ended since they connected.
+fn review(app: &App, io: &SocketIo) {
+    for socket in io.sockets().into_iter().filter(|s| !may_listen(app, s)) {
+        // A full buffer has no room for the good-bye; then the next review tries again.
+        let _ = socket.disconnect();
+    }
+}
+
+/// Sends; `false` when the client's buffer is full. A client that has gone is no failure.
+fn send<T: Serialize>(socket: &SocketRef, event: &str, payload: &T) -> bool {
+    let result = socket.emit(event, payload);
+    !matches!(result, Err(SendError::Socket(SocketError::InternalChannelFull)))
+}
+
+/// Tells clients what changes until `stop` turns true.
+pub(crate) async fn broadcast(app: Arc<App>, io: SocketIo, mut stop: watch::Receiver<bool>) {
+    let mut changes = app.door.changes();
+    let mut reviews = interval(REVIEW);
+    reviews.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut teller = Teller::default();
+    loop {
+        let newest = tokio::select! {
+            newest = changes.next() => newest,
+            _ = reviews.tick() => {
+                review(&app, &io);
+                continue;
+            }
+            () = stopped(&mut stop) => return,
+        };
+        teller.round(&app, &newest, io.sockets());
+    }
+}
+
+/// Knows what clients have been told. All who are greeted know the same.
+#[derive(Default)]
+struct Teller {
+    told: Option<Values>,
+    greeted: BTreeSet<Sid>,
+    /// Those whose buffer was full; they get nothing more.
+    full: BTreeSet<Sid>,
+}
+
+impl Teller {
+    fn round(&mut self, app: &App, newest: &Published, sockets: Vec<SocketRef>) {
+        self.greeted.retain(|id| sockets.iter().any(|s| s.id == *id));
+        self.full.retain(|id| sockets.iter().any(|s| s.id == *id));
+        if sockets.is_empty() {
+            self.told = None;
+            return;
+        }
+        let now = values(&newest.snapshot, &newest.config);
+        if let Some(told) = &self.told {
+            for ((category, key), val) in &now {
+                let old = told.get(&(*category, key.clone()));
+                if old.is_none_or(|old| old.differs(val)) {
+                    let update = Update { category, key, val };
+                    for socket in sockets.iter().filter(|s| self.greeted.contains(&s.id)) {
+                        if !self.full.contains(&socket.id) && !send(socket, UPDATE, &update) {
+                            self.full.insert(socket.id);
+                            app.metrics.socket_dropped();
+                        }
+                    }
+                }
+            }
+        }
+        // A value that drifts slowly is told once it has moved far enough from what was told.
+        match &mut self.told {
+            Some(told) => merge(told, now),
+            none => *none = Some(now),
+        }
+        self.greet(app, newest, &sockets);
+        for socket in sockets.into_iter().filter(|s| self.full.contains(&s.id)) {
+            // Without room for the good-bye this fails, and is tried again in the next round.
+            let _ = socket.disconnect();
+        }
+    }
+
+    /// Shows newcomers the machine that the round was about, so that no change falls between
+    /// their snapshot and their first update.
+    fn greet(&mut self, app: &App, newest: &Published, sockets: &[SocketRef]) {
+        let mut state: Option<Box<RawValue>> = None;
+        for socket in sockets {
+            if !self.greeted.insert(socket.id) {
+                continue;
+            }
+            if state.is_none() {
+                // The text is JSON that was serialised a moment ago.
+                state = serde_json::from_slice(&app.state_json(newest)).ok();
+            }
+            if let Some(state) = &state {
+                send(socket, SNAPSHOT, &Snapshotted { state });
+            }
+        }
+    }
+}
+
+/// Takes over what was told.
+fn merge(known: &mut Values, now: Values) {
+    known.retain(|key, _| now.contains_key(key));
+    for (key, value) in now {
+        if known.get(&key).is_none_or(|old| old.differs(&value)) {
+            known.insert(key, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tve_units::Duty;
+
+    #[test]
+    fn categories_are_those_of_the_contract() {
+        let values = values(&Snapshot::default(), &Config::default());
+        for (category, key) in values.keys() {
+            assert!(
+                ["temps", "motors", "relays", "pwm", "misc"].contains(category),
+                "{category} {key}"
+            );
+        }
+        assert!(values.contains_key(&("pwm", "z1".to_owned())));
+    }
+
+    #[test]
+    fn a_slow_drift_is_told_when_it_has_become_a_change() {
+        let config = Config::default();
+        let mut snapshot = Snapshot::default();
+        let key = ("misc", "peltier_duty".to_owned());
+        let mut known = values(&snapshot, &config);
+        for duty in [0.0004, 0.0008] {
+            snapshot.peltier = Duty::clamped(duty);
+            let now = values(&snapshot, &config);
+            assert!(!known[&key].differs(&now[&key]));
+            merge(&mut known, now);
+        }
+        snapshot.peltier = Duty::clamped(0.0012);
+        assert!(known[&key].differs(&values(&snapshot, &config)[&key]));
+    }
+
+    #[test]
+    fn a_sensor_that_fails_or_comes_back_is_a_change() {
+        assert!(Value::Number(Some(20.0)).differs(&Value::Number(None)));
+        assert!(Value::Number(None).differs(&Value::Number(Some(20.0))));
+        assert!(!Value::Number(None).differs(&Value::Number(None)));
+    }
+
+    #[test]
+    fn an_update_has_the_shape_that_the_hmi_reads() {
+        let update = Update { category: "temps", key: "t1", val: &Value::Number(None) };
+        assert_eq!(
+            serde_json::to_string(&update).unwrap(),
+            r#"{"category":"temps","key":"t1","val":null}"#
+        );
+    }
+}

@@ -1,0 +1,499 @@
+//! Who may do what: authenticates, authorizes, keeps clients to their limits.
+//!
+//! While `security.enabled` is false, whoever reaches the listening address may do everything;
+//! that is why the service then listens on loopback alone unless it is told otherwise. While it is
+//! true, the table of `tve-access` decides.
+//!
+//! The slow part, comparing a password with its hash, runs on a blocking thread, one at a time, so
+//! that passwords cost at most one core. Commands that only calm the machine have a lane of their
+//! own and never wait behind a password of somebody else.
+
+use crate::refused::ServiceError;
+use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tve_access::{
+    Admission, Buckets, Caller, Client, Credentials, Login, LoginThrottle, Need, PasswordHash,
+    Role, TokenBook, Verdict, address_of,
+};
+use tve_config::Security;
+
+/// Logins that may wait for their password check.
+const WAITING: usize = 64;
+
+/// Of these, from one address: a page opens six connections. Loopback may be a proxy for many.
+const WAITING_FROM_ONE: usize = 16;
+
+/// What a request shows of its sender, before anything is proven.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    address: IpAddr,
+    credentials: Credentials,
+}
+
+impl Arrival {
+    /// Where it comes from, proxies looked through.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+}
+
+/// Which queue a password check waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Whatever can wait.
+    Ordinary,
+    /// Commands that only calm the machine.
+    Calming,
+}
+
+/// How logins ended, and commands that were too many.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Passwords that were right, each check once.
+    pub ok: AtomicU64,
+    /// Wrong passwords, unknown users, bad tokens, damaged headers.
+    pub failed: AtomicU64,
+    /// Refused unread, because user and address are locked.
+    pub locked: AtomicU64,
+    /// Commands beyond the limit of their client.
+    pub limited: AtomicU64,
+}
+
+struct User {
+    name: Arc<str>,
+    role: Role,
+    hash: Arc<PasswordHash>,
+}
+
+struct Queue {
+    turn: Arc<Semaphore>,
+    waiting: Mutex<Vec<IpAddr>>,
+}
+
+/// The policy in force.
+pub struct Access {
+    security: Security,
+    users: BTreeMap<String, User>,
+    /// What a login without a user is compared with.
+    decoys: Vec<Arc<PasswordHash>>,
+    tokens: ArcSwap<TokenBook>,
+    throttle: Mutex<LoginThrottle>,
+    buckets: Mutex<Buckets>,
+    ordinary: Queue,
+    calming: Queue,
+    started: Instant,
+    counts: Counts,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Hashes and tokens are nobody's to print.
+        f.debug_struct("Access").field("enabled", &self.is_enabled()).finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    /// The policy of `security`. `key` is random. A user whose hash cannot be read is left out;
+    /// [`unusable`] names them.
+    pub(crate) fn new(security: &Security, key: [u8; 32], tokens: TokenBook) -> Self {
+        let users: BTreeMap<String, User> = security
+            .users
+            .iter()
+            .filter_map(|(name, user)| {
+                let hash = Arc::new(PasswordHash::parse(&user.hash).ok()?);
+                Some((name.clone(), User { name: name.as_str().into(), role: user.role, hash }))
+            })
+            .collect();
+        let mut decoys: Vec<_> = users.values().map(|user| Arc::clone(&user.hash)).collect();
+        if decoys.is_empty() {
+            decoys.push(Arc::new(PasswordHash::nobody()));
+        }
+        Self {
+            users,
+            decoys,
+            tokens: ArcSwap::from_pointee(tokens),
+            throttle: Mutex::new(LoginThrottle::new(key)),
+            buckets: Mutex::new(Buckets::new(&security.limits)),
+            ordinary: Queue::new(),
+            calming: Queue::new(),
+            started: Instant::now(),
+            counts: Counts::default(),
+            security: security.clone(),
+        }
+    }
+
+    /// Whether logins are asked for at all.
+    pub fn is_enabled(&self) -> bool {
+        self.security.enabled
+    }
+
+    /// How logins ended so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Puts other tokens in force.
+    pub(crate) fn replace_tokens(&self, tokens: TokenBook) {
+        self.tokens.store(Arc::new(tokens));
+    }
+
+    /// The role that is needed; `None` when no login is.
+    pub fn role(&self, need: Need) -> Option<Role> {
+        need.role(&self.security)
+    }
+
+    /// What a request over a connection from `peer` shows of its sender: the lines in which proxies
+    /// say for whom they speak, oldest first, and its credentials as they stand in the header
+    /// `Authorization`, of which there may be one.
+    pub fn arrival<'a>(
+        &self,
+        peer: IpAddr,
+        forwarded: impl DoubleEndedIterator<Item = &'a str>,
+        mut credentials: impl Iterator<Item = &'a [u8]>,
+    ) -> Arrival {
+        let first = credentials.next();
+        Arrival {
+            address: address_of(peer, forwarded, &self.security.trusted_proxies),
+            credentials: match credentials.next() {
+                None => Credentials::parse(first),
+                Some(_) => Credentials::Malformed,
+            },
+        }
+    }
+
+    /// Decides without comparing a password: `None` when that is needed.
+    pub fn at_once(&self, arrival: &Arrival) -> Option<Result<Caller, ServiceError>> {
+        match &arrival.credentials {
+            Credentials::None => Some(Err(ServiceError::unauthenticated(
+                "LOGIN_REQUIRED",
+                "send a user and password (HTTP Basic) or a token (Bearer)",
+            ))),
+            Credentials::Malformed => Some(Err(self.failed(
+                "the Authorization header is neither \"Basic\" with user:password in base64 nor \
+                 \"Bearer\" with a token",
+            ))),
+            Credentials::Bearer(token) => Some(self.bearer(token, arrival.address)),
+            Credentials::Basic(login) => match self.ask(login, arrival.address) {
+                Admission::Check => None,
+                Admission::Locked(left) => Some(Err(self.locked(left))),
+                Admission::Known => Some(self.known(login, arrival.address)),
+            },
+        }
+    }
+
+    /// Proves who the sender is, comparing the password where it must be.
+    ///
+    /// # Errors
+    /// 401 for what proves nothing, 429 for a locked pair or too many waiting logins.
+    pub async fn authenticate(
+        self: &Arc<Self>,
+        arrival: &Arrival,
+        lane: Lane,
+    ) -> Result<Caller, ServiceError> {
+        if let Some(decided) = self.at_once(arrival) {
+            return decided;
+        }
+        let queue = match lane {
+            Lane::Ordinary => &self.ordinary,
+            Lane::Calming => &self.calming,
+        };
+        let place = queue.join(arrival.address)?;
+        let turn = Arc::clone(&queue.turn).acquire_owned().await;
+        drop(place);
+        // While waiting, the same login may have been proven, or the pair been locked.
+        if let Some(decided) = self.at_once(arrival) {
+            return decided;
+        }
+        let Credentials::Basic(login) = arrival.credentials.clone() else {
+            return Err(ServiceError::internal());
+        };
+        let (access, address) = (Arc::clone(self), arrival.address);
+        // Whoever hangs up meanwhile has still tried: the outcome is noted in there.
+        let check = tokio::task::spawn_blocking(move || {
+            let right = access.compare(&login, address);
+            drop(turn);
+            right.then(|| access.known(&login, address))
+        });
+        match check.await {
+            Ok(Some(caller)) => caller,
+            Ok(None) => Err(ServiceError::unauthenticated(
+                "LOGIN_FAILED",
+                "user and password do not fit; five failures lock them out for 15 minutes",
+            )),
+            Err(_) => Err(ServiceError::internal()),
+        }
+    }
+
+    /// Who sends it as far as it shows without a password check: for what needs no login.
+    pub fn glance(&self, arrival: &Arrival) -> Caller {
+        let stranger = || Caller { user: None, role: Role::Viewer, address: arrival.address };
+        match &arrival.credentials {
+            Credentials::Bearer(token) => {
+                self.bearer(token, arrival.address).unwrap_or_else(|_| stranger())
+            }
+            Credentials::Basic(login) if self.ask(login, arrival.address) == Admission::Known => {
+                self.known(login, arrival.address).unwrap_or_else(|_| stranger())
+            }
+            _ => stranger(),
+        }
+    }
+
+    /// Whether whoever opened a connection with `credentials` may still read over it: a token may have
+    /// expired or been revoked since. Users change only with a restart, which ends all connections.
+    pub fn still_reads(&self, credentials: Option<&[u8]>) -> bool {
+        if !self.is_enabled() || self.role(Need::Read).is_none() {
+            return true;
+        }
+        match Credentials::parse(credentials) {
+            Credentials::Bearer(token) => {
+                matches!(self.tokens.load().check(&token, since_1970()), Verdict::Good(_))
+            }
+            _ => true,
+        }
+    }
+
+    /// Takes one command out of the bucket of `caller`.
+    ///
+    /// # Errors
+    /// 429 when it is empty.
+    pub(crate) fn take(&self, caller: &Caller) -> Result<(), ServiceError> {
+        if !self.is_enabled() {
+            return Ok(());
+        }
+        let mut buckets = lock(&self.buckets);
+        buckets.take(self.now(), &Client::from(caller)).map_err(|wait| {
+            self.counts.limited.fetch_add(1, Ordering::Relaxed);
+            let limits = &self.security.limits;
+            let detail = format!(
+                "a client may send {} commands a second and {} at once; stops and zero setpoints \
+                 are never limited",
+                limits.commands_per_second, limits.burst
+            );
+            ServiceError::too_fast("TOO_MANY_COMMANDS", detail, wait)
+        })
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn ask(&self, login: &Login, address: IpAddr) -> Admission {
+        lock(&self.throttle).ask(self.now(), login, address)
+    }
+
+    fn known(&self, login: &Login, address: IpAddr) -> Result<Caller, ServiceError> {
+        let user = self.users.get(&login.user).ok_or_else(ServiceError::internal)?;
+        Ok(Caller { user: Some(Arc::clone(&user.name)), role: user.role, address })
+    }
+
+    /// Compares a password, which takes its time whether or not there is such a user, and notes
+    /// the outcome.
+    fn compare(&self, login: &Login, address: IpAddr) -> bool {
+        let user = self.users.get(&login.user);
+        let decoy = lock(&self.throttle).riddle(&login.user, self.decoys.len());
+        let hash = user.map_or(&self.decoys[decoy], |user| &user.hash);
+        let right = login.fits(hash) && user.is_some();
+        lock(&self.throttle).note(self.now(), login, address, right);
+        let count = if right { &self.counts.ok } else { &self.counts.failed };
+        count.fetch_add(1, Ordering::Relaxed);
+        if !right {
+            tracing::warn!(user = login.user, %address, "a login failed");
+        }
+        right
+    }
+
+    fn bearer(&self, token: &str, address: IpAddr) -> Result<Caller, ServiceError> {
+        match self.tokens.load().check(token, since_1970()) {
+            Verdict::Good(token) => {
+                Ok(Caller { user: Some(token.name.as_str().into()), role: token.role, address })
+            }
+            Verdict::Expired => {
+                Err(self.failed("the token has expired; make a new one with `tve token create`"))
+            }
+            Verdict::Unknown => Err(self
+                .failed("the token was not made here or is revoked; `tve token list` shows them")),
+        }
+    }
+
+    fn failed(&self, detail: &'static str) -> ServiceError {
+        self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        ServiceError::unauthenticated("LOGIN_FAILED", detail)
+    }
+
+    fn locked(&self, left: Duration) -> ServiceError {
+        self.counts.locked.fetch_add(1, Ordering::Relaxed);
+        let detail = "five logins of this user from this address have failed; wait, or log in from \
+                      another address";
+        ServiceError::too_fast("LOGIN_LOCKED", detail, left)
+    }
+}
+
+impl Queue {
+    fn new() -> Self {
+        Self { turn: Arc::new(Semaphore::new(1)), waiting: Mutex::new(Vec::new()) }
+    }
+
+    /// A place among those who wait; dropping it leaves the queue.
+    fn join(&self, address: IpAddr) -> Result<Place<'_>, ServiceError> {
+        let mut waiting = lock(&self.waiting);
+        let alike = waiting.iter().filter(|a| **a == address).count();
+        if waiting.len() >= WAITING || (alike >= WAITING_FROM_ONE && !address.is_loopback()) {
+            let wait = Duration::from_secs(1);
+            return Err(ServiceError::too_fast(
+                "LOGIN_BUSY",
+                "too many passwords wait to be checked",
+                wait,
+            ));
+        }
+        waiting.push(address);
+        Ok(Place { queue: self, address })
+    }
+}
+
+struct Place<'a> {
+    queue: &'a Queue,
+    address: IpAddr,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.queue.waiting);
+        if let Some(place) = waiting.iter().position(|a| *a == self.address) {
+            waiting.swap_remove(place);
+        }
+    }
+}
+
+/// Seconds since 1970, as tokens count them.
+fn since_1970() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Whoever reaches the service while security is disabled.
+pub fn anybody(address: IpAddr) -> Caller {
+    Caller { user: None, role: Role::Admin, address }
+}
+
+/// Refuses `caller` what needs more than its role.
+///
+/// # Errors
+/// 403 with both roles.
+pub fn authorize(caller: &Caller, needed: Role, what: &str) -> Result<(), ServiceError> {
+    if caller.role >= needed {
+        return Ok(());
+    }
+    Err(ServiceError::forbidden(what, needed, caller.role))
+}
+
+/// Users of the configuration who cannot log in, one sentence each.
+pub fn unusable(security: &Security) -> Vec<String> {
+    let fault = |(name, user): (&String, &tve_config::User)| {
+        let fault = PasswordHash::parse(&user.hash).err()?;
+        Some(format!("security.users.{name}: nobody can log in with this, because it {fault}"))
+    };
+    security.users.iter().filter_map(fault).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Tables of counters are as good after a panic as before it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+    use tve_config::User;
+
+    /// Password "right", one round of PBKDF2.
+    const QUICK: &str =
+        "pbkdf2:sha256:1$salt$44ec8cfe2ba4d927331c58d8a2a0cc13d6f1f1bd9a55fd8826ebd9d2a2e751df";
+
+    fn access() -> Arc<Access> {
+        let user = User { hash: QUICK.to_owned(), role: Role::Operator };
+        let security = Security {
+            enabled: true,
+            users: BTreeMap::from([("anna".to_owned(), user)]),
+            ..Security::default()
+        };
+        Arc::new(Access::new(&security, [1; 32], TokenBook::default()))
+    }
+
+    fn arrival(user: &str, password: &str) -> Arrival {
+        let credentials = Credentials::Basic(Login::new(user, password));
+        Arrival { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), credentials }
+    }
+
+    async fn status(access: &Arc<Access>, user: &str, password: &str) -> u16 {
+        match access.authenticate(&arrival(user, password), Lane::Ordinary).await {
+            Ok(_) => 200,
+            Err(error) => error.status(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lock_ends_after_fifteen_minutes_and_a_known_password_is_checked_again_after_one() {
+        let access = access();
+        let ok = || access.counts.ok.load(Ordering::Relaxed);
+        assert_eq!(status(&access, "anna", "right").await, 200);
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert_eq!((status(&access, "anna", "right").await, ok()), (200, 1));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!((status(&access, "anna", "right").await, ok()), (200, 2));
+        for _ in 0..5 {
+            assert_eq!(status(&access, "anna", "wrong").await, 401);
+        }
+        assert_eq!(status(&access, "anna", "right").await, 429);
+        tokio::time::advance(Duration::from_secs(15 * 60 - 1)).await;
+        assert_eq!(status(&access, "anna", "right").await, 429);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(status(&access, "anna", "right").await, 200);
+    }
+
+    #[tokio::test]
+    async fn guesses_sent_at_the_same_time_are_locked_like_guesses_one_by_one() {
+        let access = access();
+        let guesses: Vec<_> = (0..16)
+            .map(|i| {
+                let access = Arc::clone(&access);
+                tokio::spawn(async move { status(&access, "anna", &format!("guess {i}")).await })
+            })
+            .collect();
+        let mut statuses = Vec::new();
+        for guess in guesses {
+            statuses.push(guess.await.unwrap());
+        }
+        assert_eq!(statuses.iter().filter(|s| **s == 401).count(), 5, "{statuses:?}");
+        assert_eq!(access.counts.failed.load(Ordering::Relaxed), 5, "passwords compared");
+    }
+
+    #[tokio::test]
+    async fn one_address_cannot_fill_the_queue_for_the_others() {
+        let access = access();
+        let address = arrival("anna", "right").address;
+        let places: Vec<_> = (0..WAITING_FROM_ONE).map(|_| access.ordinary.join(address)).collect();
+        assert!(places.iter().all(Result::is_ok));
+        assert_eq!(status(&access, "anna", "right").await, 429);
+        let elsewhere = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+        assert!(access.ordinary.join(elsewhere).is_ok());
+        drop(places);
+        assert_eq!(status(&access, "anna", "right").await, 200);
+    }
+
+    #[tokio::test]
+    async fn a_user_who_does_not_exist_takes_a_check_like_one_who_does() {
+        let access = access();
+        assert_eq!(status(&access, "nobody", "right").await, 401);
+        assert_eq!(access.counts.failed.load(Ordering::Relaxed), 1);
+        for _ in 0..4 {
+            assert_eq!(status(&access, "nobody", "right").await, 401);
+        }
+        assert_eq!(status(&access, "nobody", "right").await, 429, "locked like one who does");
+    }
+}

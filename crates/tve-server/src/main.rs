@@ -1,7 +1,0 @@
-//! The binary `tve`.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    tve_server::cli::main()
-}

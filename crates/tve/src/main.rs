@@ -1,0 +1,7 @@
+//! The binary `tve`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tve::cli::main()
+}
