@@ -99,7 +99,7 @@ fn percent(group: &GroupSummary) -> f64 {
 }
 
 /// Compares courses of p95 (ms): (before, after, noise, interval, conclusion).
-fn judge(base: &[f64], new: &[f64]) -> (f64, f64, f64, (f64, f64), Change) {
+fn decide(base: &[f64], new: &[f64]) -> (f64, f64, f64, (f64, f64), Change) {
     let base_ms = median(&mut base.to_vec());
     let new_ms = median(&mut new.to_vec());
     let noise_ms = noise(base).max(noise(new));
@@ -146,7 +146,7 @@ pub fn compare(base: &[Summary], new: &[Summary]) -> Vec<Compared> {
         .map(|group| {
             let (before, errors_before) = gather(base, &group.name);
             let (after, errors_after) = gather(new, &group.name);
-            let (base_ms, new_ms, noise_ms, interval_ms, mut change) = judge(&before, &after);
+            let (base_ms, new_ms, noise_ms, interval_ms, mut change) = decide(&before, &after);
             if errors_after > errors_before + ERRORS_PERCENT {
                 change = Change::Worse;
             }
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn two_runs_of_one_build_do_not_differ() {
         for seed in 0..50 {
-            let change = judge(&noisy(5.0, 4.0, seed), &noisy(5.0, 4.0, seed + 1000)).4;
+            let change = decide(&noisy(5.0, 4.0, seed), &noisy(5.0, 4.0, seed + 1000)).4;
             assert_eq!(change, Change::None, "seed {seed}");
         }
     }
@@ -228,15 +228,15 @@ mod tests {
     fn twenty_ms_more_are_worse_and_twenty_less_are_better() {
         for seed in 0..50 {
             let (fast, slow) = (noisy(5.0, 4.0, seed), noisy(25.0, 4.0, seed + 1000));
-            assert_eq!(judge(&fast, &slow).4, Change::Worse, "seed {seed}");
-            assert_eq!(judge(&slow, &fast).4, Change::Better, "seed {seed}");
+            assert_eq!(decide(&fast, &slow).4, Change::Worse, "seed {seed}");
+            assert_eq!(decide(&slow, &fast).4, Change::Better, "seed {seed}");
         }
     }
 
     #[test]
     fn what_is_small_or_relative_only_is_no_change() {
-        assert_eq!(judge(&noisy(1.0, 0.1, 1), &noisy(2.9, 0.1, 2)).4, Change::None, "under 2 ms");
-        assert_eq!(judge(&noisy(100.0, 1.0, 1), &noisy(109.0, 1.0, 2)).4, Change::None, "9 %");
-        assert_eq!(judge(&[5.0; 10], &[50.0; 10]).4, Change::Unknown);
+        assert_eq!(decide(&noisy(1.0, 0.1, 1), &noisy(2.9, 0.1, 2)).4, Change::None, "under 2 ms");
+        assert_eq!(decide(&noisy(100.0, 1.0, 1), &noisy(109.0, 1.0, 2)).4, Change::None, "9 %");
+        assert_eq!(decide(&[5.0; 10], &[50.0; 10]).4, Change::Unknown);
     }
 }

@@ -5,6 +5,7 @@
 //! use it; a stranger starts reading at [`judge`].
 
 mod ab;
+mod address;
 pub mod cli;
 pub mod client;
 mod collect;
@@ -13,19 +14,22 @@ mod dice;
 pub mod drift;
 mod engine;
 mod evaluate;
+mod extruder;
 mod flame;
 mod interrupt;
 pub mod judge;
-mod machine;
+mod layout;
 pub mod measure;
+pub mod options;
+mod phases;
 pub mod plan;
 pub mod report;
+mod resources;
 pub mod run;
-mod sampling;
 mod search;
 pub mod slo;
+mod steal;
 pub mod summary;
-mod theft;
 mod trend;
 pub mod verdict;
 mod watch;

@@ -4,9 +4,11 @@
 //! The rightful user is the one in the address (`http://USER:PASSWORD@HOST:PORT`). The wrong logins
 //! are for a user who does not exist, so that nobody is locked out by the test.
 
+use crate::address::{shown, without_login};
 use crate::collect;
+use crate::options::Options;
 use crate::plan::{Limiter, Plan};
-use crate::run::{Finished, Options, shown, without_login};
+use crate::summary::Finished;
 use crate::verdict::{Claim, Trust, Verdict};
 use anyhow::Context as _;
 use reqwest::header::RETRY_AFTER;
@@ -170,10 +172,10 @@ mod tests {
 
     #[test]
     fn the_sixth_wrong_login_must_be_locked_and_not_the_fifth() {
-        let judge = |counts| wrong_logins(&LIMITER, &seen(counts)).standing;
-        assert_eq!(judge(&[(401, 5), (429, 5)]), Standing::Held);
+        let standing = |counts| wrong_logins(&LIMITER, &seen(counts)).standing;
+        assert_eq!(standing(&[(401, 5), (429, 5)]), Standing::Held);
         for wrong in [&[(401, 10)][..], &[(401, 4), (429, 6)], &[(401, 6), (429, 4)]] {
-            assert_eq!(judge(wrong), Standing::Broken, "{wrong:?}");
+            assert_eq!(standing(wrong), Standing::Broken, "{wrong:?}");
         }
         let mut silent = seen(&[(401, 5), (429, 5)]);
         silent[9].retry_after_s = None;
@@ -182,14 +184,14 @@ mod tests {
 
     #[test]
     fn commands_pass_up_to_the_burst_and_what_flows_in_meanwhile() {
-        let judge = |counts, ms| {
+        let standing = |counts, ms| {
             rapid_commands(&LIMITER, &seen(counts), Duration::from_millis(ms)).standing
         };
-        assert_eq!(judge(&[(200, 40), (429, 60)], 0), Standing::Held);
-        assert_eq!(judge(&[(200, 42), (429, 58)], 100), Standing::Held);
-        assert_eq!(judge(&[(200, 43), (429, 57)], 100), Standing::Broken, "too many");
-        assert_eq!(judge(&[(200, 39), (429, 61)], 100), Standing::Broken, "too few");
-        assert_eq!(judge(&[(200, 100)], 100), Standing::Broken, "no limit");
-        assert_eq!(judge(&[(200, 40), (503, 60)], 0), Standing::Broken);
+        assert_eq!(standing(&[(200, 40), (429, 60)], 0), Standing::Held);
+        assert_eq!(standing(&[(200, 42), (429, 58)], 100), Standing::Held);
+        assert_eq!(standing(&[(200, 43), (429, 57)], 100), Standing::Broken, "too many");
+        assert_eq!(standing(&[(200, 39), (429, 61)], 100), Standing::Broken, "too few");
+        assert_eq!(standing(&[(200, 100)], 100), Standing::Broken, "no limit");
+        assert_eq!(standing(&[(200, 40), (503, 60)], 0), Standing::Broken);
     }
 }

@@ -2,7 +2,7 @@
 //! one who does not keep to the limits.
 
 mod alarm;
-pub(crate) mod field;
+pub(crate) mod dispatch;
 pub(crate) mod limiter;
 pub(crate) mod rate;
 pub(crate) mod single;

@@ -4,11 +4,13 @@
 //! that value. Meanwhile one client does not read, some drop and come back at once, some vanish.
 
 use super::wire::Client;
+use crate::address::shown;
 use crate::client::upgrading;
 use crate::collect;
 use crate::measure::histogram::{add, empty, quantile};
+use crate::options::Options;
 use crate::plan::{Plan, Sockets};
-use crate::run::{Finished, Options};
+use crate::summary::Finished;
 use crate::verdict::{Claim, Trust, Verdict};
 use anyhow::Context as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -226,8 +228,7 @@ impl Seen {
         let interrupted = crate::interrupt::is_set();
         let trust = Trust::default();
         let verdict = Verdict::of(&claims, &trust, options.short, interrupted);
-        let mut summary =
-            collect::bare(plan, &crate::run::shown(&options.host), started, claims, verdict);
+        let mut summary = collect::bare(plan, &shown(&options.host), started, claims, verdict);
         let p50 = quantile(&latency, 0.5).unwrap_or(0) as f64 / 1000.0;
         let fan_out = quantile(&span, 0.95).unwrap_or(0) as f64 / 1000.0;
         summary.extra.insert("event latency p50".into(), format!("{p50:.2} ms"));

@@ -4,9 +4,9 @@
 //! that is late makes the next request late, and its latency counts from the instant it was due.
 
 use super::alarm::Alarm;
-use super::field::{Field, Order};
+use super::dispatch::{Dispatch, Order};
 use crate::dice::Dice;
-use crate::measure::recorder::Span;
+use crate::measure::layout::Span;
 use crate::plan::{Phase, Plan};
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionResult};
@@ -24,7 +24,7 @@ const BACKLOG: u64 = 10;
 
 /// What all users of a scenario share.
 struct Kind {
-    field: Arc<Field>,
+    dispatch: Arc<Dispatch>,
     seed: u64,
     index: u64,
     /// 0: as fast as the replies come.
@@ -53,14 +53,14 @@ struct State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.kind.field.users.fetch_sub(1, Ordering::Relaxed);
+        self.kind.dispatch.users.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl State {
     fn new(kind: &Arc<Kind>) -> Self {
         let number = kind.next_user.fetch_add(1, Ordering::Relaxed);
-        let now_us = kind.field.now_us();
+        let now_us = kind.dispatch.now_us();
         let phase = (number % kind.users) as f64 / kind.users as f64;
         let mut state = Self {
             kind: Arc::clone(kind),
@@ -77,7 +77,7 @@ impl State {
             state.turn = (now_us as f64 / kind.period_us - phase).ceil().max(0.0) as u64;
         }
         state.choose();
-        kind.field.users.fetch_add(1, Ordering::Relaxed);
+        kind.dispatch.users.fetch_add(1, Ordering::Relaxed);
         state
     }
 
@@ -108,19 +108,19 @@ impl State {
 
     /// Gives up what is too far behind.
     fn drop_backlog(&mut self) {
-        let field = Arc::clone(&self.kind.field);
+        let dispatch = Arc::clone(&self.kind.dispatch);
         if self.kind.period_us <= 0.0 {
             return;
         }
         let allowed_us = (self.kind.period_us * BACKLOG as f64) as u64;
         let until_us = self.kind.until_us;
-        let is_lost = |due_us: u64| due_us < until_us && due_us + allowed_us < field.now_us();
-        while is_lost(self.due_us()) && !field.is_stopped() {
+        let is_lost = |due_us: u64| due_us < until_us && due_us + allowed_us < dispatch.now_us();
+        while is_lost(self.due_us()) && !dispatch.is_stopped() {
             if self.free_us > self.due_us() {
-                field.overdue(self.request(), self.due_us());
+                dispatch.overdue(self.request(), self.due_us());
             } else {
                 // The user was free and the generator did not come round to it.
-                field.recorder().missed();
+                dispatch.recorder().missed();
             }
             self.advance();
         }
@@ -131,12 +131,14 @@ impl State {
         if let Some(pending) = &mut self.pending {
             match tokio::time::timeout(TURN, pending).await {
                 Err(_) => return,
-                Ok(done_us) => self.free_us = done_us.unwrap_or_else(|_| self.kind.field.now_us()),
+                Ok(done_us) => {
+                    self.free_us = done_us.unwrap_or_else(|_| self.kind.dispatch.now_us())
+                }
             }
             self.pending = None;
         }
-        let field = Arc::clone(&self.kind.field);
-        if field.is_stopped() {
+        let dispatch = Arc::clone(&self.kind.dispatch);
+        if dispatch.is_stopped() {
             tokio::time::sleep(TURN / 10).await;
             return;
         }
@@ -146,12 +148,12 @@ impl State {
             tokio::time::sleep(TURN / 10).await;
             return;
         }
-        let wait = Duration::from_micros(due_us.saturating_sub(field.now_us()));
+        let wait = Duration::from_micros(due_us.saturating_sub(dispatch.now_us()));
         if wait > TURN {
             tokio::time::sleep(TURN).await;
             return;
         }
-        self.alarm.until(field.instant(due_us)).await;
+        self.alarm.until(dispatch.instant(due_us)).await;
         let order = Order {
             request: self.request(),
             scenario: self.kind.index as usize,
@@ -159,12 +161,12 @@ impl State {
             free_us: self.free_us,
         };
         let mut dice = Dice::new(self.dice.next(), 0);
-        field.announce();
+        dispatch.announce();
         let mut pending =
-            tokio::spawn(async move { field.fire(field.client(), order, &mut dice).await });
+            tokio::spawn(async move { dispatch.send(dispatch.client(), order, &mut dice).await });
         self.advance();
         match tokio::time::timeout(TURN, &mut pending).await {
-            Ok(done_us) => self.free_us = done_us.unwrap_or_else(|_| self.kind.field.now_us()),
+            Ok(done_us) => self.free_us = done_us.unwrap_or_else(|_| self.kind.dispatch.now_us()),
             // A user must be able to leave while its request hangs.
             Err(_) => self.pending = Some(pending),
         }
@@ -204,7 +206,7 @@ fn scenario(kind: &Arc<Kind>, name: &str, weight: usize) -> anyhow::Result<Scena
 /// goose refuses what the plan asks for.
 pub(crate) fn start(
     plan: &Plan,
-    field: &Arc<Field>,
+    dispatch: &Arc<Dispatch>,
     host: &str,
     phases: &[(&Phase, Span)],
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
@@ -237,7 +239,7 @@ pub(crate) fn start(
             (u64::from(f.weight), f.steps.iter().filter_map(place).collect::<Vec<usize>>())
         });
         let kind = Arc::new(Kind {
-            field: Arc::clone(field),
+            dispatch: Arc::clone(dispatch),
             seed: plan.seed,
             index: index as u64,
             period_us: row.period_ms * 1000.0,
@@ -253,20 +255,4 @@ pub(crate) fn start(
         Box::pin(attack.execute()).await?;
         Ok(())
     }))
-}
-
-/// How many users of each scenario there are when `users` are there in all.
-///
-/// Weights that add up to `users` give exactly themselves; otherwise the shares are rounded.
-pub(crate) fn split(plan: &Plan, users: usize) -> Vec<usize> {
-    let all: usize = plan.scenarios.iter().map(|s| s.users).sum();
-    // Cumulative rounding: the parts add up to the whole.
-    let edge = |upto: usize| (upto * users + all / 2) / all.max(1);
-    let mut so_far = 0;
-    let mut parts = Vec::with_capacity(plan.scenarios.len());
-    for scenario in &plan.scenarios {
-        parts.push(edge(so_far + scenario.users) - edge(so_far));
-        so_far += scenario.users;
-    }
-    parts
 }

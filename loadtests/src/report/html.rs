@@ -97,7 +97,7 @@ fn write_head(page: &mut String, s: &Summary) -> std::fmt::Result {
         s.generator_rss_mb[2],
         s.server_changes,
         t.machine_percent,
-        t.stolen_percent
+        t.steal_percent
     )
 }
 

@@ -10,8 +10,7 @@ pub use html::html;
 pub(crate) use plots::course;
 pub use text::text;
 
-use crate::run::Finished;
-use crate::summary::{FILE, Summary};
+use crate::summary::{FILE, Finished, Summary};
 use anyhow::Context as _;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};

@@ -1,10 +1,10 @@
 //! Before and after a run: is the service there, is the machine the simulator and warm; and the
 //! way back to a machine that is cold and still.
 
+use crate::address::shown;
 use crate::client::cause;
 use crate::interrupt;
 use crate::plan::{Machine, Plan};
-use crate::run::shown;
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -25,14 +25,14 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Longest that one call of the clean-up may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The machine behind a host.
+/// The extruder behind a host, or whatever else a plan finds there.
 #[derive(Debug, Clone)]
-pub(crate) struct Access {
+pub(crate) struct Extruder {
     client: reqwest::Client,
     host: reqwest::Url,
 }
 
-impl Access {
+impl Extruder {
     /// Access over `client`.
     pub(crate) fn new(client: reqwest::Client, host: reqwest::Url) -> Self {
         Self { client, host }

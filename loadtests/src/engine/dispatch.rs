@@ -3,7 +3,8 @@
 use crate::client::cause;
 use crate::dice::Dice;
 use crate::measure::outcome::Outcome;
-use crate::measure::recorder::{NO_SCENARIO, Recorder, Sample};
+use crate::measure::recorder::Recorder;
+use crate::measure::sample::{NO_SCENARIO, Sample};
 use crate::plan::Plan;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -37,7 +38,7 @@ pub(crate) struct Order {
 
 /// Everything that the engines of one run share.
 #[derive(Debug)]
-pub(crate) struct Field {
+pub(crate) struct Dispatch {
     client: reqwest::Client,
     calls: Vec<Call>,
     origin: Instant,
@@ -48,7 +49,7 @@ pub(crate) struct Field {
     pub users: AtomicUsize,
 }
 
-impl Field {
+impl Dispatch {
     /// The ground for a run of `plan` over `client` against `host` whose clock starts at `origin`.
     ///
     /// # Errors
@@ -130,7 +131,7 @@ impl Field {
 
     /// Sends an announced request over `client` and records it; returns when it was done, µs since
     /// the origin.
-    pub(crate) async fn fire(
+    pub(crate) async fn send(
         &self,
         client: &reqwest::Client,
         order: Order,
