@@ -4,9 +4,11 @@
 //! than 2 ms, by more than three times what two halves of one run differ by, and when the interval
 //! of a bootstrap over blocks of seconds leaves zero.
 
-use crate::dice::Dice;
 use crate::measure::timeline::GroupPoint;
+use crate::random::generator;
 use crate::summary::{GroupSummary, Summary};
+use rand::Rng as _;
+use rand::rngs::SmallRng;
 
 /// Least relative change.
 const LEAST_SHARE: f64 = 0.10;
@@ -84,11 +86,11 @@ fn noise(course: &[f64]) -> f64 {
     (median(&mut half(0)) - median(&mut half(1))).abs()
 }
 
-fn draw(course: &[f64], dice: &mut Dice) -> f64 {
+fn draw(course: &[f64], rng: &mut SmallRng) -> f64 {
     let blocks = course.len().div_ceil(BLOCK);
     let mut drawn = Vec::with_capacity(course.len() + BLOCK);
     for _ in 0..blocks {
-        let start = dice.below(blocks) * BLOCK;
+        let start = rng.random_range(0..blocks) * BLOCK;
         drawn.extend_from_slice(&course[start..(start + BLOCK).min(course.len())]);
     }
     median(&mut drawn)
@@ -106,9 +108,9 @@ fn decide(base: &[f64], new: &[f64]) -> (f64, f64, f64, (f64, f64), Change) {
     if base.len() < 2 * BLOCK || new.len() < 2 * BLOCK {
         return (base_ms, new_ms, noise_ms, (0.0, 0.0), Change::Unknown);
     }
-    let mut dice = Dice::new(SEED, 0);
+    let mut rng = generator(SEED, 0);
     let mut differences: Vec<f64> =
-        (0..DRAWS).map(|_| draw(new, &mut dice) - draw(base, &mut dice)).collect();
+        (0..DRAWS).map(|_| draw(new, &mut rng) - draw(base, &mut rng)).collect();
     differences.sort_unstable_by(f64::total_cmp);
     let interval = (differences[DRAWS / 40], differences[DRAWS - 1 - DRAWS / 40]);
     let by = new_ms - base_ms;
@@ -212,8 +214,8 @@ mod tests {
     use super::*;
 
     fn noisy(base: f64, spread: f64, seed: u64) -> Vec<f64> {
-        let mut dice = Dice::new(seed, 9);
-        (0..120).map(|_| base + (dice.below(1001) as f64 / 1000.0 - 0.5) * spread).collect()
+        let mut rng = generator(seed, 9);
+        (0..120).map(|_| base + rng.random_range(-0.5..=0.5) * spread).collect()
     }
 
     #[test]

@@ -102,7 +102,7 @@ async fn load(
                 }
             }
             Engine::Rate => {
-                let (mix, seed, rate) = (rate::Mix::of(plan), plan.seed, phase.rate);
+                let (mix, seed, rate) = (rate::Mix::of(plan)?, plan.seed, phase.rate);
                 let senders = match &mut senders {
                     Some(senders) => senders,
                     none => none.insert(rate::Senders::start(dispatch, || options.client(plan))?),

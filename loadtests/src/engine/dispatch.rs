@@ -1,12 +1,13 @@
 //! One run's common ground: the client, the clock, the recorder, and how one request is sent.
 
 use crate::client::cause;
-use crate::dice::Dice;
 use crate::measure::outcome::Outcome;
 use crate::measure::recorder::Recorder;
 use crate::measure::sample::{NO_SCENARIO, Sample};
 use crate::plan::Plan;
 use bytes::Bytes;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -135,12 +136,12 @@ impl Dispatch {
         &self,
         client: &reqwest::Client,
         order: Order,
-        dice: &mut Dice,
+        rng: &mut SmallRng,
     ) -> u64 {
         let Order { request, scenario, due_us, free_us } = order;
         let call = &self.calls[request];
         let mut builder = client.request(call.method.clone(), call.url.clone());
-        if let Some(body) = call.bodies.get(dice.below(call.bodies.len())) {
+        if let Some(body) = call.bodies.choose(rng) {
             builder = builder
                 .header(reqwest::header::CONTENT_TYPE, "application/json")
                 .body(body.clone());

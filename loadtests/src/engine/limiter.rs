@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use reqwest::header::RETRY_AFTER;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tve_api::ControlRequest;
 
 /// Time for a client's allowance to fill up before the commands are counted.
 const REST: Duration = Duration::from_secs(3);
@@ -33,8 +34,8 @@ impl Seen {
     }
 }
 
-fn body(command: &str, value: &Value) -> Value {
-    json!({"command": command, "value": value})
+fn body(command: &str, value: Value) -> ControlRequest {
+    ControlRequest { command: command.to_owned(), value }
 }
 
 async fn send(request: reqwest::RequestBuilder) -> anyhow::Result<Seen> {
@@ -63,8 +64,7 @@ pub(crate) async fn run(
     let http = options.client(plan)?;
     let control = options.host.join("/api/control")?;
     let anonymous = without_login(&control);
-    let post =
-        |command: &str, value: Value| http.post(control.clone()).json(&body(command, &value));
+    let post = |command: &str, value: Value| http.post(control.clone()).json(&body(command, value));
     let first = send(post("SET_FILL_TARGET", json!({"level": 10}))).await?;
     anyhow::ensure!(
         first.status == 200,
@@ -79,7 +79,7 @@ pub(crate) async fn run(
     for _ in 0..limiter.wrong_logins {
         let guess = http.post(anonymous.clone()).basic_auth(&nobody, Some("wrong"));
         // A command that does no harm where no login is asked for.
-        logins.push(send(guess.json(&body("SET_FILL_TARGET", &json!({"level": 12})))).await?);
+        logins.push(send(guess.json(&body("SET_FILL_TARGET", json!({"level": 12})))).await?);
     }
     claims.push(wrong_logins(limiter, &logins));
     let other = send(post("SET_FILL_TARGET", json!({"level": 11}))).await?;
@@ -94,7 +94,7 @@ pub(crate) async fn run(
     claims.push(rapid_commands(limiter, &commands, began.elapsed()));
 
     let asked = Instant::now();
-    let stop = http.post(anonymous.clone()).json(&body("EMERGENCY_STOP", &Value::Null));
+    let stop = http.post(anonymous.clone()).json(&body("EMERGENCY_STOP", Value::Null));
     let mut calm = vec![send(stop).await?];
     let stop_took = asked.elapsed();
     calm.push(send(post("SET_MOTOR", json!({"motor": "main", "rpm": 0}))).await?);

@@ -6,9 +6,13 @@
 
 use super::alarm::Alarm;
 use super::dispatch::{Dispatch, Order};
-use crate::dice::Dice;
 use crate::measure::sample::NO_SCENARIO;
 use crate::plan::Plan;
+use crate::random::generator;
+use rand::SeedableRng as _;
+use rand::distr::Distribution as _;
+use rand::distr::weighted::WeightedIndex;
+use rand::rngs::SmallRng;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -32,32 +36,38 @@ const TOO_LATE: Duration = Duration::from_secs(1);
 
 /// Requests by weight.
 #[derive(Debug, Clone)]
-pub(crate) struct Mix(Vec<(u64, usize)>);
+pub(crate) struct Mix {
+    requests: Vec<usize>,
+    weights: WeightedIndex<u64>,
+}
 
 impl Mix {
     /// The mix that the scenarios of a plan send.
-    pub(crate) fn of(plan: &Plan) -> Self {
+    ///
+    /// # Errors
+    /// They send nothing.
+    pub(crate) fn of(plan: &Plan) -> anyhow::Result<Self> {
         let names: Vec<&String> = plan.requests.keys().collect();
-        let mut rows = Vec::new();
+        let (mut requests, mut weights) = (Vec::new(), Vec::new());
         for scenario in &plan.scenarios {
-            let weights: u64 = scenario.flows.iter().map(|f| u64::from(f.weight)).sum();
+            let all: u64 = scenario.flows.iter().map(|f| u64::from(f.weight)).sum();
             for flow in &scenario.flows {
                 for step in &flow.steps {
                     // Scaled so that shares stay whole numbers.
                     let share = 10_000 * scenario.users as u64 * u64::from(flow.weight)
-                        / (weights.max(1) * flow.steps.len() as u64);
+                        / (all.max(1) * flow.steps.len() as u64);
                     if let Some(place) = names.iter().position(|n| *n == step) {
-                        rows.push((share.max(1), place));
+                        requests.push(place);
+                        weights.push(share.max(1));
                     }
                 }
             }
         }
-        Self(rows)
+        Ok(Self { requests, weights: WeightedIndex::new(weights)? })
     }
 
-    fn choose(&self, dice: &mut Dice) -> usize {
-        let row = dice.weighted(self.0.iter().map(|r| r.0));
-        self.0.get(row).map_or(0, |r| r.1)
+    fn choose(&self, rng: &mut SmallRng) -> usize {
+        self.requests[self.weights.sample(rng)]
     }
 }
 
@@ -143,7 +153,7 @@ async fn send(
 ) {
     let Stretch { mix, seed, rate, from_us, seconds } = &share.stretch;
     let alarm = Alarm::new();
-    let mut dice = Dice::new(*seed, from_us + share.first);
+    let mut rng = generator(*seed, from_us + share.first);
     let arrivals = (rate * *seconds as f64).round() as u64;
     for arrival in (share.first..arrivals).step_by(SENDERS) {
         let due_us = from_us + (arrival as f64 * 1e6 / rate) as u64;
@@ -158,7 +168,7 @@ async fn send(
         if dispatch.is_stopped() {
             break;
         }
-        let request = mix.choose(&mut dice);
+        let request = mix.choose(&mut rng);
         if late > TOO_LATE {
             dispatch.recorder().missed();
             continue;
@@ -167,7 +177,7 @@ async fn send(
             dispatch.overdue(request, due_us);
             continue;
         }
-        let mut own = Dice::new(dice.next(), 0);
+        let mut own = SmallRng::from_rng(&mut rng);
         let (dispatch, client) = (Arc::clone(dispatch), client.clone());
         dispatch.announce();
         let places = Arc::clone(places);

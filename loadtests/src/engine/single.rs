@@ -1,8 +1,10 @@
 //! One client that sends one request after another, and many that send everything at one instant.
 
 use super::dispatch::{Dispatch, Order};
-use crate::dice::Dice;
 use crate::measure::sample::NO_SCENARIO;
+use crate::random::generator;
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
 use std::sync::Arc;
 
 /// In a rush nobody can be sent first: the time that the generator takes to send all of it is part
@@ -13,7 +15,7 @@ const RUSH: u64 = u64::MAX;
 pub(crate) async fn each(dispatch: &Arc<Dispatch>, seed: u64, from_us: u64, seconds: u64) {
     let requests = dispatch.requests() as u64;
     let share_us = seconds * 1_000_000 / requests.max(1);
-    let mut dice = Dice::new(seed, from_us);
+    let mut rng = generator(seed, from_us);
     tokio::time::sleep_until(dispatch.instant(from_us).into()).await;
     for request in 0..requests {
         let until_us = from_us + (request + 1) * share_us;
@@ -26,7 +28,7 @@ pub(crate) async fn each(dispatch: &Arc<Dispatch>, seed: u64, from_us: u64, seco
                 free_us,
             };
             dispatch.announce();
-            free_us = dispatch.send(dispatch.client(), order, &mut dice).await;
+            free_us = dispatch.send(dispatch.client(), order, &mut rng).await;
         }
     }
 }
@@ -39,11 +41,11 @@ pub(crate) async fn together(
     from_us: u64,
     seconds: u64,
 ) {
-    let mut dice = Dice::new(seed, from_us);
+    let mut rng = generator(seed, from_us);
     tokio::time::sleep_until(dispatch.instant(from_us).into()).await;
     for _ in 0..copies {
         for request in 0..dispatch.requests() {
-            let mut own = Dice::new(dice.next(), 0);
+            let mut own = SmallRng::from_rng(&mut rng);
             let dispatch = Arc::clone(dispatch);
             let order = Order { request, scenario: NO_SCENARIO, due_us: from_us, free_us: RUSH };
             dispatch.announce();

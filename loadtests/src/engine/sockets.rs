@@ -15,6 +15,7 @@ use crate::verdict::{Claim, Trust, Verdict};
 use anyhow::Context as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tve_api::{ControlRequest, IoUpdate};
 
 /// First duty, %; each event adds [`STEP`].
 const FIRST: f64 = 5.0;
@@ -42,11 +43,15 @@ fn which(val: f64) -> usize {
 async fn listen(mut client: Client, arrivals: Option<Arrivals>) {
     while let Some(event) = client.event().await {
         let Some(arrivals) = &arrivals else { continue };
-        if event.name != "io_update" || event.payload["key"] != "peltier_duty" {
+        let now = Instant::now();
+        if event.name != "io_update" {
             continue;
         }
-        let now = Instant::now();
-        let Some(val) = event.payload["val"].as_f64().filter(|v| *v >= FIRST) else { continue };
+        let Ok(update) = serde_json::from_value::<IoUpdate>(event.payload) else { continue };
+        if update.key != "peltier_duty" {
+            continue;
+        }
+        let Some(val) = update.val.as_f64().filter(|v| *v >= FIRST) else { continue };
         let mut arrivals = arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(list) = arrivals.get_mut(which(val)) {
             list.push(now);
@@ -111,7 +116,8 @@ pub(crate) async fn run(
     let http = options.client(plan)?;
     let control = options.host.join("/api/control")?;
     let command = |duty: f64| {
-        let body = serde_json::json!({"command": "SET_PELTIER", "value": {"duty": duty}});
+        let value = serde_json::json!({ "duty": duty });
+        let body = ControlRequest { command: "SET_PELTIER".to_owned(), value };
         http.post(control.clone()).json(&body).send()
     };
     command(0.0).await.context("the machine takes no commands")?;

@@ -5,12 +5,16 @@
 
 use super::alarm::Alarm;
 use super::dispatch::{Dispatch, Order};
-use crate::dice::Dice;
 use crate::measure::layout::Span;
 use crate::plan::{Phase, Plan};
+use crate::random::generator;
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionResult};
 use goose::{GooseAttack, GooseScheduler};
+use rand::SeedableRng as _;
+use rand::distr::Distribution as _;
+use rand::distr::weighted::WeightedIndex;
+use rand::rngs::SmallRng;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,14 +37,16 @@ struct Kind {
     /// From here on nobody sends: goose takes seconds to let hundreds of users go.
     until_us: u64,
     next_user: AtomicU64,
-    /// (weight, requests) of each flow.
-    flows: Vec<(u64, Vec<usize>)>,
+    /// Requests of each flow.
+    flows: Vec<Vec<usize>>,
+    /// How often each of them is chosen.
+    weights: WeightedIndex<u32>,
 }
 
 /// One user between two turns.
 struct State {
     kind: Arc<Kind>,
-    dice: Dice,
+    rng: SmallRng,
     /// Which of the absolute instants is next.
     turn: u64,
     phase: f64,
@@ -64,7 +70,7 @@ impl State {
         let phase = (number % kind.users) as f64 / kind.users as f64;
         let mut state = Self {
             kind: Arc::clone(kind),
-            dice: Dice::new(kind.seed, (kind.index << 32) + number),
+            rng: generator(kind.seed, (kind.index << 32) + number),
             turn: 0,
             phase,
             free_us: now_us,
@@ -90,18 +96,18 @@ impl State {
     }
 
     fn request(&self) -> usize {
-        self.kind.flows[self.flow].1[self.step]
+        self.kind.flows[self.flow][self.step]
     }
 
     fn choose(&mut self) {
-        self.flow = self.dice.weighted(self.kind.flows.iter().map(|f| f.0));
+        self.flow = self.kind.weights.sample(&mut self.rng);
         self.step = 0;
     }
 
     fn advance(&mut self) {
         self.turn += 1;
         self.step += 1;
-        if self.step == self.kind.flows[self.flow].1.len() {
+        if self.step == self.kind.flows[self.flow].len() {
             self.choose();
         }
     }
@@ -160,10 +166,10 @@ impl State {
             due_us,
             free_us: self.free_us,
         };
-        let mut dice = Dice::new(self.dice.next(), 0);
+        let mut rng = SmallRng::from_rng(&mut self.rng);
         dispatch.announce();
         let mut pending =
-            tokio::spawn(async move { dispatch.send(dispatch.client(), order, &mut dice).await });
+            tokio::spawn(async move { dispatch.send(dispatch.client(), order, &mut rng).await });
         self.advance();
         match tokio::time::timeout(TURN, &mut pending).await {
             Ok(done_us) => self.free_us = done_us.unwrap_or_else(|_| self.kind.dispatch.now_us()),
@@ -235,9 +241,7 @@ pub(crate) fn start(
     let all: usize = plan.scenarios.iter().map(|s| s.users).sum();
     for (index, row) in plan.scenarios.iter().enumerate() {
         let place = |step: &String| names.iter().position(|n| *n == step);
-        let flows = row.flows.iter().map(|f| {
-            (u64::from(f.weight), f.steps.iter().filter_map(place).collect::<Vec<usize>>())
-        });
+        let flows = row.flows.iter().map(|f| f.steps.iter().filter_map(place).collect());
         let kind = Arc::new(Kind {
             dispatch: Arc::clone(dispatch),
             seed: plan.seed,
@@ -247,6 +251,7 @@ pub(crate) fn start(
             until_us,
             next_user: AtomicU64::new(0),
             flows: flows.collect(),
+            weights: WeightedIndex::new(row.flows.iter().map(|f| f.weight))?,
         });
         attack = attack.register_scenario(scenario(&kind, &row.name, row.users)?);
     }

@@ -47,7 +47,7 @@ pub fn write(folder: &Path, finished: &Finished) -> anyhow::Result<()> {
     put(FILE, serde_json::to_vec_pretty(summary)?)?;
     put("report.html", html(summary)?.into_bytes())?;
     put("report.txt", text(summary).into_bytes())?;
-    put("acceptance.md", checklist::markdown(summary).into_bytes())?;
+    put("acceptance.md", checklist::markdown(summary)?.into_bytes())?;
     put(&format!("{}_stats.csv", summary.plan), locust::stats(summary)?)?;
     put(&format!("{}_stats_history.csv", summary.plan), locust::history(summary)?)?;
     put(&format!("{}_failures.csv", summary.plan), locust::failures(summary)?)?;
