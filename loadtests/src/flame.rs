@@ -102,11 +102,7 @@ mod tests {
     fn the_picture_names_each_call_once_and_fetches_nothing() {
         let svg = String::from_utf8(draw(&fold(SCRIPT.as_bytes()).unwrap()).unwrap()).unwrap();
         for name in ["all", "serve", "tve::main", "tve::answer"] {
-            assert_eq!(
-                svg.matches(&format!("<title>{name} (2 samples, 100%)")).count(),
-                1,
-                "{svg}"
-            );
+            assert_eq!(svg.matches(&format!("<title>{name} (2 samples, 100")).count(), 1, "{svg}");
         }
         assert!(!svg.contains("src=") && !svg.contains("href=\"http"), "{svg}");
     }

@@ -4,7 +4,7 @@
 //! request that is handed from one thread to another waits for each of them to be woken, and at these
 //! rates that took most of the generator's time.
 
-use super::alarm::Alarm;
+use super::deadline::DeadlineTimer;
 use super::dispatch::{Dispatch, Order};
 use crate::measure::sample::NO_SCENARIO;
 use crate::plan::Plan;
@@ -152,7 +152,7 @@ async fn send(
     share: Share,
 ) {
     let Stretch { mix, seed, rate, from_us, seconds } = &share.stretch;
-    let alarm = Alarm::new();
+    let timer = DeadlineTimer::new();
     let mut rng = generator(*seed, from_us + share.first);
     let arrivals = (rate * *seconds as f64).round() as u64;
     for arrival in (share.first..arrivals).step_by(SENDERS) {
@@ -160,7 +160,7 @@ async fn send(
         let due = dispatch.instant(due_us);
         let late = Instant::now().saturating_duration_since(due);
         if late.is_zero() {
-            alarm.until(due).await;
+            timer.until(due).await;
         } else {
             // Replies are read between two requests, also when the next is late.
             tokio::task::yield_now().await;

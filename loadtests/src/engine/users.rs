@@ -3,11 +3,12 @@
 //! Each user has its own absolute schedule: user `k` of `n` is due at `(k/n + m)` periods. A reply
 //! that is late makes the next request late, and its latency counts from the instant it was due.
 
-use super::alarm::Alarm;
+use super::deadline::DeadlineTimer;
 use super::dispatch::{Dispatch, Order};
 use crate::measure::layout::Span;
 use crate::plan::{Phase, Plan};
 use crate::random::generator;
+use goose::client::GooseClientBuilder;
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionResult};
 use goose::{GooseAttack, GooseScheduler};
@@ -54,7 +55,7 @@ struct State {
     flow: usize,
     step: usize,
     pending: Option<JoinHandle<u64>>,
-    alarm: Alarm,
+    timer: DeadlineTimer,
 }
 
 impl Drop for State {
@@ -77,7 +78,7 @@ impl State {
             flow: 0,
             step: 0,
             pending: None,
-            alarm: Alarm::new(),
+            timer: DeadlineTimer::new(),
         };
         if kind.period_us > 0.0 {
             state.turn = (now_us as f64 / kind.period_us - phase).ceil().max(0.0) as u64;
@@ -138,7 +139,7 @@ impl State {
             match tokio::time::timeout(TURN, pending).await {
                 Err(_) => return,
                 Ok(done_us) => {
-                    self.free_us = done_us.unwrap_or_else(|_| self.kind.dispatch.now_us())
+                    self.free_us = done_us.unwrap_or_else(|_| self.kind.dispatch.now_us());
                 }
             }
             self.pending = None;
@@ -159,7 +160,7 @@ impl State {
             tokio::time::sleep(TURN).await;
             return;
         }
-        self.alarm.until(dispatch.instant(due_us)).await;
+        self.timer.until(dispatch.instant(due_us)).await;
         let order = Order {
             request: self.request(),
             scenario: self.kind.index as usize,
@@ -234,8 +235,12 @@ pub(crate) fn start(
         "--no-telnet",
         "-qqq",
     ])?;
+    // Requests go over the client of the run. One that goose built for each user would read all
+    // certificates of the system each time, and hold the users up.
+    let unused = GooseClientBuilder::new().without_cookies();
     let mut attack = GooseAttack::initialize_with_config(configuration)?
-        .set_scheduler(GooseScheduler::RoundRobin);
+        .set_scheduler(GooseScheduler::RoundRobin)
+        .set_client_builder_without_cookies(unused)?;
     let names: Vec<&String> = plan.requests.keys().collect();
     let most = phases.iter().map(|(p, _)| p.users).max().unwrap_or(0);
     let all: usize = plan.scenarios.iter().map(|s| s.users).sum();

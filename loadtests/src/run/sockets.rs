@@ -3,7 +3,7 @@
 //! Events are caused by setting the Peltier's duty to a value that is used once, and recognised by
 //! that value. Meanwhile one client does not read, some drop and come back at once, some vanish.
 
-use super::wire::Client;
+use super::socketio::Client;
 use crate::address::shown;
 use crate::client::upgrading;
 use crate::collect;
@@ -89,7 +89,7 @@ async fn connect(
 ///
 /// # Errors
 /// The machine does not take the commands that cause the events.
-pub(crate) async fn run(
+pub(super) async fn run(
     plan: &Plan,
     sockets: &Sockets,
     options: &Options,

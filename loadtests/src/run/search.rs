@@ -4,8 +4,8 @@
 //! What else a machine does can break a probe and can mend none, so a rate is broken when it was
 //! broken twice.
 
+use super::phases;
 use crate::options::Options;
-use crate::phases::prepared_run;
 use crate::plan::{Engine, Objective, Phase, Plan, Search};
 use crate::summary::{Finished, Summary};
 use crate::verdict::{Claim, MOST_CPU_PERCENT, MOST_LAG_MS, Trust, Verdict};
@@ -138,7 +138,7 @@ fn probe_plan(plan: &Plan, search: &Search, rate: f64, seconds: u64) -> Plan {
 ///
 /// # Errors
 /// A probe cannot be run.
-pub(crate) async fn run(
+pub(super) async fn run(
     plan: &Plan,
     search: &Search,
     options: &Options,
@@ -215,7 +215,7 @@ async fn twice(
     let probing = probe_plan(plan, search, rate, seconds);
     let mut is_second = false;
     loop {
-        let finished = Box::pin(prepared_run(&probing, options)).await?;
+        let finished = Box::pin(phases::run(&probing, options)).await?;
         let probe = Probe::of(rate, &finished.summary, cores);
         let broken = probe.broken(search);
         let word = broken.as_deref().unwrap_or("stood");

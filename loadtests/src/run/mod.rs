@@ -1,11 +1,14 @@
 //! One run of a plan: preflight, warm-up, the load itself, and the machine left cold and still.
 
-use crate::engine::{limiter, sockets};
+mod limiter;
+mod phases;
+mod search;
+mod socketio;
+mod sockets;
+
 use crate::extruder::Extruder;
 use crate::options::Options;
-use crate::phases::prepared_run;
 use crate::plan::Plan;
-use crate::search;
 use crate::summary::Finished;
 
 /// Runs `plan`.
@@ -27,7 +30,7 @@ pub async fn run(plan: &Plan, options: &Options) -> anyhow::Result<Finished> {
             (_, _, Some(limiter)) => Box::pin(limiter::run(plan, limiter, options)).await,
             (Some(search), ..) => Box::pin(search::run(plan, search, options)).await,
             (None, Some(sockets), _) => Box::pin(sockets::run(plan, sockets, options)).await,
-            (None, None, None) => Box::pin(prepared_run(plan, options)).await,
+            (None, None, None) => Box::pin(phases::run(plan, options)).await,
         },
         Err(error) => Err(error),
     };

@@ -55,7 +55,7 @@ fn course(seen: &[Seen]) -> String {
 ///
 /// # Errors
 /// The service does not answer, or the address names no user that it lets in.
-pub(crate) async fn run(
+pub(super) async fn run(
     plan: &Plan,
     limiter: &Limiter,
     options: &Options,

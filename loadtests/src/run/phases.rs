@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 const LEAD: Duration = Duration::from_millis(200);
 
 /// One run on a machine that is ready.
-pub(crate) async fn prepared_run(plan: &Plan, options: &Options) -> anyhow::Result<Finished> {
+pub(super) async fn run(plan: &Plan, options: &Options) -> anyhow::Result<Finished> {
     let (layout, spans) = layout(plan, options.short);
     let monitor =
         ResourceMonitor::new(options.client(plan)?, &options.host, options.server_pid).await;
