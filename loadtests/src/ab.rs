@@ -1,6 +1,7 @@
 //! Two builds of the service, run in turns on this machine, so that its noise falls on both.
 
-use crate::run::{Options, run};
+use crate::options::Options;
+use crate::run::run;
 use crate::{plan::Plan, summary::Summary};
 use anyhow::{Context as _, bail};
 use std::io::{BufRead as _, BufReader};

@@ -1,9 +1,11 @@
 //! The command line: `tve-load list`, `run`, `compare`, `trend`.
 
+use crate::address::shown;
 use crate::client::authorities;
+use crate::options::Options;
 use crate::plan::{self, Plan};
-use crate::run::{Options, run, shown};
-use crate::sampling::listener;
+use crate::resources::listener;
+use crate::run::run;
 use crate::summary::Summary;
 use crate::{ab, compare, flame, interrupt, report, trend};
 use anyhow::Context as _;

@@ -2,8 +2,9 @@
 
 use crate::judge::Limits;
 use crate::measure::histogram::Latency;
+use crate::measure::layout::Span;
 use crate::measure::outcome::Outcome;
-use crate::measure::recorder::{Recorder, Span};
+use crate::measure::recorder::Recorder;
 use crate::measure::timeline::Timeline;
 use crate::plan::{Engine, Plan, Request};
 use crate::summary::QUANTILES;
@@ -114,8 +115,8 @@ pub(crate) fn summary(parts: &Parts<'_>) -> Summary {
         }
     }
     let most = parts.plan.phases.iter().filter(|p| p.engine == Engine::Users).map(|p| p.users);
-    let most = crate::engine::users::split(parts.plan, most.max().unwrap_or(0));
-    let targets = crate::evaluate::target_rps(parts.plan, parts.spans, layout.judged);
+    let most = parts.plan.split(most.max().unwrap_or(0));
+    let targets = parts.plan.target_rps(parts.spans, layout.judged);
     let rows = parts.plan.scenarios.iter().zip(most).zip(targets).zip(parts.recorder.answered());
     let scenarios = rows.filter(|(((_, users), _), _)| *users > 0);
     let scenarios = scenarios.map(|(((scenario, users), target_rps), &answered)| ScenarioSummary {
@@ -146,8 +147,8 @@ pub(crate) fn summary(parts: &Parts<'_>) -> Summary {
         requests,
         scenarios: scenarios.collect(),
         server: parts.watch.server.clone(),
-        server_pid: parts.watch.sampler.identity().map(|i| i.pid),
-        server_changes: parts.watch.sampler.changes(),
+        server_pid: parts.watch.monitor.identity().map(|i| i.pid),
+        server_changes: parts.watch.monitor.changes(),
         generator_rss_mb: parts.watch.rss_mb,
         failures: failures.collect(),
         extra: BTreeMap::new(),
@@ -181,7 +182,7 @@ pub(crate) fn bare(
         server: Timeline::default(),
         server_pid: None,
         server_changes: 0,
-        generator_rss_mb: [crate::sampling::own().1; 3],
+        generator_rss_mb: [crate::resources::own().1; 3],
         failures: Vec::new(),
         extra: BTreeMap::new(),
     }

@@ -4,9 +4,11 @@
 //! than 2 ms, by more than three times what two halves of one run differ by, and when the interval
 //! of a bootstrap over blocks of seconds leaves zero.
 
-use crate::dice::Dice;
 use crate::measure::timeline::GroupPoint;
+use crate::random::generator;
 use crate::summary::{GroupSummary, Summary};
+use rand::Rng as _;
+use rand::rngs::SmallRng;
 
 /// Least relative change.
 const LEAST_SHARE: f64 = 0.10;
@@ -84,11 +86,11 @@ fn noise(course: &[f64]) -> f64 {
     (median(&mut half(0)) - median(&mut half(1))).abs()
 }
 
-fn draw(course: &[f64], dice: &mut Dice) -> f64 {
+fn draw(course: &[f64], rng: &mut SmallRng) -> f64 {
     let blocks = course.len().div_ceil(BLOCK);
     let mut drawn = Vec::with_capacity(course.len() + BLOCK);
     for _ in 0..blocks {
-        let start = dice.below(blocks) * BLOCK;
+        let start = rng.random_range(0..blocks) * BLOCK;
         drawn.extend_from_slice(&course[start..(start + BLOCK).min(course.len())]);
     }
     median(&mut drawn)
@@ -99,16 +101,16 @@ fn percent(group: &GroupSummary) -> f64 {
 }
 
 /// Compares courses of p95 (ms): (before, after, noise, interval, conclusion).
-fn judge(base: &[f64], new: &[f64]) -> (f64, f64, f64, (f64, f64), Change) {
+fn decide(base: &[f64], new: &[f64]) -> (f64, f64, f64, (f64, f64), Change) {
     let base_ms = median(&mut base.to_vec());
     let new_ms = median(&mut new.to_vec());
     let noise_ms = noise(base).max(noise(new));
     if base.len() < 2 * BLOCK || new.len() < 2 * BLOCK {
         return (base_ms, new_ms, noise_ms, (0.0, 0.0), Change::Unknown);
     }
-    let mut dice = Dice::new(SEED, 0);
+    let mut rng = generator(SEED, 0);
     let mut differences: Vec<f64> =
-        (0..DRAWS).map(|_| draw(new, &mut dice) - draw(base, &mut dice)).collect();
+        (0..DRAWS).map(|_| draw(new, &mut rng) - draw(base, &mut rng)).collect();
     differences.sort_unstable_by(f64::total_cmp);
     let interval = (differences[DRAWS / 40], differences[DRAWS - 1 - DRAWS / 40]);
     let by = new_ms - base_ms;
@@ -146,7 +148,7 @@ pub fn compare(base: &[Summary], new: &[Summary]) -> Vec<Compared> {
         .map(|group| {
             let (before, errors_before) = gather(base, &group.name);
             let (after, errors_after) = gather(new, &group.name);
-            let (base_ms, new_ms, noise_ms, interval_ms, mut change) = judge(&before, &after);
+            let (base_ms, new_ms, noise_ms, interval_ms, mut change) = decide(&before, &after);
             if errors_after > errors_before + ERRORS_PERCENT {
                 change = Change::Worse;
             }
@@ -212,14 +214,14 @@ mod tests {
     use super::*;
 
     fn noisy(base: f64, spread: f64, seed: u64) -> Vec<f64> {
-        let mut dice = Dice::new(seed, 9);
-        (0..120).map(|_| base + (dice.below(1001) as f64 / 1000.0 - 0.5) * spread).collect()
+        let mut rng = generator(seed, 9);
+        (0..120).map(|_| base + rng.random_range(-0.5..=0.5) * spread).collect()
     }
 
     #[test]
     fn two_runs_of_one_build_do_not_differ() {
         for seed in 0..50 {
-            let change = judge(&noisy(5.0, 4.0, seed), &noisy(5.0, 4.0, seed + 1000)).4;
+            let change = decide(&noisy(5.0, 4.0, seed), &noisy(5.0, 4.0, seed + 1000)).4;
             assert_eq!(change, Change::None, "seed {seed}");
         }
     }
@@ -228,15 +230,15 @@ mod tests {
     fn twenty_ms_more_are_worse_and_twenty_less_are_better() {
         for seed in 0..50 {
             let (fast, slow) = (noisy(5.0, 4.0, seed), noisy(25.0, 4.0, seed + 1000));
-            assert_eq!(judge(&fast, &slow).4, Change::Worse, "seed {seed}");
-            assert_eq!(judge(&slow, &fast).4, Change::Better, "seed {seed}");
+            assert_eq!(decide(&fast, &slow).4, Change::Worse, "seed {seed}");
+            assert_eq!(decide(&slow, &fast).4, Change::Better, "seed {seed}");
         }
     }
 
     #[test]
     fn what_is_small_or_relative_only_is_no_change() {
-        assert_eq!(judge(&noisy(1.0, 0.1, 1), &noisy(2.9, 0.1, 2)).4, Change::None, "under 2 ms");
-        assert_eq!(judge(&noisy(100.0, 1.0, 1), &noisy(109.0, 1.0, 2)).4, Change::None, "9 %");
-        assert_eq!(judge(&[5.0; 10], &[50.0; 10]).4, Change::Unknown);
+        assert_eq!(decide(&noisy(1.0, 0.1, 1), &noisy(2.9, 0.1, 2)).4, Change::None, "under 2 ms");
+        assert_eq!(decide(&noisy(100.0, 1.0, 1), &noisy(109.0, 1.0, 2)).4, Change::None, "9 %");
+        assert_eq!(decide(&[5.0; 10], &[50.0; 10]).4, Change::Unknown);
     }
 }

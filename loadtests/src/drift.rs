@@ -74,13 +74,14 @@ fn upper_tail(z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dice::Dice;
+    use crate::random::generator;
+    use rand::Rng as _;
 
     fn noisy(per_hour: f64, noise: f64) -> Vec<(f64, f64)> {
-        let mut dice = Dice::new(11, 3);
+        let mut rng = generator(11, 3);
         (0..1200)
             .map(|s| {
-                let error = (dice.below(2001) as f64 / 1000.0 - 1.0) * noise;
+                let error = rng.random_range(-1.0..=1.0) * noise;
                 (f64::from(s), 40.0 + per_hour * f64::from(s) / 3600.0 + error)
             })
             .collect()

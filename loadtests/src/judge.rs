@@ -6,7 +6,8 @@
 //! p99 and error share of the interval are within the limits too. A run passes when they hold at
 //! its last second: an interval that held and was then broken is a service that broke.
 
-use crate::measure::recorder::{LONG_WINDOW_S, Second};
+use crate::measure::layout::LONG_WINDOW_S;
+use crate::measure::recorder::Second;
 use crate::measure::window::View;
 use serde::Serialize;
 

@@ -5,27 +5,29 @@
 //! use it; a stranger starts reading at [`judge`].
 
 mod ab;
+mod address;
 pub mod cli;
 pub mod client;
 mod collect;
 pub mod compare;
-mod dice;
 pub mod drift;
 mod engine;
 mod evaluate;
+mod extruder;
 mod flame;
 mod interrupt;
 pub mod judge;
-mod machine;
+mod layout;
 pub mod measure;
+pub mod options;
 pub mod plan;
+mod random;
 pub mod report;
+mod resources;
 pub mod run;
-mod sampling;
-mod search;
 pub mod slo;
+mod steal;
 pub mod summary;
-mod theft;
 mod trend;
 pub mod verdict;
 mod watch;

@@ -2,8 +2,9 @@
 
 use crate::measure::histogram::Latency;
 use crate::measure::timeline::{GroupPoint, Timeline};
-use crate::sampling::ServerPoint;
+use crate::resources::ServerPoint;
 use crate::verdict::{Claim, Trust, Verdict};
+use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,6 +64,15 @@ pub struct Summary {
     pub failures: Vec<Failure>,
     /// Figures of the plan's own kind (the rate found, trends, event latency), by name.
     pub extra: BTreeMap<String, String>,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its data.
+    pub summary: Summary,
+    /// Latencies from the due instant, by group.
+    pub histograms: Vec<(String, Histogram<u64>)>,
 }
 
 /// A group over the judged stretch.

@@ -52,8 +52,8 @@ pub struct Trust {
     pub machine_percent: f64,
     /// Share of the processor time wanted there that the host gave to others, %. Judged by nobody:
     /// it tells a reader whose the outliers are.
-    #[serde(default)]
-    pub stolen_percent: f64,
+    #[serde(default, rename = "stolen_percent")]
+    pub steal_percent: f64,
     /// Requests answered by requests offered, %; `None` where nothing was offered at a rate.
     pub achieved_percent: Option<f64>,
     /// Whether the process of the service changed although the plan does not allow it.
@@ -71,24 +71,24 @@ pub const LEAST_ACHIEVED_PERCENT: f64 = 95.0;
 
 /// From this share of the processor time on, what the host gave to others is the likely cause of
 /// lateness, %.
-const SUSPECT_STOLEN_PERCENT: f64 = 10.0;
+const SUSPECT_STEAL_PERCENT: f64 = 10.0;
 
 impl Trust {
     /// Why the figures are about the generator and not about the service.
     pub fn generator_faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.lag_p99_ms > MOST_LAG_MS {
-            let (lag, stolen) = (self.lag_p99_ms, self.stolen_percent);
-            let theft = if stolen > SUSPECT_STOLEN_PERCENT {
+            let (lag, steal) = (self.lag_p99_ms, self.steal_percent);
+            let why = if steal > SUSPECT_STEAL_PERCENT {
                 format!(
-                    "; {stolen:.0} % of the processor time wanted here went to other machines of the \
+                    "; {steal:.0} % of the processor time wanted here went to other machines of the \
                      host: use a quieter one"
                 )
             } else {
                 String::new()
             };
             faults.push(format!(
-                "the generator was late: p99 {lag:.1} ms over {MOST_LAG_MS} ms{theft}"
+                "the generator was late: p99 {lag:.1} ms over {MOST_LAG_MS} ms{why}"
             ));
         }
         if self.missed_percent > MOST_MISSED_PERCENT {
@@ -236,8 +236,8 @@ mod tests {
 
     #[test]
     fn lateness_names_the_host_when_it_took_the_machine_away() {
-        let told = |stolen_percent| {
-            let trust = Trust { lag_p99_ms: 50.0, stolen_percent, ..trusted() };
+        let told = |steal_percent| {
+            let trust = Trust { lag_p99_ms: 50.0, steal_percent, ..trusted() };
             Verdict::of(&[], &trust, false, false).reasons[0].contains("other machines of the host")
         };
         assert!(told(58.6) && !told(2.0));

@@ -1,14 +1,14 @@
 //! Looks at a run once a second: closes seconds, feeds the judge, samples the service, shows where
 //! the run stands.
 
-use crate::engine::field::Field;
+use crate::engine::dispatch::Dispatch;
 use crate::evaluate::limits;
 use crate::judge::Judge;
 use crate::measure::recorder::MOMENT_US;
 use crate::measure::timeline::Timeline;
 use crate::plan::Plan;
-use crate::sampling::{MachineTime, Sampler, ServerPoint, machine, own};
-use crate::theft::Theft;
+use crate::resources::{MachineTime, ResourceMonitor, ServerPoint, machine, own};
+use crate::steal::StealTime;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -35,24 +35,24 @@ pub(crate) struct Shares {
     /// What everybody wanted, of the whole machine.
     pub machine: f64,
     /// What the host gave to others, of that.
-    pub stolen: f64,
+    pub steal: f64,
 }
 
 /// The watcher of a run.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    field: Arc<Field>,
+    dispatch: Arc<Dispatch>,
     /// Judges the seconds that are closed.
     pub judge: Judge,
     /// Looks at the service.
-    pub sampler: Sampler,
+    pub monitor: ResourceMonitor,
     /// The service's course.
     pub server: Timeline<ServerPoint>,
     /// Resident memory of this process at the start, at the end and at its highest, MB.
     pub rss_mb: [f64; 3],
     /// Processor time at the start and at the end of the judged stretch.
     spent: [Option<Spent>; 2],
-    theft: Theft,
+    steal: StealTime,
     groups: Vec<String>,
     limits_us: Vec<Option<u64>>,
     continuous: bool,
@@ -62,20 +62,25 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// A watcher of the run on `field`.
-    pub(crate) fn new(plan: &Plan, field: &Arc<Field>, sampler: Sampler, progress: bool) -> Self {
-        let layout = field.recorder().layout().clone();
+    /// A watcher of the run on `dispatch`.
+    pub(crate) fn new(
+        plan: &Plan,
+        dispatch: &Arc<Dispatch>,
+        monitor: ResourceMonitor,
+        progress: bool,
+    ) -> Self {
+        let layout = dispatch.recorder().layout().clone();
         let limits = limits(plan);
         let limits_us = limits.iter().map(|l| l.p95_us).collect();
         let rss = own().1;
         Self {
-            field: Arc::clone(field),
+            dispatch: Arc::clone(dispatch),
             judge: Judge::new(limits, layout.interval_s as u64, layout.slice_s as u64),
-            sampler,
+            monitor,
             server: Timeline::default(),
             rss_mb: [rss; 3],
             spent: [None; 2],
-            theft: Theft::default(),
+            steal: StealTime::default(),
             groups: layout.groups,
             limits_us,
             continuous: plan.interval_s.is_some(),
@@ -88,14 +93,14 @@ impl Watch {
     /// Looks once a second, and once a moment at what the host takes, until `ended`.
     pub(crate) async fn run(mut self, mut ended: oneshot::Receiver<()>) -> Self {
         for moment in 0.. {
-            let next = self.field.instant(moment * MOMENT_US);
+            let next = self.dispatch.instant(moment * MOMENT_US);
             tokio::select! {
                 () = tokio::time::sleep_until(next.into()) => {}
                 _ = &mut ended => break,
             }
             let machine = machine();
-            if let Some(quiet) = self.theft.look(moment, next.elapsed(), machine.stolen_s) {
-                self.field.recorder().quiet(quiet);
+            if let Some(quiet) = self.steal.look(moment, next.elapsed(), machine.steal_s) {
+                self.dispatch.recorder().quiet(quiet);
             }
             if (moment * MOMENT_US).is_multiple_of(1_000_000) {
                 self.look(moment * MOMENT_US / 1_000_000, machine).await;
@@ -112,7 +117,7 @@ impl Watch {
         self.rss_mb[1] = rss_mb;
         self.rss_mb[2] = self.rss_mb[2].max(rss_mb);
         let judged = {
-            let mut recorder = self.field.recorder();
+            let mut recorder = self.dispatch.recorder();
             let judge = &mut self.judge;
             recorder.close(second, &mut |_, groups| judge.second(groups));
             recorder.layout().judged
@@ -124,8 +129,8 @@ impl Watch {
         if second <= judged.to_s {
             self.spent[1] = spent;
         }
-        let users = self.field.users.load(Ordering::Relaxed);
-        let point = self.sampler.look(users).await;
+        let users = self.dispatch.users.load(Ordering::Relaxed);
+        let point = self.monitor.look(users).await;
         // A second without a look still takes its place on the axis.
         let gone = ServerPoint { users: users as f64, ..ServerPoint::default() };
         self.server.push(point.unwrap_or(gone));
@@ -166,12 +171,12 @@ impl Watch {
         let [Some(from), Some(to)] = self.spent else { return Shares::default() };
         let whole_s = to.at.saturating_duration_since(from.at).as_secs_f64() * cores as f64;
         let used_s = to.machine.used_s - from.machine.used_s;
-        let stolen_s = to.machine.stolen_s - from.machine.stolen_s;
+        let steal_s = to.machine.steal_s - from.machine.steal_s;
         let percent = |part: f64, of: f64| if of > 0.0 { part / of * 100.0 } else { 0.0 };
         Shares {
             generator: percent(to.own_s - from.own_s, whole_s),
-            machine: percent(used_s + stolen_s, whole_s),
-            stolen: percent(stolen_s, used_s + stolen_s),
+            machine: percent(used_s + steal_s, whole_s),
+            steal: percent(steal_s, used_s + steal_s),
         }
     }
 }

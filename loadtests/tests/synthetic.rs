@@ -1,8 +1,10 @@
 //! The recorder and the judge against streams whose verdict is known.
 
 use tve_loadtests::judge::{Judge, Judgement, Limits};
+use tve_loadtests::measure::layout::{Layout, Span};
 use tve_loadtests::measure::outcome::Outcome;
-use tve_loadtests::measure::recorder::{Layout, MOMENT_US, NO_SCENARIO, Recorder, Sample, Span};
+use tve_loadtests::measure::recorder::{MOMENT_US, Recorder};
+use tve_loadtests::measure::sample::{NO_SCENARIO, Sample};
 
 const LIMITS: Limits = Limits { p95_us: Some(150_000), p99_us: Some(250_000), errors: Some(0.001) };
 

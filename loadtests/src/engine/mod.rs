@@ -1,11 +1,7 @@
-//! What sends: user scenarios, open rates, single clients, all at once, Socket.IO clients,
-//! one who does not keep to the limits.
+//! What sends: user scenarios, open rates, single clients, all at once.
 
-mod alarm;
-pub(crate) mod field;
-pub(crate) mod limiter;
+mod deadline;
+pub(crate) mod dispatch;
 pub(crate) mod rate;
 pub(crate) mod single;
-pub(crate) mod sockets;
 pub(crate) mod users;
-mod wire;

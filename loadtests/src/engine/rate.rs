@@ -4,11 +4,15 @@
 //! request that is handed from one thread to another waits for each of them to be woken, and at these
 //! rates that took most of the generator's time.
 
-use super::alarm::Alarm;
-use super::field::{Field, Order};
-use crate::dice::Dice;
-use crate::measure::recorder::NO_SCENARIO;
+use super::deadline::DeadlineTimer;
+use super::dispatch::{Dispatch, Order};
+use crate::measure::sample::NO_SCENARIO;
 use crate::plan::Plan;
+use crate::random::generator;
+use rand::SeedableRng as _;
+use rand::distr::Distribution as _;
+use rand::distr::weighted::WeightedIndex;
+use rand::rngs::SmallRng;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -32,32 +36,38 @@ const TOO_LATE: Duration = Duration::from_secs(1);
 
 /// Requests by weight.
 #[derive(Debug, Clone)]
-pub(crate) struct Mix(Vec<(u64, usize)>);
+pub(crate) struct Mix {
+    requests: Vec<usize>,
+    weights: WeightedIndex<u64>,
+}
 
 impl Mix {
     /// The mix that the scenarios of a plan send.
-    pub(crate) fn of(plan: &Plan) -> Self {
+    ///
+    /// # Errors
+    /// They send nothing.
+    pub(crate) fn of(plan: &Plan) -> anyhow::Result<Self> {
         let names: Vec<&String> = plan.requests.keys().collect();
-        let mut rows = Vec::new();
+        let (mut requests, mut weights) = (Vec::new(), Vec::new());
         for scenario in &plan.scenarios {
-            let weights: u64 = scenario.flows.iter().map(|f| u64::from(f.weight)).sum();
+            let all: u64 = scenario.flows.iter().map(|f| u64::from(f.weight)).sum();
             for flow in &scenario.flows {
                 for step in &flow.steps {
                     // Scaled so that shares stay whole numbers.
                     let share = 10_000 * scenario.users as u64 * u64::from(flow.weight)
-                        / (weights.max(1) * flow.steps.len() as u64);
+                        / (all.max(1) * flow.steps.len() as u64);
                     if let Some(place) = names.iter().position(|n| *n == step) {
-                        rows.push((share.max(1), place));
+                        requests.push(place);
+                        weights.push(share.max(1));
                     }
                 }
             }
         }
-        Self(rows)
+        Ok(Self { requests, weights: WeightedIndex::new(weights)? })
     }
 
-    fn choose(&self, dice: &mut Dice) -> usize {
-        let row = dice.weighted(self.0.iter().map(|r| r.0));
-        self.0.get(row).map_or(0, |r| r.1)
+    fn choose(&self, rng: &mut SmallRng) -> usize {
+        self.requests[self.weights.sample(rng)]
     }
 }
 
@@ -95,22 +105,22 @@ impl Senders {
     /// # Errors
     /// The system gives no thread or no client.
     pub(crate) fn start(
-        field: &Arc<Field>,
+        dispatch: &Arc<Dispatch>,
         client: impl Fn() -> reqwest::Result<reqwest::Client>,
     ) -> anyhow::Result<Self> {
         let mut senders = Vec::new();
         for _ in 0..SENDERS {
             let (give, mut take) = mpsc::unbounded_channel::<Share>();
-            let (field, client) = (Arc::clone(field), client()?);
+            let (dispatch, client) = (Arc::clone(dispatch), client()?);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             std::thread::Builder::new().name("sender".to_owned()).spawn(move || {
                 runtime.block_on(async {
                     let places = Arc::new(Semaphore::new(CONNECTIONS / SENDERS));
                     while let Some(share) = take.recv().await {
-                        send(&field, &client, &places, share).await;
+                        send(&dispatch, &client, &places, share).await;
                     }
                     // Also those that have not begun: they would end with the runtime, unrecorded.
-                    while field.in_flight() > 0 {
+                    while dispatch.in_flight() > 0 {
                         tokio::time::sleep(LAST_LOOK).await;
                     }
                 });
@@ -135,36 +145,41 @@ impl Senders {
     }
 }
 
-async fn send(field: &Arc<Field>, client: &reqwest::Client, places: &Arc<Semaphore>, share: Share) {
+async fn send(
+    dispatch: &Arc<Dispatch>,
+    client: &reqwest::Client,
+    places: &Arc<Semaphore>,
+    share: Share,
+) {
     let Stretch { mix, seed, rate, from_us, seconds } = &share.stretch;
-    let alarm = Alarm::new();
-    let mut dice = Dice::new(*seed, from_us + share.first);
+    let timer = DeadlineTimer::new();
+    let mut rng = generator(*seed, from_us + share.first);
     let arrivals = (rate * *seconds as f64).round() as u64;
     for arrival in (share.first..arrivals).step_by(SENDERS) {
         let due_us = from_us + (arrival as f64 * 1e6 / rate) as u64;
-        let due = field.instant(due_us);
+        let due = dispatch.instant(due_us);
         let late = Instant::now().saturating_duration_since(due);
         if late.is_zero() {
-            alarm.until(due).await;
+            timer.until(due).await;
         } else {
             // Replies are read between two requests, also when the next is late.
             tokio::task::yield_now().await;
         }
-        if field.is_stopped() {
+        if dispatch.is_stopped() {
             break;
         }
-        let request = mix.choose(&mut dice);
+        let request = mix.choose(&mut rng);
         if late > TOO_LATE {
-            field.recorder().missed();
+            dispatch.recorder().missed();
             continue;
         }
-        if field.in_flight() >= MOST_IN_FLIGHT {
-            field.overdue(request, due_us);
+        if dispatch.in_flight() >= MOST_IN_FLIGHT {
+            dispatch.overdue(request, due_us);
             continue;
         }
-        let mut own = Dice::new(dice.next(), 0);
-        let (field, client) = (Arc::clone(field), client.clone());
-        field.announce();
+        let mut own = SmallRng::from_rng(&mut rng);
+        let (dispatch, client) = (Arc::clone(dispatch), client.clone());
+        dispatch.announce();
         let places = Arc::clone(places);
         tokio::spawn(async move {
             let at_once = Arc::clone(&places).try_acquire_owned().ok();
@@ -174,9 +189,9 @@ async fn send(field: &Arc<Field>, client: &reqwest::Client, places: &Arc<Semapho
                 // An error would mean that the semaphore was closed, which nobody does.
                 None => places.acquire_owned().await.ok(),
             };
-            let free_us = if waited { field.now_us() } else { due_us };
+            let free_us = if waited { dispatch.now_us() } else { due_us };
             let order = Order { request, scenario: NO_SCENARIO, due_us, free_us };
-            field.fire(&client, order, &mut own).await;
+            dispatch.send(&client, order, &mut own).await;
             drop(place);
         });
     }

@@ -3,14 +3,19 @@
 //! Each user has its own absolute schedule: user `k` of `n` is due at `(k/n + m)` periods. A reply
 //! that is late makes the next request late, and its latency counts from the instant it was due.
 
-use super::alarm::Alarm;
-use super::field::{Field, Order};
-use crate::dice::Dice;
-use crate::measure::recorder::Span;
+use super::deadline::DeadlineTimer;
+use super::dispatch::{Dispatch, Order};
+use crate::measure::layout::Span;
 use crate::plan::{Phase, Plan};
+use crate::random::generator;
+use goose::client::GooseClientBuilder;
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionResult};
 use goose::{GooseAttack, GooseScheduler};
+use rand::SeedableRng as _;
+use rand::distr::Distribution as _;
+use rand::distr::weighted::WeightedIndex;
+use rand::rngs::SmallRng;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,7 +29,7 @@ const BACKLOG: u64 = 10;
 
 /// What all users of a scenario share.
 struct Kind {
-    field: Arc<Field>,
+    dispatch: Arc<Dispatch>,
     seed: u64,
     index: u64,
     /// 0: as fast as the replies come.
@@ -33,14 +38,16 @@ struct Kind {
     /// From here on nobody sends: goose takes seconds to let hundreds of users go.
     until_us: u64,
     next_user: AtomicU64,
-    /// (weight, requests) of each flow.
-    flows: Vec<(u64, Vec<usize>)>,
+    /// Requests of each flow.
+    flows: Vec<Vec<usize>>,
+    /// How often each of them is chosen.
+    weights: WeightedIndex<u32>,
 }
 
 /// One user between two turns.
 struct State {
     kind: Arc<Kind>,
-    dice: Dice,
+    rng: SmallRng,
     /// Which of the absolute instants is next.
     turn: u64,
     phase: f64,
@@ -48,36 +55,36 @@ struct State {
     flow: usize,
     step: usize,
     pending: Option<JoinHandle<u64>>,
-    alarm: Alarm,
+    timer: DeadlineTimer,
 }
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.kind.field.users.fetch_sub(1, Ordering::Relaxed);
+        self.kind.dispatch.users.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl State {
     fn new(kind: &Arc<Kind>) -> Self {
         let number = kind.next_user.fetch_add(1, Ordering::Relaxed);
-        let now_us = kind.field.now_us();
+        let now_us = kind.dispatch.now_us();
         let phase = (number % kind.users) as f64 / kind.users as f64;
         let mut state = Self {
             kind: Arc::clone(kind),
-            dice: Dice::new(kind.seed, (kind.index << 32) + number),
+            rng: generator(kind.seed, (kind.index << 32) + number),
             turn: 0,
             phase,
             free_us: now_us,
             flow: 0,
             step: 0,
             pending: None,
-            alarm: Alarm::new(),
+            timer: DeadlineTimer::new(),
         };
         if kind.period_us > 0.0 {
             state.turn = (now_us as f64 / kind.period_us - phase).ceil().max(0.0) as u64;
         }
         state.choose();
-        kind.field.users.fetch_add(1, Ordering::Relaxed);
+        kind.dispatch.users.fetch_add(1, Ordering::Relaxed);
         state
     }
 
@@ -90,37 +97,37 @@ impl State {
     }
 
     fn request(&self) -> usize {
-        self.kind.flows[self.flow].1[self.step]
+        self.kind.flows[self.flow][self.step]
     }
 
     fn choose(&mut self) {
-        self.flow = self.dice.weighted(self.kind.flows.iter().map(|f| f.0));
+        self.flow = self.kind.weights.sample(&mut self.rng);
         self.step = 0;
     }
 
     fn advance(&mut self) {
         self.turn += 1;
         self.step += 1;
-        if self.step == self.kind.flows[self.flow].1.len() {
+        if self.step == self.kind.flows[self.flow].len() {
             self.choose();
         }
     }
 
     /// Gives up what is too far behind.
     fn drop_backlog(&mut self) {
-        let field = Arc::clone(&self.kind.field);
+        let dispatch = Arc::clone(&self.kind.dispatch);
         if self.kind.period_us <= 0.0 {
             return;
         }
         let allowed_us = (self.kind.period_us * BACKLOG as f64) as u64;
         let until_us = self.kind.until_us;
-        let is_lost = |due_us: u64| due_us < until_us && due_us + allowed_us < field.now_us();
-        while is_lost(self.due_us()) && !field.is_stopped() {
+        let is_lost = |due_us: u64| due_us < until_us && due_us + allowed_us < dispatch.now_us();
+        while is_lost(self.due_us()) && !dispatch.is_stopped() {
             if self.free_us > self.due_us() {
-                field.overdue(self.request(), self.due_us());
+                dispatch.overdue(self.request(), self.due_us());
             } else {
                 // The user was free and the generator did not come round to it.
-                field.recorder().missed();
+                dispatch.recorder().missed();
             }
             self.advance();
         }
@@ -131,12 +138,14 @@ impl State {
         if let Some(pending) = &mut self.pending {
             match tokio::time::timeout(TURN, pending).await {
                 Err(_) => return,
-                Ok(done_us) => self.free_us = done_us.unwrap_or_else(|_| self.kind.field.now_us()),
+                Ok(done_us) => {
+                    self.free_us = done_us.unwrap_or_else(|_| self.kind.dispatch.now_us());
+                }
             }
             self.pending = None;
         }
-        let field = Arc::clone(&self.kind.field);
-        if field.is_stopped() {
+        let dispatch = Arc::clone(&self.kind.dispatch);
+        if dispatch.is_stopped() {
             tokio::time::sleep(TURN / 10).await;
             return;
         }
@@ -146,25 +155,25 @@ impl State {
             tokio::time::sleep(TURN / 10).await;
             return;
         }
-        let wait = Duration::from_micros(due_us.saturating_sub(field.now_us()));
+        let wait = Duration::from_micros(due_us.saturating_sub(dispatch.now_us()));
         if wait > TURN {
             tokio::time::sleep(TURN).await;
             return;
         }
-        self.alarm.until(field.instant(due_us)).await;
+        self.timer.until(dispatch.instant(due_us)).await;
         let order = Order {
             request: self.request(),
             scenario: self.kind.index as usize,
             due_us,
             free_us: self.free_us,
         };
-        let mut dice = Dice::new(self.dice.next(), 0);
-        field.announce();
+        let mut rng = SmallRng::from_rng(&mut self.rng);
+        dispatch.announce();
         let mut pending =
-            tokio::spawn(async move { field.fire(field.client(), order, &mut dice).await });
+            tokio::spawn(async move { dispatch.send(dispatch.client(), order, &mut rng).await });
         self.advance();
         match tokio::time::timeout(TURN, &mut pending).await {
-            Ok(done_us) => self.free_us = done_us.unwrap_or_else(|_| self.kind.field.now_us()),
+            Ok(done_us) => self.free_us = done_us.unwrap_or_else(|_| self.kind.dispatch.now_us()),
             // A user must be able to leave while its request hangs.
             Err(_) => self.pending = Some(pending),
         }
@@ -204,7 +213,7 @@ fn scenario(kind: &Arc<Kind>, name: &str, weight: usize) -> anyhow::Result<Scena
 /// goose refuses what the plan asks for.
 pub(crate) fn start(
     plan: &Plan,
-    field: &Arc<Field>,
+    dispatch: &Arc<Dispatch>,
     host: &str,
     phases: &[(&Phase, Span)],
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
@@ -226,18 +235,20 @@ pub(crate) fn start(
         "--no-telnet",
         "-qqq",
     ])?;
+    // Requests go over the client of the run. One that goose built for each user would read all
+    // certificates of the system each time, and hold the users up.
+    let unused = GooseClientBuilder::new().without_cookies();
     let mut attack = GooseAttack::initialize_with_config(configuration)?
-        .set_scheduler(GooseScheduler::RoundRobin);
+        .set_scheduler(GooseScheduler::RoundRobin)
+        .set_client_builder_without_cookies(unused)?;
     let names: Vec<&String> = plan.requests.keys().collect();
     let most = phases.iter().map(|(p, _)| p.users).max().unwrap_or(0);
     let all: usize = plan.scenarios.iter().map(|s| s.users).sum();
     for (index, row) in plan.scenarios.iter().enumerate() {
         let place = |step: &String| names.iter().position(|n| *n == step);
-        let flows = row.flows.iter().map(|f| {
-            (u64::from(f.weight), f.steps.iter().filter_map(place).collect::<Vec<usize>>())
-        });
+        let flows = row.flows.iter().map(|f| f.steps.iter().filter_map(place).collect());
         let kind = Arc::new(Kind {
-            field: Arc::clone(field),
+            dispatch: Arc::clone(dispatch),
             seed: plan.seed,
             index: index as u64,
             period_us: row.period_ms * 1000.0,
@@ -245,6 +256,7 @@ pub(crate) fn start(
             until_us,
             next_user: AtomicU64::new(0),
             flows: flows.collect(),
+            weights: WeightedIndex::new(row.flows.iter().map(|f| f.weight))?,
         });
         attack = attack.register_scenario(scenario(&kind, &row.name, row.users)?);
     }
@@ -253,20 +265,4 @@ pub(crate) fn start(
         Box::pin(attack.execute()).await?;
         Ok(())
     }))
-}
-
-/// How many users of each scenario there are when `users` are there in all.
-///
-/// Weights that add up to `users` give exactly themselves; otherwise the shares are rounded.
-pub(crate) fn split(plan: &Plan, users: usize) -> Vec<usize> {
-    let all: usize = plan.scenarios.iter().map(|s| s.users).sum();
-    // Cumulative rounding: the parts add up to the whole.
-    let edge = |upto: usize| (upto * users + all / 2) / all.max(1);
-    let mut so_far = 0;
-    let mut parts = Vec::with_capacity(plan.scenarios.len());
-    for scenario in &plan.scenarios {
-        parts.push(edge(so_far + scenario.users) - edge(so_far));
-        so_far += scenario.users;
-    }
-    parts
 }

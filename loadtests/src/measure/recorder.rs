@@ -5,14 +5,14 @@
 //! is charged for the requests it kept from being sent.
 
 use super::histogram::{add, empty};
+use super::layout::{LONG_WINDOW_S, Layout};
 use super::outcome::Outcome;
+use super::sample::Sample;
+use super::tally::Tally;
 use super::timeline::{GroupPoint, Timeline};
 use super::window::{Cell, View, Window};
 use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-/// Seconds that the longest window reaches back.
-pub const LONG_WINDOW_S: usize = 600;
 
 /// Samples that a slice must hold before its p99 means something.
 const SLICE_LEAST: u64 = 100;
@@ -25,99 +25,6 @@ pub const MOMENT_US: u64 = 100_000;
 
 /// How many of them make a second.
 const MOMENTS: u64 = 1_000_000 / MOMENT_US;
-
-/// Stands for "sent by no scenario".
-pub const NO_SCENARIO: usize = usize::MAX;
-
-/// One finished request; instants in µs since the start of the run.
-#[derive(Debug, Clone, Copy)]
-pub struct Sample {
-    /// Index of its request in the plan.
-    pub request: usize,
-    /// Index of the scenario it was sent for; [`NO_SCENARIO`] where there is none.
-    pub scenario: usize,
-    /// When it should have been sent.
-    pub due_us: u64,
-    /// When its client was free to send it: later than `due_us` when an earlier reply was late.
-    pub free_us: u64,
-    /// When it was sent.
-    pub sent_us: u64,
-    /// When the head of the reply was there; as `done_us` where there was none.
-    pub headers_us: u64,
-    /// When the whole body was there, or the failure.
-    pub done_us: u64,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Length of the body.
-    pub bytes: u64,
-}
-
-/// Where in the run a request belongs: a phase of the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// First second, since the start of the run.
-    pub from_s: u64,
-    /// The second after the last.
-    pub to_s: u64,
-}
-
-/// Names of what is recorded.
-#[derive(Debug, Clone)]
-pub struct Layout {
-    /// Groups of requests, by index.
-    pub groups: Vec<String>,
-    /// (name, index of the group) of each request.
-    pub requests: Vec<(String, usize)>,
-    /// How many scenarios there are.
-    pub scenarios: usize,
-    /// The phases; a request belongs to the one its due instant lies in.
-    pub phases: Vec<Span>,
-    /// The stretch that the continuous judgement looks at.
-    pub judged: Span,
-    /// Seconds of a slice.
-    pub slice_s: usize,
-    /// Seconds of the interval that must hold, at most [`LONG_WINDOW_S`].
-    pub interval_s: usize,
-    /// Seconds after which a request is given up: later than that no sample of a second can come.
-    pub patience_s: u64,
-}
-
-/// What is known of one request in one phase, or of a whole group.
-#[derive(Debug, Clone)]
-pub struct Tally<C: hdrhistogram::Counter> {
-    /// From the due instant to the whole body.
-    pub due: Histogram<C>,
-    /// Requests by [`Outcome`].
-    pub outcomes: [u64; Outcome::ALL.len()],
-    /// Length of all bodies together.
-    pub bytes: u64,
-}
-
-impl<C: hdrhistogram::Counter> Tally<C> {
-    fn new() -> Self {
-        Self { due: empty(), outcomes: [0; Outcome::ALL.len()], bytes: 0 }
-    }
-
-    /// Requests.
-    pub fn count(&self) -> u64 {
-        self.outcomes.iter().sum()
-    }
-
-    /// Requests that did not end with a 2xx.
-    pub fn errors(&self) -> u64 {
-        Outcome::ALL.iter().filter(|o| o.is_error()).map(|&o| self.outcomes[o as usize]).sum()
-    }
-
-    /// Takes another one in.
-    pub fn absorb(&mut self, other: &Self) {
-        // Both have the same bounds, so nothing can fall outside.
-        let _ = self.due.add(&other.due);
-        self.bytes += other.bytes;
-        for (mine, theirs) in self.outcomes.iter_mut().zip(other.outcomes) {
-            *mine += theirs;
-        }
-    }
-}
 
 /// A group's totals over the judged stretch and its rolling windows.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use super::schema::{Engine, Plan};
 use std::collections::BTreeSet;
 
 /// Longest interval that the recorder's window can judge, s.
-const LONGEST_INTERVAL_S: u64 = crate::measure::recorder::LONG_WINDOW_S as u64;
+const LONGEST_INTERVAL_S: u64 = crate::measure::layout::LONG_WINDOW_S as u64;
 
 /// Why a plan is refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -155,25 +155,6 @@ fn objectives(plan: &Plan) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-impl Plan {
-    /// The groups, in alphabetical order.
-    pub fn groups(&self) -> Vec<String> {
-        let groups: BTreeSet<&String> = self.requests.values().map(|r| &r.group).collect();
-        groups.into_iter().cloned().collect()
-    }
-
-    /// Length of a phase, s.
-    pub fn length_s(phase: &super::schema::Phase, short: bool) -> u64 {
-        if short { phase.short_s.unwrap_or((phase.seconds / 10).max(5)) } else { phase.seconds }
-    }
-
-    /// Requests per second that a scenario offers when the plan's users are all there; `None`
-    /// where its users send as fast as they can.
-    pub fn offered_rps(scenario: &super::schema::Scenario, users: usize) -> Option<f64> {
-        (scenario.period_ms > 0.0).then(|| users as f64 * 1000.0 / scenario.period_ms)
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod check;
+mod offer;
 mod schema;
 
 pub use catalog::{CATALOG, Entry, find};

@@ -1,7 +1,7 @@
 //! The shape of a plan file.
 
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan.
 #[derive(Debug, Clone, Deserialize)]
@@ -65,6 +65,19 @@ pub struct Plan {
     /// Logins and commands beyond the limits; the plan then has no phases.
     #[serde(default)]
     pub limiter: Option<Limiter>,
+}
+
+impl Plan {
+    /// The groups, in alphabetical order.
+    pub fn groups(&self) -> Vec<String> {
+        let groups: BTreeSet<&String> = self.requests.values().map(|r| &r.group).collect();
+        groups.into_iter().cloned().collect()
+    }
+
+    /// Length of a phase, s.
+    pub fn length_s(phase: &Phase, short: bool) -> u64 {
+        if short { phase.short_s.unwrap_or((phase.seconds / 10).max(5)) } else { phase.seconds }
+    }
 }
 
 fn one() -> u64 {

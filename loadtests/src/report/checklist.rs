@@ -2,27 +2,29 @@
 
 use crate::summary::Summary;
 use crate::verdict::{
-    LEAST_ACHIEVED_PERCENT, MOST_CPU_PERCENT, MOST_LAG_MS, MOST_MISSED_PERCENT, Standing,
+    LEAST_ACHIEVED_PERCENT, MOST_CPU_PERCENT, MOST_LAG_MS, MOST_MISSED_PERCENT, Standing, Trust,
 };
-use std::fmt::Write as _;
+use askama::Template as _;
+
+/// What the checklist shows.
+#[derive(askama::Template)]
+#[template(path = "acceptance.md")]
+struct Checklist<'a> {
+    s: &'a Summary,
+    /// (whether it holds, what).
+    trust: [(bool, String); 5],
+}
 
 /// The checklist as Markdown: `[x]` held, `[ ]` did not or cannot be said.
-pub(super) fn markdown(summary: &Summary) -> String {
-    let mut out = String::new();
-    let mark = |holds: bool| if holds { 'x' } else { ' ' };
-    let t = &summary.trust;
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        out,
-        "# Acceptance: {}\n\n{}\n\n{} from {}: **{}**{}\n\n## Can the run be trusted\n",
-        summary.plan,
-        summary.question,
-        summary.host,
-        summary.started,
-        summary.verdict.word.name(),
-        if summary.verdict.short { " (SHORT)" } else { "" }
-    );
-    let rows = [
+///
+/// # Errors
+/// The text cannot be written, which a text in memory always can.
+pub(super) fn markdown(summary: &Summary) -> askama::Result<String> {
+    Checklist { s: summary, trust: trust(&summary.trust) }.render()
+}
+
+fn trust(t: &Trust) -> [(bool, String); 5] {
+    [
         (
             t.lag_p99_ms <= MOST_LAG_MS,
             format!("generator late by at most {MOST_LAG_MS} ms at p99: {:.2} ms", t.lag_p99_ms),
@@ -43,15 +45,5 @@ pub(super) fn markdown(summary: &Summary) -> String {
             ),
         ),
         (!t.server_changed, "the service's process changed only where the plan allows it".into()),
-    ];
-    for (holds, what) in rows {
-        let _ = writeln!(out, "- [{}] {what}", mark(holds));
-    }
-    let _ = writeln!(out, "\n## What had to hold\n");
-    for claim in &summary.claims {
-        let open = if claim.standing == Standing::Open { " (cannot be said)" } else { "" };
-        let held = mark(claim.standing == Standing::Held);
-        let _ = writeln!(out, "- [{held}] {}: {}{open}", claim.what, claim.measured);
-    }
-    out
+    ]
 }

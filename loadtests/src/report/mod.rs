@@ -10,8 +10,7 @@ pub use html::html;
 pub(crate) use plots::course;
 pub use text::text;
 
-use crate::run::Finished;
-use crate::summary::{FILE, Summary};
+use crate::summary::{FILE, Finished, Summary};
 use anyhow::Context as _;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
@@ -48,7 +47,7 @@ pub fn write(folder: &Path, finished: &Finished) -> anyhow::Result<()> {
     put(FILE, serde_json::to_vec_pretty(summary)?)?;
     put("report.html", html(summary)?.into_bytes())?;
     put("report.txt", text(summary).into_bytes())?;
-    put("acceptance.md", checklist::markdown(summary).into_bytes())?;
+    put("acceptance.md", checklist::markdown(summary)?.into_bytes())?;
     put(&format!("{}_stats.csv", summary.plan), locust::stats(summary)?)?;
     put(&format!("{}_stats_history.csv", summary.plan), locust::history(summary)?)?;
     put(&format!("{}_failures.csv", summary.plan), locust::failures(summary)?)?;

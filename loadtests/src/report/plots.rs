@@ -94,7 +94,7 @@ pub(super) fn plots(summary: &Summary) -> anyhow::Result<Vec<(String, String)>> 
     push("Requests a second, and users", "s", "1/s", Axis::Linear, rates)?;
     let errors = by_group("", &|p| f64::from(p.errors) / f64::from(p.seconds.max(1)));
     push("Errors a second", "s", "1/s", Axis::Linear, errors)?;
-    let server = |of: fn(&crate::sampling::ServerPoint) -> f64| -> Vec<(f64, f64)> {
+    let server = |of: fn(&crate::resources::ServerPoint) -> f64| -> Vec<(f64, f64)> {
         summary.server.iter().map(|(at, p)| (at, of(p))).collect()
     };
     let process = vec![

@@ -98,7 +98,7 @@ fn write_text(out: &mut String, s: &Summary) -> std::fmt::Result {
     writeln!(
         out,
         "machine: {:.0} % wanted by everybody on it, of which its host gave {:.1} % to others",
-        t.machine_percent, t.stolen_percent
+        t.machine_percent, t.steal_percent
     )?;
     for failure in &s.failures {
         writeln!(out, "failed {} times: {}: {}", failure.count, failure.request, failure.text)?;

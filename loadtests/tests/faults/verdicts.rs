@@ -6,8 +6,10 @@
 use crate::one_at_a_time;
 use crate::toy::{Faults, Toy};
 use std::time::Duration;
+use tve_loadtests::options::Options;
 use tve_loadtests::plan::{Engine, Plan, parse};
-use tve_loadtests::run::{Finished, Options, run};
+use tve_loadtests::run::run;
+use tve_loadtests::summary::Finished;
 use tve_loadtests::verdict::{Trust, Verdict, Word};
 
 /// Runs that a service within its limits may take to be seen passing. What else the machine does

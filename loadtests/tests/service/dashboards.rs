@@ -1,6 +1,6 @@
 //! Dashboards and alerts ask only for figures that the service really has.
 
-use crate::rig::Rig;
+use crate::service::Service;
 use std::collections::BTreeSet;
 
 const ALERTS: &str = include_str!("../../../deploy/prometheus/alerts.yml");
@@ -33,7 +33,7 @@ fn label_values(text: &str, label: &str) -> BTreeSet<String> {
 }
 
 fn metrics() -> String {
-    let rig = Rig::start();
+    let service = Service::start();
     let paths = [
         "/api/data",
         "/api/status",
@@ -44,9 +44,9 @@ fn metrics() -> String {
     ];
     // Each route appears once it has been asked, also by a refused method.
     for path in paths {
-        rig.get(path);
+        service.get(path);
     }
-    rig.get("/metrics")
+    service.get("/metrics")
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! A run with the extruder's clean-up: whatever it did, the machine is cold and still afterwards.
 
-use crate::rig::Rig;
+use crate::service::Service;
+use tve_loadtests::options::Options;
 use tve_loadtests::plan::{find, parse};
-use tve_loadtests::run::Finished;
-use tve_loadtests::run::{Options, run};
+use tve_loadtests::run::run;
+use tve_loadtests::summary::Finished;
 use tve_loadtests::verdict::Standing;
 
 /// Runs that the service may take to be seen within its limits: what else this machine does can
@@ -17,13 +18,13 @@ fn broken(finished: &Finished) -> Vec<String> {
 
 #[test]
 fn the_objectives_hold_and_the_machine_is_left_safe() {
-    let rig = Rig::start();
+    let service = Service::start();
     let mut plan = parse("tve-slo", find("tve-slo").unwrap().text).unwrap();
     plan.phases[0].short_s = Some(3);
     plan.phases[1].short_s = Some(8);
-    let options = Options { short: true, ..Options::to(rig.host.parse().unwrap()) };
+    let options = Options { short: true, ..Options::to(service.host.parse().unwrap()) };
     let once = || {
-        let finished = rig.runtime.block_on(Box::pin(run(&plan, &options))).unwrap();
+        let finished = service.runtime.block_on(Box::pin(run(&plan, &options))).unwrap();
         let errors: u64 = finished.summary.groups.iter().map(|g| g.errors).sum();
         assert_eq!(errors, 0, "in no run: {:?}", finished.summary.failures);
         broken(&finished)
@@ -37,12 +38,12 @@ fn the_objectives_hold_and_the_machine_is_left_safe() {
     }
     assert!(left.is_empty(), "{left:?}");
 
-    let state = &rig.json("/api/status")["state"];
+    let state = &service.json("/api/status")["state"];
     for zero in ["target_z1", "target_z2", "manual_duty_z1", "manual_duty_z2"] {
         assert_eq!(state[zero], 0.0, "{zero}");
     }
     assert_eq!(state["motors"], serde_json::json!({"main": 0.0, "feed": 0.0}));
-    assert_eq!(rig.json("/api/log")["recording"], false);
+    assert_eq!(service.json("/api/log")["recording"], false);
 }
 
 #[test]

@@ -3,5 +3,5 @@
 mod dashboards;
 mod limiter;
 mod machine;
-mod rig;
 mod secured;
+mod service;

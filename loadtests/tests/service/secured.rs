@@ -1,11 +1,12 @@
 //! Against a service as it stands in a plant: with TLS and a login.
 
-use crate::rig::{QUICK, Rig};
+use crate::service::{QUICK, Service};
 use serde_json::json;
 use std::path::Path;
 use tve_loadtests::client::authorities;
+use tve_loadtests::options::Options;
 use tve_loadtests::plan::parse;
-use tve_loadtests::run::{Options, run};
+use tve_loadtests::run::run;
 use tve_loadtests::summary::Summary;
 use tve_loadtests::verdict::Standing;
 
@@ -51,8 +52,8 @@ event_p95_ms = 5000.0
 reach_percent = 100.0
 "#;
 
-fn secured() -> Rig {
-    Rig::with_folder(|folder| {
+fn secured() -> Service {
+    Service::with_folder(|folder| {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
         std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
@@ -64,31 +65,37 @@ fn secured() -> Rig {
     })
 }
 
-fn finished(rig: &Rig, plan: &str, certificate: &Path) -> Summary {
-    let host = rig.host.replace("https://", "https://anna:right@").parse().unwrap();
+fn finished(service: &Service, plan: &str, certificate: &Path) -> Summary {
+    let host = service.host.replace("https://", "https://anna:right@").parse().unwrap();
     let authorities = authorities(certificate).unwrap();
     let options = Options { authorities, ..Options::to(host) };
     let plan = parse("secured", plan).unwrap();
-    rig.runtime.block_on(Box::pin(run(&plan, &options))).unwrap().summary
+    service.runtime.block_on(Box::pin(run(&plan, &options))).unwrap().summary
 }
 
 #[test]
 fn requests_and_sockets_get_through_tls_with_the_login_of_the_address() {
-    let rig = secured();
-    let certificate = rig.folder().join("cert.pem");
-    let summary = finished(&rig, REQUESTS, &certificate);
+    let service = secured();
+    let certificate = service.folder().join("cert.pem");
+    let summary = finished(&service, REQUESTS, &certificate);
     assert!(summary.groups.iter().all(|g| g.count > 0 && g.errors == 0), "{:?}", summary.failures);
-    assert_eq!(summary.host, format!("{}/", rig.host));
-    let summary = finished(&rig, SOCKETS, &certificate);
+    assert_eq!(summary.host, format!("{}/", service.host));
+    let summary = finished(&service, SOCKETS, &certificate);
     assert!(summary.claims.iter().all(|c| c.standing == Standing::Held), "{:?}", summary.claims);
 }
 
 #[test]
 fn a_certificate_that_nobody_vouches_for_is_refused_with_the_way_out() {
-    let rig = secured();
+    let service = secured();
     let report = tempfile::tempdir().unwrap();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_tve-load"))
-        .args(["run", "smoke", "--host", &rig.host.replace("://", "://anna:right@"), "--report"])
+        .args([
+            "run",
+            "smoke",
+            "--host",
+            &service.host.replace("://", "://anna:right@"),
+            "--report",
+        ])
         .arg(report.path())
         .output()
         .unwrap();

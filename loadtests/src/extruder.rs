@@ -1,14 +1,17 @@
 //! Before and after a run: is the service there, is the machine the simulator and warm; and the
 //! way back to a machine that is cold and still.
 
+use crate::address::shown;
 use crate::client::cause;
 use crate::interrupt;
 use crate::plan::{Machine, Plan};
-use crate::run::shown;
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tve_api::{Alarm, Condition, ControlRequest, MachineStatus, Temps};
 
 /// Target that the barrel is heated to before a run, °C: the middle of what operators set.
 const WARM_C: f64 = 225.0;
@@ -25,14 +28,23 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Longest that one call of the clean-up may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The machine behind a host.
+/// The part of `reply` at `place`, a JSON pointer. Parts and not whole replies, so that builds of the
+/// service that know a field more or less can be compared.
+fn part<T: DeserializeOwned>(reply: &Value, place: &str) -> anyhow::Result<T> {
+    let value = reply.pointer(place).unwrap_or(&Value::Null);
+    T::deserialize(value).with_context(|| {
+        format!("the reply has no {place} that this build can read; is it the right service?")
+    })
+}
+
+/// The extruder behind a host, or whatever else a plan finds there.
 #[derive(Debug, Clone)]
-pub(crate) struct Access {
+pub(crate) struct Extruder {
     client: reqwest::Client,
     host: reqwest::Url,
 }
 
-impl Access {
+impl Extruder {
     /// Access over `client`.
     pub(crate) fn new(client: reqwest::Client, host: reqwest::Url) -> Self {
         Self { client, host }
@@ -56,18 +68,19 @@ impl Access {
         Ok(serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
-    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<()> {
+    async fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<()> {
         let url = self.host.join(path)?;
         let reply = self.client.post(url).timeout(PATIENCE).json(body).send().await?;
         let status = reply.status();
         if !status.is_success() {
-            bail!("POST {path} {body} answers {status}");
+            bail!("POST {path} {} answers {status}", serde_json::to_string(body)?);
         }
         Ok(())
     }
 
     async fn command(&self, name: &str, value: Value) -> anyhow::Result<()> {
-        self.post("/api/control", &json!({ "command": name, "value": value })).await
+        let request = ControlRequest { command: name.to_owned(), value };
+        self.post("/api/control", &request).await
     }
 
     /// Makes sure that `plan` may be run here; commands nothing.
@@ -81,7 +94,7 @@ impl Access {
             return Ok(());
         }
         let status = self.get("/api/status").await?;
-        let machine = status["state"]["machine"].as_str().unwrap_or("unknown").to_owned();
+        let machine: String = part(&status, "/state/machine")?;
         if machine != "simulator" && !real_is_known {
             bail!(
                 "the machine at {} is {machine:?}, not the simulator; a load test turns its motors \
@@ -89,13 +102,9 @@ impl Access {
                 self.host
             );
         }
-        if status["state"]["status"] == "ALARM" {
-            let alarms: Vec<&str> = status["state"]["active_alarms"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|a| a["type"].as_str())
-                .collect();
+        if part::<MachineStatus>(&status, "/state/status")? == MachineStatus::Alarm {
+            let alarms: Vec<Alarm> = part(&status, "/state/active_alarms")?;
+            let alarms: Vec<String> = alarms.into_iter().map(|a| a.kind).collect();
             bail!("the machine is in ALARM ({}); clear it first", alarms.join(", "));
         }
         Ok(())
@@ -117,23 +126,17 @@ impl Access {
         let began = Instant::now();
         loop {
             let permissives = self.get("/api/permissives").await?;
-            if permissives["granted"] == true {
+            if part(&permissives, "/granted")? {
                 bar.finish_and_clear();
                 return Ok(());
             }
             let data = self.get("/api/data").await?;
-            let coldest = ["t2", "t3"]
-                .iter()
-                .filter_map(|t| data["temps"][t].as_f64())
-                .fold(WARM_ENOUGH_C, f64::min);
+            let temps: Temps = part(&data, "/temps")?;
+            let coldest = [temps.t2, temps.t3].into_iter().flatten().fold(WARM_ENOUGH_C, f64::min);
             bar.set_position(coldest.max(0.0) as u64);
-            let waits: Vec<&str> = permissives["conditions"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter(|c| c["ok"] == false)
-                .filter_map(|c| c["name"].as_str())
-                .collect();
+            let conditions: Vec<Condition> = part(&permissives, "/conditions")?;
+            let waits: Vec<String> =
+                conditions.into_iter().filter(|c| !c.ok).map(|c| c.name).collect();
             bar.set_message(format!("waiting for {}", waits.join(", ")));
             if interrupt::is_set() {
                 bail!("interrupted while warming up");

@@ -60,7 +60,7 @@ enum Source {
 
 /// Looks at the service.
 #[derive(Debug)]
-pub(crate) struct Sampler {
+pub(crate) struct ResourceMonitor {
     source: Source,
     client: reqwest::Client,
     metrics: reqwest::Url,
@@ -88,7 +88,7 @@ pub(crate) fn listener(port: u16) -> Option<i32> {
     })
 }
 
-impl Sampler {
+impl ResourceMonitor {
     /// Looks at process `pid` when it is given, else at the one that listens at `host` on this
     /// machine, else at what /metrics of `host` tells.
     pub(crate) async fn new(
@@ -102,7 +102,7 @@ impl Sampler {
         });
         let found = pid.or_else(|| here.then(|| listener(port)).flatten());
         let metrics = host.join("/metrics").unwrap_or_else(|_| host.clone());
-        let mut sampler = Self {
+        let mut monitor = Self {
             source: Source::Nothing,
             client,
             metrics,
@@ -112,14 +112,14 @@ impl Sampler {
             first: None,
             changes: 0,
         };
-        let text = sampler.fetch().await;
-        sampler.has_metrics = text.as_deref().is_some_and(|t| value(t, START).is_some());
-        sampler.source = match found {
+        let text = monitor.fetch().await;
+        monitor.has_metrics = text.as_deref().is_some_and(|t| value(t, START).is_some());
+        monitor.source = match found {
             Some(pid) => Source::Local(pid),
-            None if sampler.has_metrics => Source::Remote,
+            None if monitor.has_metrics => Source::Remote,
             None => Source::Nothing,
         };
-        sampler
+        monitor
     }
 
     async fn fetch(&self) -> Option<String> {
@@ -223,7 +223,7 @@ pub(crate) struct MachineTime {
     /// Used by anybody.
     pub used_s: f64,
     /// Wanted, and given to others by the host; 0 where there is none.
-    pub stolen_s: f64,
+    pub steal_s: f64,
 }
 
 /// Processor time of this machine; zero where it cannot be seen.
@@ -233,7 +233,7 @@ pub(crate) fn machine() -> MachineTime {
     let interrupts = total.irq.unwrap_or(0) + total.softirq.unwrap_or(0);
     let used = total.user + total.nice + total.system + interrupts;
     let seconds = |ticks: u64| ticks as f64 / procfs::ticks_per_second() as f64;
-    MachineTime { used_s: seconds(used), stolen_s: seconds(total.steal.unwrap_or(0)) }
+    MachineTime { used_s: seconds(used), steal_s: seconds(total.steal.unwrap_or(0)) }
 }
 
 #[cfg(test)]

@@ -3,16 +3,19 @@
 //! Events are caused by setting the Peltier's duty to a value that is used once, and recognised by
 //! that value. Meanwhile one client does not read, some drop and come back at once, some vanish.
 
-use super::wire::Client;
+use super::socketio::Client;
+use crate::address::shown;
 use crate::client::upgrading;
 use crate::collect;
 use crate::measure::histogram::{add, empty, quantile};
+use crate::options::Options;
 use crate::plan::{Plan, Sockets};
-use crate::run::{Finished, Options};
+use crate::summary::Finished;
 use crate::verdict::{Claim, Trust, Verdict};
 use anyhow::Context as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tve_api::{ControlRequest, IoUpdate};
 
 /// First duty, %; each event adds [`STEP`].
 const FIRST: f64 = 5.0;
@@ -40,11 +43,15 @@ fn which(val: f64) -> usize {
 async fn listen(mut client: Client, arrivals: Option<Arrivals>) {
     while let Some(event) = client.event().await {
         let Some(arrivals) = &arrivals else { continue };
-        if event.name != "io_update" || event.payload["key"] != "peltier_duty" {
+        let now = Instant::now();
+        if event.name != "io_update" {
             continue;
         }
-        let now = Instant::now();
-        let Some(val) = event.payload["val"].as_f64().filter(|v| *v >= FIRST) else { continue };
+        let Ok(update) = serde_json::from_value::<IoUpdate>(event.payload) else { continue };
+        if update.key != "peltier_duty" {
+            continue;
+        }
+        let Some(val) = update.val.as_f64().filter(|v| *v >= FIRST) else { continue };
         let mut arrivals = arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(list) = arrivals.get_mut(which(val)) {
             list.push(now);
@@ -82,7 +89,7 @@ async fn connect(
 ///
 /// # Errors
 /// The machine does not take the commands that cause the events.
-pub(crate) async fn run(
+pub(super) async fn run(
     plan: &Plan,
     sockets: &Sockets,
     options: &Options,
@@ -109,7 +116,8 @@ pub(crate) async fn run(
     let http = options.client(plan)?;
     let control = options.host.join("/api/control")?;
     let command = |duty: f64| {
-        let body = serde_json::json!({"command": "SET_PELTIER", "value": {"duty": duty}});
+        let value = serde_json::json!({ "duty": duty });
+        let body = ControlRequest { command: "SET_PELTIER".to_owned(), value };
         http.post(control.clone()).json(&body).send()
     };
     command(0.0).await.context("the machine takes no commands")?;
@@ -226,8 +234,7 @@ impl Seen {
         let interrupted = crate::interrupt::is_set();
         let trust = Trust::default();
         let verdict = Verdict::of(&claims, &trust, options.short, interrupted);
-        let mut summary =
-            collect::bare(plan, &crate::run::shown(&options.host), started, claims, verdict);
+        let mut summary = collect::bare(plan, &shown(&options.host), started, claims, verdict);
         let p50 = quantile(&latency, 0.5).unwrap_or(0) as f64 / 1000.0;
         let fan_out = quantile(&span, 0.95).unwrap_or(0) as f64 / 1000.0;
         summary.extra.insert("event latency p50".into(), format!("{p50:.2} ms"));

@@ -8,22 +8,22 @@ const PUNCTUAL: Duration = Duration::from_micros(MOMENT_US / 4);
 
 /// Compares what the host has taken from moment to moment.
 ///
-/// The kernel counts theft in hundredths of a second, so less than one a processor may stay unseen.
+/// The kernel counts steal in hundredths of a second, so less than one a processor may stay unseen.
 #[derive(Debug, Default)]
-pub(crate) struct Theft {
+pub(crate) struct StealTime {
     /// The moment at whose beginning was looked, and what had been taken until then, s.
     last: Option<(u64, f64)>,
 }
 
-impl Theft {
-    /// Looks at the beginning of `moment`, `late` by so much, when `stolen_s` have been taken since
+impl StealTime {
+    /// Looks at the beginning of `moment`, `late` by so much, when `steal_s` have been taken since
     /// the machine started. Returns the moment that is now known to have been quiet.
-    pub(crate) fn look(&mut self, moment: u64, late: Duration, stolen_s: f64) -> Option<u64> {
+    pub(crate) fn look(&mut self, moment: u64, late: Duration, steal_s: f64) -> Option<u64> {
         let punctual = late < PUNCTUAL;
         let before = self.last.take();
-        self.last = punctual.then_some((moment, stolen_s));
+        self.last = punctual.then_some((moment, steal_s));
         let (from, taken_s) = before?;
-        (punctual && from + 1 == moment && taken_s >= stolen_s).then_some(from)
+        (punctual && from + 1 == moment && taken_s >= steal_s).then_some(from)
     }
 }
 
@@ -34,7 +34,7 @@ mod tests {
     #[test]
     fn a_moment_is_quiet_when_both_its_ends_were_looked_at_and_nothing_was_taken_between() {
         let (soon, late) = (Duration::from_millis(2), Duration::from_millis(60));
-        let mut theft = Theft::default();
+        let mut steal = StealTime::default();
         let looks = [
             (0, soon, 1.00, None),
             (1, soon, 1.00, Some(0)),
@@ -46,8 +46,8 @@ mod tests {
             (7, soon, 1.01, None),
             (8, soon, 1.01, Some(7)),
         ];
-        for (moment, lateness, stolen_s, quiet) in looks {
-            assert_eq!(theft.look(moment, lateness, stolen_s), quiet, "{moment}");
+        for (moment, lateness, steal_s, quiet) in looks {
+            assert_eq!(steal.look(moment, lateness, steal_s), quiet, "{moment}");
         }
     }
 }

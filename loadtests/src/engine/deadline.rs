@@ -1,4 +1,4 @@
-//! An alarm clock for tasks that is as exact as the kernel's timers.
+//! A timer for tasks that is as exact as the kernel's timers.
 //!
 //! The timer of the asynchronous runtime has a resolution of a millisecond: at a low rate it would be
 //! the largest part of what is measured. A thread that sleeps instead has to wake another one.
@@ -13,13 +13,13 @@ use std::time::Instant;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// An alarm clock, for one task at a time. Where the system gives no timer it is as exact as the
+/// A timer, for one task at a time. Where the system gives no timer it is as exact as the
 /// runtime's, which the generator's lag then tells.
 #[derive(Debug)]
-pub(crate) struct Alarm(Option<AsyncFd<OwnedFd>>);
+pub(crate) struct DeadlineTimer(Option<AsyncFd<OwnedFd>>);
 
-impl Alarm {
-    /// A clock for the runtime it is made in.
+impl DeadlineTimer {
+    /// A timer for the runtime it is made in.
     pub(crate) fn new() -> Self {
         Self(timer().ok())
     }
@@ -71,27 +71,27 @@ mod tests {
 
     #[tokio::test]
     async fn it_rings_each_time_and_never_early() {
-        let alarm = Alarm::new();
-        assert!(alarm.0.is_some(), "the system gives a timer");
+        let timer = DeadlineTimer::new();
+        assert!(timer.0.is_some(), "the system gives a timer");
         let begin = Instant::now();
         for ms in [3, 9, 9, 5, 20] {
             let due = begin + Duration::from_millis(ms);
-            alarm.until(due).await;
+            timer.until(due).await;
             assert!(Instant::now() >= due, "{ms} ms: too early");
         }
     }
 
     #[tokio::test]
     async fn one_that_was_given_up_can_be_set_again() {
-        let alarm = Alarm::new();
-        assert!(alarm.0.is_some(), "the system gives a timer");
+        let timer = DeadlineTimer::new();
+        assert!(timer.0.is_some(), "the system gives a timer");
         let soon = Instant::now() + Duration::from_millis(2);
-        let given_up = tokio::time::timeout(Duration::ZERO, alarm.until(soon)).await;
+        let given_up = tokio::time::timeout(Duration::ZERO, timer.until(soon)).await;
         assert!(given_up.is_err(), "it does not sleep");
-        // The first alarm is due before the second is set, and must not end it.
+        // The first deadline is due before the second is set, and must not end it.
         std::thread::sleep(Duration::from_millis(4));
         let due = Instant::now() + Duration::from_millis(10);
-        alarm.until(due).await;
-        assert!(Instant::now() >= due, "it was woken by the alarm that was given up");
+        timer.until(due).await;
+        assert!(Instant::now() >= due, "it was woken by the deadline that was given up");
     }
 }

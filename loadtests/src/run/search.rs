@@ -4,9 +4,10 @@
 //! What else a machine does can break a probe and can mend none, so a rate is broken when it was
 //! broken twice.
 
+use super::phases;
+use crate::options::Options;
 use crate::plan::{Engine, Objective, Phase, Plan, Search};
-use crate::run::{Finished, Options, prepared_run};
-use crate::summary::Summary;
+use crate::summary::{Finished, Summary};
 use crate::verdict::{Claim, MOST_CPU_PERCENT, MOST_LAG_MS, Trust, Verdict};
 use std::fmt::Write as _;
 
@@ -32,7 +33,7 @@ struct Probe {
 
 /// What gave in first, with the shares of the machine that tell so, %.
 fn limiter(service: f64, trust: &Trust) -> String {
-    let Trust { cpu_percent, machine_percent, stolen_percent, lag_p99_ms, .. } = *trust;
+    let Trust { cpu_percent, machine_percent, steal_percent, lag_p99_ms, .. } = *trust;
     let full = machine_percent >= FULL_PERCENT;
     let name = if service >= BUSY_PERCENT {
         "the processor of the service"
@@ -45,7 +46,7 @@ fn limiter(service: f64, trust: &Trust) -> String {
     };
     format!(
         "{name} (of the machine: service {service:.0} %, generator {cpu_percent:.0} %, all \
-         {machine_percent:.0} %; its host gave {stolen_percent:.0} % of that to others)"
+         {machine_percent:.0} %; its host gave {steal_percent:.0} % of that to others)"
     )
 }
 
@@ -137,7 +138,7 @@ fn probe_plan(plan: &Plan, search: &Search, rate: f64, seconds: u64) -> Plan {
 ///
 /// # Errors
 /// A probe cannot be run.
-pub(crate) async fn run(
+pub(super) async fn run(
     plan: &Plan,
     search: &Search,
     options: &Options,
@@ -214,7 +215,7 @@ async fn twice(
     let probing = probe_plan(plan, search, rate, seconds);
     let mut is_second = false;
     loop {
-        let finished = Box::pin(prepared_run(&probing, options)).await?;
+        let finished = Box::pin(phases::run(&probing, options)).await?;
         let probe = Probe::of(rate, &finished.summary, cores);
         let broken = probe.broken(search);
         let word = broken.as_deref().unwrap_or("stood");
@@ -273,10 +274,10 @@ mod tests {
 
     #[test]
     fn what_limits_is_named_by_the_shares_of_the_machine() {
-        let shares = |generator: f64, machine: f64, stolen: f64, lag: f64| Trust {
+        let shares = |generator: f64, machine: f64, steal: f64, lag: f64| Trust {
             cpu_percent: generator,
             machine_percent: machine,
-            stolen_percent: stolen,
+            steal_percent: steal,
             lag_p99_ms: lag,
             ..Trust::default()
         };

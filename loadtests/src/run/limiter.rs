@@ -4,14 +4,17 @@
 //! The rightful user is the one in the address (`http://USER:PASSWORD@HOST:PORT`). The wrong logins
 //! are for a user who does not exist, so that nobody is locked out by the test.
 
+use crate::address::{shown, without_login};
 use crate::collect;
+use crate::options::Options;
 use crate::plan::{Limiter, Plan};
-use crate::run::{Finished, Options, shown, without_login};
+use crate::summary::Finished;
 use crate::verdict::{Claim, Trust, Verdict};
 use anyhow::Context as _;
 use reqwest::header::RETRY_AFTER;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tve_api::ControlRequest;
 
 /// Time for a client's allowance to fill up before the commands are counted.
 const REST: Duration = Duration::from_secs(3);
@@ -31,8 +34,8 @@ impl Seen {
     }
 }
 
-fn body(command: &str, value: &Value) -> Value {
-    json!({"command": command, "value": value})
+fn body(command: &str, value: Value) -> ControlRequest {
+    ControlRequest { command: command.to_owned(), value }
 }
 
 async fn send(request: reqwest::RequestBuilder) -> anyhow::Result<Seen> {
@@ -52,7 +55,7 @@ fn course(seen: &[Seen]) -> String {
 ///
 /// # Errors
 /// The service does not answer, or the address names no user that it lets in.
-pub(crate) async fn run(
+pub(super) async fn run(
     plan: &Plan,
     limiter: &Limiter,
     options: &Options,
@@ -61,8 +64,7 @@ pub(crate) async fn run(
     let http = options.client(plan)?;
     let control = options.host.join("/api/control")?;
     let anonymous = without_login(&control);
-    let post =
-        |command: &str, value: Value| http.post(control.clone()).json(&body(command, &value));
+    let post = |command: &str, value: Value| http.post(control.clone()).json(&body(command, value));
     let first = send(post("SET_FILL_TARGET", json!({"level": 10}))).await?;
     anyhow::ensure!(
         first.status == 200,
@@ -77,7 +79,7 @@ pub(crate) async fn run(
     for _ in 0..limiter.wrong_logins {
         let guess = http.post(anonymous.clone()).basic_auth(&nobody, Some("wrong"));
         // A command that does no harm where no login is asked for.
-        logins.push(send(guess.json(&body("SET_FILL_TARGET", &json!({"level": 12})))).await?);
+        logins.push(send(guess.json(&body("SET_FILL_TARGET", json!({"level": 12})))).await?);
     }
     claims.push(wrong_logins(limiter, &logins));
     let other = send(post("SET_FILL_TARGET", json!({"level": 11}))).await?;
@@ -92,7 +94,7 @@ pub(crate) async fn run(
     claims.push(rapid_commands(limiter, &commands, began.elapsed()));
 
     let asked = Instant::now();
-    let stop = http.post(anonymous.clone()).json(&body("EMERGENCY_STOP", &Value::Null));
+    let stop = http.post(anonymous.clone()).json(&body("EMERGENCY_STOP", Value::Null));
     let mut calm = vec![send(stop).await?];
     let stop_took = asked.elapsed();
     calm.push(send(post("SET_MOTOR", json!({"motor": "main", "rpm": 0}))).await?);
@@ -170,10 +172,10 @@ mod tests {
 
     #[test]
     fn the_sixth_wrong_login_must_be_locked_and_not_the_fifth() {
-        let judge = |counts| wrong_logins(&LIMITER, &seen(counts)).standing;
-        assert_eq!(judge(&[(401, 5), (429, 5)]), Standing::Held);
+        let standing = |counts| wrong_logins(&LIMITER, &seen(counts)).standing;
+        assert_eq!(standing(&[(401, 5), (429, 5)]), Standing::Held);
         for wrong in [&[(401, 10)][..], &[(401, 4), (429, 6)], &[(401, 6), (429, 4)]] {
-            assert_eq!(judge(wrong), Standing::Broken, "{wrong:?}");
+            assert_eq!(standing(wrong), Standing::Broken, "{wrong:?}");
         }
         let mut silent = seen(&[(401, 5), (429, 5)]);
         silent[9].retry_after_s = None;
@@ -182,14 +184,14 @@ mod tests {
 
     #[test]
     fn commands_pass_up_to_the_burst_and_what_flows_in_meanwhile() {
-        let judge = |counts, ms| {
+        let standing = |counts, ms| {
             rapid_commands(&LIMITER, &seen(counts), Duration::from_millis(ms)).standing
         };
-        assert_eq!(judge(&[(200, 40), (429, 60)], 0), Standing::Held);
-        assert_eq!(judge(&[(200, 42), (429, 58)], 100), Standing::Held);
-        assert_eq!(judge(&[(200, 43), (429, 57)], 100), Standing::Broken, "too many");
-        assert_eq!(judge(&[(200, 39), (429, 61)], 100), Standing::Broken, "too few");
-        assert_eq!(judge(&[(200, 100)], 100), Standing::Broken, "no limit");
-        assert_eq!(judge(&[(200, 40), (503, 60)], 0), Standing::Broken);
+        assert_eq!(standing(&[(200, 40), (429, 60)], 0), Standing::Held);
+        assert_eq!(standing(&[(200, 42), (429, 58)], 100), Standing::Held);
+        assert_eq!(standing(&[(200, 43), (429, 57)], 100), Standing::Broken, "too many");
+        assert_eq!(standing(&[(200, 39), (429, 61)], 100), Standing::Broken, "too few");
+        assert_eq!(standing(&[(200, 100)], 100), Standing::Broken, "no limit");
+        assert_eq!(standing(&[(200, 40), (503, 60)], 0), Standing::Broken);
     }
 }

@@ -1,11 +1,13 @@
 //! One run's common ground: the client, the clock, the recorder, and how one request is sent.
 
 use crate::client::cause;
-use crate::dice::Dice;
 use crate::measure::outcome::Outcome;
-use crate::measure::recorder::{NO_SCENARIO, Recorder, Sample};
+use crate::measure::recorder::Recorder;
+use crate::measure::sample::{NO_SCENARIO, Sample};
 use crate::plan::Plan;
 use bytes::Bytes;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,7 +39,7 @@ pub(crate) struct Order {
 
 /// Everything that the engines of one run share.
 #[derive(Debug)]
-pub(crate) struct Field {
+pub(crate) struct Dispatch {
     client: reqwest::Client,
     calls: Vec<Call>,
     origin: Instant,
@@ -48,7 +50,7 @@ pub(crate) struct Field {
     pub users: AtomicUsize,
 }
 
-impl Field {
+impl Dispatch {
     /// The ground for a run of `plan` over `client` against `host` whose clock starts at `origin`.
     ///
     /// # Errors
@@ -130,16 +132,16 @@ impl Field {
 
     /// Sends an announced request over `client` and records it; returns when it was done, µs since
     /// the origin.
-    pub(crate) async fn fire(
+    pub(crate) async fn send(
         &self,
         client: &reqwest::Client,
         order: Order,
-        dice: &mut Dice,
+        rng: &mut SmallRng,
     ) -> u64 {
         let Order { request, scenario, due_us, free_us } = order;
         let call = &self.calls[request];
         let mut builder = client.request(call.method.clone(), call.url.clone());
-        if let Some(body) = call.bodies.get(dice.below(call.bodies.len())) {
+        if let Some(body) = call.bodies.choose(rng) {
             builder = builder
                 .header(reqwest::header::CONTENT_TYPE, "application/json")
                 .body(body.clone());

@@ -12,7 +12,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 pub(crate) const QUICK: &str =
     "pbkdf2:sha256:1$salt$44ec8cfe2ba4d927331c58d8a2a0cc13d6f1f1bd9a55fd8826ebd9d2a2e751df";
 
-pub(crate) struct Rig {
+pub(crate) struct Service {
     pub(crate) runtime: tokio::runtime::Runtime,
     pub(crate) host: String,
     running: Option<Running>,
@@ -20,7 +20,7 @@ pub(crate) struct Rig {
     _alone: MutexGuard<'static, ()>,
 }
 
-impl Rig {
+impl Service {
     /// Starts a machine that is warm.
     pub(crate) fn start() -> Self {
         Self::with(&serde_json::json!({}))
@@ -68,7 +68,7 @@ impl Rig {
     }
 }
 
-impl Drop for Rig {
+impl Drop for Service {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
             // A test that failed has said so already.
