@@ -3,13 +3,13 @@
 //! *Margin*: how near a healthy machine came to what a rule calls a fault, seen from outside.
 
 use crate::crew;
-use crate::dice::Dice;
 use crate::rig::{Rig, channel_of};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tve_config::{Config, PidGains};
 use tve_control::{AlarmCode, Mode, Snapshot};
 use tve_hal::{AdcReading, Sensor, Zone};
+use tve_rig::Dice;
 use tve_sim::FaultKind;
 use tve_units::Micros;
 

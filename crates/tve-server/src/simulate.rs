@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Simulate) -> anyhow::Result<ExitCode> {
             anyhow::Error::new(error).context(args.scenario.display().to_string())
         }
     })?;
-    let report = play(&scenario, args.seed)?;
+    let report = play(&scenario, args.seed);
     if let Some(path) = &args.csv {
         write_csv(path, &report.samples)?;
     }
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Simulate) -> anyhow::Result<ExitCode> {
     Ok(if report.held() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn play(scenario: &Scenario, seed: Option<u64>) -> anyhow::Result<Report> {
+fn play(scenario: &Scenario, seed: Option<u64>) -> Report {
     let mut run = Run::new(scenario, seed);
     let (_, total) = run.progress();
     // Hidden by itself where stderr is no terminal.
@@ -58,11 +58,11 @@ fn play(scenario: &Scenario, seed: Option<u64>) -> anyhow::Result<Report> {
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent} %  {eta} left") {
         bar.set_style(style);
     }
-    while run.advance(BATCH)? {
+    while run.advance(BATCH) {
         bar.set_position(run.progress().0);
     }
     bar.finish_and_clear();
-    Ok(run.finish())
+    run.finish()
 }
 
 fn print(scenario: &Scenario, report: &Report) -> std::io::Result<()> {

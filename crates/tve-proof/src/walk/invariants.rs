@@ -6,6 +6,7 @@
 
 use crate::certify::tripped;
 use crate::rig::{Rig, concerns, is_moving, stops};
+use crate::thermometer::Tap;
 use tve_config::Config;
 use tve_control::{AlarmRecord, Command, Reaction, Reply, Snapshot};
 use tve_hal::{AdcReading, Motor, MotorDrive, Outputs, Sensor, Zone};
@@ -67,19 +68,17 @@ impl Second {
         }
         self.at = Some(taken_at);
         let wiring = &config.sensors[channel];
-        let share = tve_control::share(tve_control::volts(code, config.adc.fsr), wiring);
-        let resistance = tve_control::ohms(share, wiring);
-        let open = share > config.safety.open_ratio
-            || resistance.is_some_and(|r| r.get() > OPEN_OHMS)
-            || resistance.is_none() && share >= 1.0;
+        let tap = Tap::of(code, config.adc.fsr, wiring);
+        let (part, resistance) = (tap.part(), tap.ohms());
+        let open = part > config.safety.open_ratio
+            || resistance.is_some_and(|r| r > OPEN_OHMS)
+            || resistance.is_none() && part >= 1.0;
         let short = !open
-            && (share < config.safety.short_ratio
-                || resistance.is_none_or(|r| r.get() < SHORT_OHMS));
+            && (part < config.safety.short_ratio || resistance.is_none_or(|r| r < SHORT_OHMS));
         self.open_run = if open { self.open_run.saturating_add(1) } else { 0 };
         self.short_run = if short { self.short_run.saturating_add(1) } else { 0 };
         self.value_run = if open || short { 0 } else { self.value_run.saturating_add(1) };
-        if let Some(r) = resistance.filter(|_| !open && !short) {
-            let t = tve_control::celsius(r, wiring).get();
+        if let Some(t) = tap.celsius().filter(|_| !open && !short) {
             // A single sample may be an outlier that a controller need not believe.
             let steady = self.recent.iter().all(|other| (t - other).abs() < WARM);
             self.was_warm |= t > WARM && steady && self.value_run > CONFIRM;
