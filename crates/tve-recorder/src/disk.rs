@@ -1,7 +1,6 @@
 //! The seam to the file system: small enough to be replaced by one that fails, fills or blocks.
 
-use crate::blackbox::scan_incidents;
-use crate::run_files::{self, RunFile};
+use crate::folder::{self, Naming, RunFile};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -54,17 +53,11 @@ pub trait Disk: Send {
     /// Of the system.
     fn read(&mut self, path: &Path) -> io::Result<Vec<u8>>;
 
-    /// The run files of a folder, newest first.
+    /// The files of one kind in a folder, newest first.
     ///
     /// # Errors
     /// Of the system.
-    fn runs(&mut self, folder: &Path) -> io::Result<Vec<RunFile>>;
-
-    /// The incident files of a folder, newest first.
-    ///
-    /// # Errors
-    /// Of the system.
-    fn incidents(&mut self, folder: &Path) -> io::Result<Vec<RunFile>>;
+    fn list(&mut self, folder: &Path, naming: Naming) -> io::Result<Vec<RunFile>>;
 
     /// Removes a file.
     ///
@@ -131,12 +124,8 @@ impl Disk for RealDisk {
         fs::read(path)
     }
 
-    fn runs(&mut self, folder: &Path) -> io::Result<Vec<RunFile>> {
-        run_files::scan(folder)
-    }
-
-    fn incidents(&mut self, folder: &Path) -> io::Result<Vec<RunFile>> {
-        scan_incidents(folder)
+    fn list(&mut self, folder: &Path, naming: Naming) -> io::Result<Vec<RunFile>> {
+        folder::scan(folder, naming)
     }
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {

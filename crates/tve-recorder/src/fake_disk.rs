@@ -1,7 +1,8 @@
 //! A disk in memory that fills, fails and blocks on request; for tests.
 
 use crate::disk::{Disk, DiskFile};
-use crate::run_files::RunFile;
+use crate::folder::{Naming, RunFile};
+use crate::run_files::RUNS;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -165,12 +166,11 @@ impl Disk for FakeDisk {
         self.state().files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn runs(&mut self, _folder: &Path) -> io::Result<Vec<RunFile>> {
-        Ok(self.state().runs.clone())
-    }
-
-    fn incidents(&mut self, folder: &Path) -> io::Result<Vec<RunFile>> {
+    fn list(&mut self, folder: &Path, naming: Naming) -> io::Result<Vec<RunFile>> {
         let state = self.state();
+        if naming == RUNS {
+            return Ok(state.runs.clone());
+        }
         let files = state.files.iter().filter(|(path, _)| path.starts_with(folder));
         Ok(files
             .map(|(path, bytes)| RunFile {
