@@ -41,7 +41,7 @@ pub use blackbox::{
 };
 pub use csv::RunText;
 pub use data_dir::DataDir;
-pub use disk::{Disk, DiskFile, RealDisk};
+pub use disk::{Disk, RealDisk};
 pub use error::RecorderError;
 pub use folder::{Naming, RunFile, RunList};
 pub use handle::{RecorderHandle, RecorderStatus};
