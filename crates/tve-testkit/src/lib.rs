@@ -1,10 +1,13 @@
 //! What tests of the whole are made of: a service over real HTTP.
 //!
-//! [`Rig`] boots server and simulator on a free port with a folder of its own. The same machine in
+//! [`Rig`] boots server and simulator on a free port with a folder of its own; [`Client`] is its
+//! client, and that of every test that speaks HTTP. The same machine in
 //! virtual time, without a service, is `tve-rig`.
 //!
 //! This is for tests: what cannot be done is a failed test, so it panics with a sentence.
 
+mod client;
 mod rig;
 
-pub use rig::{Answer, Rig};
+pub use client::{Answer, Client, PATIENCE, exchange, read_answer};
+pub use rig::Rig;
