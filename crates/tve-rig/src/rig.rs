@@ -70,6 +70,7 @@ impl Rig {
     }
 
     /// Lets a second machine run along that stays healthy. Only at time zero.
+    #[must_use]
     pub fn with_twin(mut self) -> Self {
         let twin = SimHardware::new(self.controller.config());
         self.twin = Some((twin, Inputs::default()));

@@ -109,11 +109,12 @@ fn fingerprint() -> String {
             .len()
             .to_le_bytes(),
     );
-    hex(&hash.finalize())
+    // Hexadecimal digits, as `sha256sum` prints them.
+    hash.finalize().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(digit).collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn digit(nibble: u8) -> char {
+    char::from_digit(nibble.into(), 16).unwrap()
 }
 
 #[test]
