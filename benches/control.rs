@@ -2,17 +2,17 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
-use tve_benches::{Machine, TICK};
 use tve_config::{PidGains, SensorConfig};
 use tve_control::{Pid, PidInput, Snapshot, celsius, ohms, share, volts};
+use tve_rig::TICK;
 
 /// `step` with fresh inputs of the simulator each tick; the simulator's own time is outside.
 fn step(c: &mut Criterion) {
     let mut group = c.benchmark_group("step");
     let states = vec![
-        ("idle", Machine::at(23.0)),
-        ("heating", Machine::heating()),
-        ("alarm", Machine::in_alarm()),
+        ("idle", tve_benches::at(23.0)),
+        ("heating", tve_benches::heating()),
+        ("alarm", tve_benches::in_alarm()),
     ];
     for (name, mut machine) in states {
         // A second of recorded inputs, replayed with the time moved on.
@@ -22,19 +22,20 @@ fn step(c: &mut Criterion) {
             recorded.push(machine.inputs);
         }
         let mut at = 0;
+        let mut now = machine.now();
         group.bench_function(name, |b| {
             b.iter(|| {
-                machine.now = machine.now + TICK;
+                now = now + TICK;
                 let mut inputs = recorded[at % recorded.len()];
                 at += 1;
                 for reading in &mut inputs.adc {
                     if let tve_hal::AdcReading::Sample { taken_at, .. } = reading {
                         // Keep the spacing of the samples: a new one each 0.2 s a channel.
-                        let slot = machine.now.get() / 200_000 * 200_000;
+                        let slot = now.get() / 200_000 * 200_000;
                         *taken_at = tve_units::Micros::new(slot);
                     }
                 }
-                black_box(machine.controller.step(machine.now, &inputs));
+                black_box(machine.controller.step(now, &inputs));
             });
         });
     }
@@ -78,7 +79,7 @@ fn sensor_chain(c: &mut Criterion) {
 }
 
 fn snapshot(c: &mut Criterion) {
-    let machine = Machine::heating();
+    let machine = tve_benches::heating();
     let mut snapshot = Snapshot::default();
     c.bench_function("snapshot", |b| {
         b.iter(|| {

@@ -2,7 +2,6 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
-use tve_benches::Machine;
 use tve_control::{Snapshot, lenient_json, parse_control};
 use tve_http::{Cached, data_text, status_text};
 use tve_recorder::{Row, RunText};
@@ -27,10 +26,10 @@ fn command_parse(c: &mut Criterion) {
 }
 
 fn bodies(c: &mut Criterion) {
-    let machine = Machine::heating();
+    let rig = tve_benches::heating();
     let mut snapshot = Snapshot::default();
-    machine.controller.snapshot(&mut snapshot);
-    let settings = machine.controller.config();
+    rig.controller.snapshot(&mut snapshot);
+    let settings = rig.controller.config();
     let config = settings.to_public_json().to_string().into_bytes();
     let mut group = c.benchmark_group("body");
     group.bench_function("data uncached", |b| {
@@ -51,9 +50,9 @@ fn bodies(c: &mut Criterion) {
 }
 
 fn csv_row(c: &mut Criterion) {
-    let machine = Machine::heating();
+    let rig = tve_benches::heating();
     let mut snapshot = Snapshot::default();
-    machine.controller.snapshot(&mut snapshot);
+    rig.controller.snapshot(&mut snapshot);
     let row = Row::from_snapshot(&snapshot);
     let text = RunText::of_system();
     let mut out = Vec::with_capacity(4096);

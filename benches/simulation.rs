@@ -1,13 +1,12 @@
 //! One simulated hour of the whole machine: controller and plant, 360,000 ticks.
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use tve_benches::Machine;
 
 fn simulated_hour(c: &mut Criterion) {
     let mut group = c.benchmark_group("simulated_hour");
     group.sample_size(20);
     group.bench_function("heating and running", |b| {
-        b.iter_batched(Machine::heating, |mut machine| machine.run(3600.0), BatchSize::LargeInput);
+        b.iter_batched(tve_benches::heating, |mut rig| rig.run_for(3600.0), BatchSize::LargeInput);
     });
     group.finish();
 }

@@ -19,6 +19,8 @@ pub enum Event {
     Started {
         /// Its version.
         version: String,
+        /// The layout of the lines from here on: [`FORMAT`](crate::FORMAT).
+        format: u32,
     },
     /// The service stopped in order; a start without it before was a crash or a power cut.
     Stopped,

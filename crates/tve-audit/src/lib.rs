@@ -16,6 +16,8 @@
 mod chain;
 mod event;
 mod files;
+#[cfg(test)]
+mod layout;
 mod verify;
 mod writer;
 
@@ -26,3 +28,6 @@ pub use writer::{Audit, AuditHandle, AuditStatus, Medium, RealMedium};
 
 /// The folder of the journal under the data folder.
 pub const FOLDER: &str = "audit";
+
+/// The layout of a line; every start notes it. Lines from before it had a number are of layout 1.
+pub const FORMAT: u32 = 1;

@@ -2,14 +2,14 @@
 
 use crate::chain::Head;
 use crate::event::Event;
-use crate::files::{self, AuditError, Part, file_name, parts};
-use std::fs::File;
-use std::io::{self, Write as _};
+use crate::files::{self, AuditError, MODE, SERIES};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tve_append::{AppendFile, Growing, Segment};
 
 /// Lines that wait for the disk at most; more are counted and noted as a gap.
 const QUEUE_LINES: usize = 4096;
@@ -26,34 +26,20 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Where lines go; the seam for a disk that fails.
 pub trait Medium: Send {
-    /// Appends `bytes` to the file at `path`, whose size is `at`, and returns when they are on the
-    /// medium. What a failed call has left beyond `at` is cut off by the next one.
+    /// Opens the file at `path` to append to it, or makes it.
     ///
     /// # Errors
     /// Of the system.
-    fn append(&mut self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()>;
+    fn open(&mut self, path: &Path) -> io::Result<Box<dyn AppendFile>>;
 }
 
 /// The file system of the machine.
-#[derive(Debug, Default)]
-pub struct RealMedium {
-    open: Option<(PathBuf, File)>,
-}
+#[derive(Debug, Clone, Copy)]
+pub struct RealMedium;
 
 impl Medium for RealMedium {
-    fn append(&mut self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
-        let (path, mut file) = match self.open.take() {
-            Some((open, file)) if open == path => (open, file),
-            _ => (path.to_owned(), files::open(path)?),
-        };
-        if file.metadata()?.len() != at {
-            file.set_len(at)?;
-        }
-        file.write_all(bytes)?;
-        file.sync_data()?;
-        // Only a file without a fault stays open.
-        self.open = Some((path, file));
-        Ok(())
+    fn open(&mut self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
+        Ok(Box::new(tve_append::open(path, MODE)?))
     }
 }
 
@@ -189,7 +175,7 @@ struct Writer {
     shared: Arc<Shared>,
     medium: Box<dyn Medium>,
     head: Head,
-    file: Option<(PathBuf, u64)>,
+    file: Option<Growing>,
     folder: PathBuf,
     file_bytes: u64,
 }
@@ -272,30 +258,32 @@ impl Writer {
 
     /// Writes as much of `lines` as belongs into one file, and says how much that was.
     fn write_piece(&mut self, lines: &[(i64, String)]) -> io::Result<usize> {
-        let full = self.file.as_ref().is_some_and(|(_, size)| *size >= self.file_bytes);
+        let begins = self.file.as_ref().is_none_or(|file| file.size() >= self.file_bytes);
+        let full = begins && self.file.is_some();
         let mut head = self.head.clone();
         let mut text = Vec::new();
         let mut outlived = Vec::new();
-        let (path, size) = match &self.file {
-            Some(file) if !full => file.clone(),
-            _ => {
-                outlived = self.outlived()?;
-                for gone in &outlived {
-                    let file = gone.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    head.append(&mut text, wall_ms(), &Event::Removed { file }.members());
-                }
-                (self.folder.join(file_name(self.head.seq + 1)), 0)
+        if begins {
+            outlived = SERIES.outlived(&self.folder, FILES)?;
+            for Segment { path, .. } in &outlived {
+                let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                head.append(&mut text, wall_ms(), &Event::Removed { file }.members());
             }
-        };
+        }
+        let mut next = Growing::after(self.folder.join(SERIES.name(self.head.seq + 1)), 0);
+        let file = self.file.as_mut().filter(|_| !begins).unwrap_or(&mut next);
         let mut written = 0;
         for (at, members) in lines {
-            if size + text.len() as u64 >= self.file_bytes && written > 0 {
+            if file.size() + text.len() as u64 >= self.file_bytes && written > 0 {
                 break;
             }
             head.append(&mut text, *at, members);
             written += 1;
         }
-        self.medium.append(&path, size, &text)?;
+        file.append(|path| self.medium.open(path), &text)?;
+        if begins {
+            self.file = Some(next);
+        }
         if full {
             tracing::info!(
                 line = head.seq,
@@ -303,22 +291,14 @@ impl Writer {
                 "audit journal goes on in a new file"
             );
         }
-        self.file = Some((path, size + text.len() as u64));
         self.head = head;
         // Said first and done then: a line may not be missing without a word.
         for gone in outlived {
-            if let Err(error) = std::fs::remove_file(&gone) {
-                tracing::warn!(%error, file = %gone.display(), "an old audit file stays");
+            if let Err(error) = std::fs::remove_file(&gone.path) {
+                tracing::warn!(%error, file = %gone.path.display(), "an old audit file stays");
             }
         }
         Ok(written)
-    }
-
-    /// The files that have to go for the one that is about to begin.
-    fn outlived(&self) -> io::Result<Vec<PathBuf>> {
-        let parts = parts(&self.folder)?;
-        let excess = (parts.len() + 1).saturating_sub(FILES);
-        Ok(parts.into_iter().take(excess).map(|Part { path, .. }| path).collect())
     }
 }
 

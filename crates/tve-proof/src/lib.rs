@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   certify ─────── every row of the fault table in every state ──┐
-//!   walk ────────── random hands, faults, restarts: invariants ───┤   rig: controller and
-//!   check_orders ── every order of up to n operations ────────────┼─▶ simulated machine,
-//!   false_trips ─── healthy hours: not one alarm, margins ────────┤   journal, second opinions
+//!   walk ────────── random hands, faults, restarts: invariants ───┤   tve-rig: the closed loop;
+//!   check_orders ── every order of up to n operations ────────────┼─▶ thermometer: what a code
+//!   false_trips ─── healthy hours: not one alarm, margins ────────┤   means, not by the controller
 //!   control_quality overshoot, settling, recovery by plant ───────┘
 //! ```
 //!
@@ -13,12 +13,12 @@
 
 mod certify;
 mod crew;
-mod dice;
 mod false_trips;
 mod orders;
 mod quality;
 mod rig;
 mod survival;
+mod thermometer;
 mod walk;
 
 pub use certify::{Case, Certificate, Expected, FAULT_TABLE, Row, Source, State, certify};

@@ -1,31 +1,10 @@
 //! The seam to the file system: small enough to be replaced by one that fails, fills or blocks.
 
-use crate::blackbox::scan_incidents;
-use crate::run_files::{self, RunFile};
+use crate::folder::{self, Naming, RunFile};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-
-/// A file that grows at its end.
-pub trait DiskFile: Send {
-    /// Appends a part of `bytes` from its beginning and says how many bytes that was.
-    ///
-    /// # Errors
-    /// Of the system; nothing of `bytes` is then in the file.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
-
-    /// Returns when everything appended is on the medium.
-    ///
-    /// # Errors
-    /// Of the system.
-    fn sync(&mut self) -> io::Result<()>;
-
-    /// Bytes in the file.
-    ///
-    /// # Errors
-    /// Of the system.
-    fn size(&self) -> io::Result<u64>;
-}
+use tve_append::AppendFile;
 
 /// What the recorder needs of a file system.
 pub trait Disk: Send {
@@ -33,13 +12,13 @@ pub trait Disk: Send {
     ///
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] when the name is taken; else of the system.
-    fn create_new(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    fn create_new(&mut self, path: &Path) -> io::Result<Box<dyn AppendFile>>;
 
     /// An old file, or a new one, to append to.
     ///
     /// # Errors
     /// Of the system.
-    fn append_to(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    fn append_to(&mut self, path: &Path) -> io::Result<Box<dyn AppendFile>>;
 
     /// Puts `bytes` in the place of a file such that a reader, or a power cut, finds either the
     /// old or the new content, never a mixture.
@@ -54,17 +33,11 @@ pub trait Disk: Send {
     /// Of the system.
     fn read(&mut self, path: &Path) -> io::Result<Vec<u8>>;
 
-    /// The run files of a folder, newest first.
+    /// The files of one kind in a folder, newest first.
     ///
     /// # Errors
     /// Of the system.
-    fn runs(&mut self, folder: &Path) -> io::Result<Vec<RunFile>>;
-
-    /// The incident files of a folder, newest first.
-    ///
-    /// # Errors
-    /// Of the system.
-    fn incidents(&mut self, folder: &Path) -> io::Result<Vec<RunFile>>;
+    fn list(&mut self, folder: &Path, naming: Naming) -> io::Result<Vec<RunFile>>;
 
     /// Removes a file.
     ///
@@ -79,23 +52,12 @@ pub trait Disk: Send {
     fn free_bytes(&mut self, folder: &Path) -> io::Result<u64>;
 }
 
+/// As the process's mask leaves it.
+const MODE: u32 = 0o666;
+
 /// The file system of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealDisk;
-
-impl DiskFile for File {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Write::write(self, bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
-    }
-}
 
 /// A new name survives a power cut only once its folder is on the medium.
 fn sync_folder_of(path: &Path) -> io::Result<()> {
@@ -106,16 +68,14 @@ fn sync_folder_of(path: &Path) -> io::Result<()> {
 }
 
 impl Disk for RealDisk {
-    fn create_new(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+    fn create_new(&mut self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
         let file = OpenOptions::new().append(true).create_new(true).open(path)?;
         sync_folder_of(path)?;
         Ok(Box::new(file))
     }
 
-    fn append_to(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().append(true).create(true).open(path)?;
-        sync_folder_of(path)?;
-        Ok(Box::new(file))
+    fn append_to(&mut self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
+        Ok(Box::new(tve_append::open(path, MODE)?))
     }
 
     fn replace(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -131,12 +91,8 @@ impl Disk for RealDisk {
         fs::read(path)
     }
 
-    fn runs(&mut self, folder: &Path) -> io::Result<Vec<RunFile>> {
-        run_files::scan(folder)
-    }
-
-    fn incidents(&mut self, folder: &Path) -> io::Result<Vec<RunFile>> {
-        scan_incidents(folder)
+    fn list(&mut self, folder: &Path, naming: Naming) -> io::Result<Vec<RunFile>> {
+        folder::scan(folder, naming)
     }
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {

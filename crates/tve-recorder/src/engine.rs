@@ -2,7 +2,6 @@
 //! went. Time is an argument.
 
 use crate::LoggingSettings;
-use crate::backoff::Backoff;
 use crate::blackbox::{Ring, incident_folder};
 use crate::data_dir::run_folder;
 use crate::disk::Disk;
@@ -18,7 +17,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
-use tve_units::{Micros, WallMillis};
+use tve_units::{Backoff, Micros, WallMillis};
 
 /// Bytes in the MB of `min_free_mb`.
 const MB: u64 = 1_000_000;
@@ -348,9 +347,10 @@ fn judge(what: &'static str, done: io::Result<()>, now: Micros, backoff: &mut Ba
             false
         }
         Err(error) => {
-            if backoff.failed(now) {
+            if !backoff.is_failing() {
                 tracing::warn!(what, %error, "cannot be written, trying again");
             }
+            backoff.failed(now);
             true
         }
     }

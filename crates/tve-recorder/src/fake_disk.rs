@@ -1,12 +1,14 @@
 //! A disk in memory that fills, fails and blocks on request; for tests.
 
-use crate::disk::{Disk, DiskFile};
-use crate::run_files::RunFile;
+use crate::disk::Disk;
+use crate::folder::{Naming, RunFile};
+use crate::run_files::RUNS;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tve_append::AppendFile;
 
 #[derive(Default)]
 struct State {
@@ -104,7 +106,7 @@ impl FakeDisk {
     }
 }
 
-impl DiskFile for FakeFile {
+impl AppendFile for FakeFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let gate = self.disk.state().gate.take();
         if let Some(gate) = gate {
@@ -136,10 +138,19 @@ impl DiskFile for FakeFile {
     fn size(&self) -> io::Result<u64> {
         Ok(self.disk.state().files.get(&self.path).map_or(0, |f| f.len() as u64))
     }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.disk.check()?;
+        let mut state = self.disk.state();
+        if let Some(bytes) = state.files.get_mut(&self.path) {
+            bytes.truncate(length as usize);
+        }
+        Ok(())
+    }
 }
 
 impl Disk for FakeDisk {
-    fn create_new(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+    fn create_new(&mut self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
         self.check()?;
         let mut state = self.state();
         if state.files.contains_key(path) {
@@ -149,7 +160,7 @@ impl Disk for FakeDisk {
         Ok(Box::new(FakeFile { path: path.into(), disk: self.clone() }))
     }
 
-    fn append_to(&mut self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+    fn append_to(&mut self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
         self.check()?;
         self.state().files.entry(path.into()).or_default();
         Ok(Box::new(FakeFile { path: path.into(), disk: self.clone() }))
@@ -165,12 +176,11 @@ impl Disk for FakeDisk {
         self.state().files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn runs(&mut self, _folder: &Path) -> io::Result<Vec<RunFile>> {
-        Ok(self.state().runs.clone())
-    }
-
-    fn incidents(&mut self, folder: &Path) -> io::Result<Vec<RunFile>> {
+    fn list(&mut self, folder: &Path, naming: Naming) -> io::Result<Vec<RunFile>> {
         let state = self.state();
+        if naming == RUNS {
+            return Ok(state.runs.clone());
+        }
         let files = state.files.iter().filter(|(path, _)| path.starts_with(folder));
         Ok(files
             .map(|(path, bytes)| RunFile {

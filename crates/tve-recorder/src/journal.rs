@@ -1,20 +1,24 @@
 //! The alarm journal: one line of JSON for every change in the life of every alarm.
 //!
 //! A line is whole or it is not there: the loader skips what a power cut has torn, and the writer
-//! begins a new line after every fault. Lines may repeat; the fold over them does not mind.
+//! begins a new line after every start. Lines may repeat; the fold over them does not mind.
 
 use crate::RecorderError;
-use crate::disk::{Disk, DiskFile};
+use crate::disk::Disk;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tve_append::Growing;
 use tve_control::{AlarmCode, AlarmEvent, AlarmRecord, Reaction, RestoredAlarm};
 use tve_hal::Zone;
 use tve_units::WallMillis;
 
 const JOURNAL_FILE: &str = "alarms.jsonl";
+/// The layout of a line; every process notes it before its first one. Lines from before it had a
+/// number are of layout 1.
+const FORMAT: u32 = 1;
 /// Alarms in `state.alarm_history`.
 const SHOWN: usize = 200;
 /// Alarms that a compacted journal keeps, beside those that are still latched.
@@ -89,6 +93,7 @@ impl JournalEntry {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Line {
+    Format { number: u32 },
     Raised(JournalEntry),
     Acknowledged { id: u64 },
     Cleared { id: u64 },
@@ -164,6 +169,10 @@ fn fold(text: &[u8]) -> (BTreeMap<u64, JournalEntry>, usize) {
             Ok(Line::Cleared { id }) => {
                 alarms.entry(id).and_modify(|e| e.cleared = true);
             }
+            Ok(Line::Format { number }) if number > FORMAT => {
+                tracing::warn!(number, reads = FORMAT, "the journal is of a newer version");
+            }
+            Ok(Line::Format { .. }) => {}
             Err(_) => damaged += 1,
         }
     }
@@ -199,22 +208,21 @@ pub fn load_journal(data_dir: &Path) -> Result<JournalState, RecorderError> {
 /// Appends events to the journal and keeps it bounded.
 pub(crate) struct Journal {
     path: PathBuf,
-    file: Option<Box<dyn DiskFile>>,
+    log: Growing,
     waiting: VecDeque<Line>,
-    /// The file may end in the middle of a line.
-    torn: bool,
-    size: u64,
+    /// The layout of what follows stands in the file.
+    noted: bool,
     compact_above: u64,
 }
 
 impl Journal {
     pub(crate) fn new(data_dir: &Path) -> Self {
+        let path = data_dir.join(JOURNAL_FILE);
         Self {
-            path: data_dir.join(JOURNAL_FILE),
-            file: None,
+            log: Growing::at_the_end_of(path.clone()),
+            path,
             waiting: VecDeque::new(),
-            torn: true,
-            size: 0,
+            noted: false,
             compact_above: COMPACT_ABOVE,
         }
     }
@@ -240,44 +248,18 @@ impl Journal {
     /// Of the disk. The event at fault waits for the next call.
     pub(crate) fn flush(&mut self, disk: &mut dyn Disk) -> io::Result<()> {
         while let Some(line) = self.waiting.front() {
-            let mut text = serde_json::to_vec(line)?;
-            text.push(b'\n');
-            self.append(disk, text)?;
+            let mut text = Vec::new();
+            if !self.noted {
+                put_line(&mut text, &Line::Format { number: FORMAT })?;
+            }
+            put_line(&mut text, line)?;
+            self.log.append(|path| disk.append_to(path), &text)?;
+            self.noted = true;
             self.waiting.pop_front();
         }
-        if self.size > self.compact_above {
+        if self.log.size() > self.compact_above {
             self.compact(disk)?;
         }
-        Ok(())
-    }
-
-    fn append(&mut self, disk: &mut dyn Disk, mut text: Vec<u8>) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => {
-                let file = disk.append_to(&self.path)?;
-                self.size = file.size()?;
-                none.insert(file)
-            }
-        };
-        if self.torn && self.size > 0 {
-            text.insert(0, b'\n');
-        }
-        self.torn = true;
-        let mut rest = text.as_slice();
-        while !rest.is_empty() {
-            match file.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(taken) => {
-                    rest = &rest[taken..];
-                    self.size += taken as u64;
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        file.sync()?;
-        self.torn = false;
         Ok(())
     }
 
@@ -286,21 +268,30 @@ impl Journal {
         let (alarms, _) = fold(&disk.read(&self.path)?);
         let oldest_kept = alarms.len().saturating_sub(KEPT);
         let mut text = Vec::new();
+        put_line(&mut text, &Line::Format { number: FORMAT })?;
         for (i, entry) in alarms.into_values().enumerate() {
             if i >= oldest_kept || !entry.cleared {
-                serde_json::to_writer(&mut text, &Line::Raised(entry))?;
-                text.push(b'\n');
+                put_line(&mut text, &Line::Raised(entry))?;
             }
         }
+        // Whatever becomes of it, the open file may no longer be the one with that name.
+        self.log = Growing::at_the_end_of(self.path.clone());
         disk.replace(&self.path, &text)?;
-        self.file = None;
-        self.torn = false;
-        self.size = text.len() as u64;
+        self.log = Growing::after(self.path.clone(), text.len() as u64);
         // Latched alarms can fill a journal by themselves; then not every event is to compact it.
-        self.compact_above = COMPACT_ABOVE.max(self.size + COMPACT_ABOVE / 4);
+        self.compact_above = COMPACT_ABOVE.max(self.log.size() + COMPACT_ABOVE / 4);
         Ok(())
     }
 }
+
+fn put_line(into: &mut Vec<u8>, line: &Line) -> io::Result<()> {
+    serde_json::to_writer(&mut *into, line)?;
+    into.push(b'\n');
+    Ok(())
+}
+
+#[cfg(test)]
+mod layout;
 
 #[cfg(test)]
 mod tests {
@@ -368,7 +359,8 @@ mod tests {
         write(dir.path(), &[hot(1), hot(2)]);
         let path = dir.path().join(JOURNAL_FILE);
         let whole = std::fs::read(&path).unwrap();
-        let first = whole.iter().position(|b| *b == b'\n').unwrap();
+        // Behind the line of the format.
+        let first = whole.iter().enumerate().filter(|(_, b)| **b == b'\n').nth(1).unwrap().0;
         for end in 0..whole.len() {
             std::fs::write(&path, &whole[..end]).unwrap();
             write(dir.path(), &[hot(9)]);
@@ -397,7 +389,7 @@ mod tests {
         assert!(!journal.is_waiting());
         assert_eq!(disk.syncs(), 2);
         let (alarms, damaged) = fold(disk.text("/data/alarms.jsonl").as_bytes());
-        assert_eq!((alarms.len(), damaged), (2, 1), "the torn start is a line of its own");
+        assert_eq!((alarms.len(), damaged), (2, 0), "the torn start was cut off");
     }
 
     #[test]
@@ -430,7 +422,7 @@ mod tests {
                 journal.push(&AlarmEvent::Cleared { id });
             }
             journal.flush(&mut disk.clone()).unwrap();
-            largest = largest.max(journal.size);
+            largest = largest.max(journal.log.size());
         }
         assert!(largest < COMPACT_ABOVE + 1000, "{largest}");
         let (alarms, damaged) = fold(disk.text("/data/alarms.jsonl").as_bytes());

@@ -14,13 +14,13 @@
 //! The order at start is: [`DataDir::open`] (locks), [`load_previous_session`] and
 //! [`load_journal`] for the controller, then [`Recorder::start`].
 
-mod backoff;
 mod blackbox;
 mod csv;
 mod data_dir;
 mod disk;
 mod engine;
 mod error;
+mod folder;
 mod handle;
 mod history;
 mod inbox;
@@ -41,13 +41,14 @@ pub use blackbox::{
 };
 pub use csv::RunText;
 pub use data_dir::DataDir;
-pub use disk::{Disk, DiskFile, RealDisk};
+pub use disk::{Disk, RealDisk};
 pub use error::RecorderError;
+pub use folder::{Naming, RunFile, RunList};
 pub use handle::{RecorderHandle, RecorderStatus};
 pub use history::Sample;
 pub use journal::{AlarmHistory, JournalEntry, JournalState, load_journal};
 pub use row::Row;
-pub use run_files::{RunFile, RunList, list_runs, open_run};
+pub use run_files::{list_runs, open_run};
 pub use session::{Previous, load_previous_session};
 pub use thread::{Recorder, RecorderConfig};
 

@@ -4,12 +4,13 @@
 //! the middle of a line goes on at that byte, so neither a torn nor a doubled line is left behind.
 
 use crate::csv;
-use crate::disk::{Disk, DiskFile};
+use crate::disk::Disk;
 use crate::local_time::LocalTime;
 use crate::row::Row;
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
+use tve_append::AppendFile;
 use tve_units::Micros;
 
 /// Rows that wait at most: ten minutes at the default interval; beyond, the oldest are dropped.
@@ -53,7 +54,7 @@ impl Spread {
 
 struct OpenFile {
     name: String,
-    file: Box<dyn DiskFile>,
+    file: Box<dyn AppendFile>,
 }
 
 /// A run that is being recorded, or that still waits for the disk.

@@ -2,90 +2,20 @@
 
 use crate::data_dir::run_folder;
 use crate::disk::Disk;
-use rustix::fs::OFlags;
-use serde::Serialize;
-use std::fs::{self, File, OpenOptions};
+use crate::folder::{self, Naming, RunFile, RunList};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 use tve_units::WallMillis;
 
-/// Run files on one page of the list.
-const PAGE: usize = 200;
 /// Seconds in a day, for `keep_days`.
 const DAY_S: f64 = 86_400.0;
-/// Longest accepted name; ours have 23 characters and a suffix.
-const LONGEST_NAME: usize = 64;
-
-/// One run file.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RunFile {
-    /// File name, `run_YYYYMMDD_HHMMSS.csv` or with a suffix before the dot.
-    pub name: String,
-    /// Bytes.
-    pub size: u64,
-    /// Time of the last write, seconds since the Unix epoch.
-    pub modified: f64,
-}
-
-/// One page of the run files.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RunList {
-    /// Newest first.
-    pub runs: Vec<RunFile>,
-    /// How many files there are on all pages.
-    pub total: usize,
-}
-
-/// What the names of one kind of file have in common.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Naming {
-    pub(crate) prefix: &'static str,
-    pub(crate) suffix: &'static str,
-}
-
-const RUNS: Naming = Naming { prefix: "run_", suffix: ".csv" };
-
-/// Whether a name is one that such a file can have: no path, no hidden or temporary file.
-fn is_named(name: &str, naming: Naming) -> bool {
-    name.len() <= LONGEST_NAME
-        && name
-            .strip_prefix(naming.prefix)
-            .and_then(|rest| rest.strip_suffix(naming.suffix))
-            .is_some_and(|stem| {
-                !stem.is_empty()
-                    && stem.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-            })
-}
+/// How run files are called.
+pub(crate) const RUNS: Naming = Naming { prefix: "run_", suffix: ".csv" };
 
 /// The run files of `folder`, newest first.
 pub(crate) fn scan(folder: &Path) -> io::Result<Vec<RunFile>> {
-    scan_named(folder, RUNS)
-}
-
-/// The files of that kind in `folder`, newest first.
-pub(crate) fn scan_named(folder: &Path, naming: Naming) -> io::Result<Vec<RunFile>> {
-    let mut runs = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        if !is_named(&name, naming) {
-            continue;
-        }
-        // A file may vanish between the listing and the look at it.
-        let Ok(meta) = entry.metadata() else { continue };
-        if !meta.is_file() {
-            continue;
-        }
-        let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        runs.push(RunFile { name, size: meta.len(), modified: modified.as_secs_f64() });
-    }
-    // Names are dates, so they settle what a coarse file time leaves open.
-    runs.sort_by(|a, b| b.modified.total_cmp(&a.modified).then_with(|| b.name.cmp(&a.name)));
-    Ok(runs)
+    folder::scan(folder, RUNS)
 }
 
 /// One page of 200 run files, newest first; page 0 is the newest, a page beyond the end is empty.
@@ -93,14 +23,7 @@ pub(crate) fn scan_named(folder: &Path, naming: Naming) -> io::Result<Vec<RunFil
 /// # Errors
 /// When the folder cannot be read.
 pub fn list_runs(data_dir: &Path, page: usize) -> io::Result<RunList> {
-    Ok(list_page(scan(&run_folder(data_dir))?, page))
-}
-
-/// One page of `all`.
-pub(crate) fn list_page(all: Vec<RunFile>, page: usize) -> RunList {
-    let total = all.len();
-    let runs = all.into_iter().skip(page.saturating_mul(PAGE)).take(PAGE).collect();
-    RunList { runs, total }
+    Ok(folder::list_page(scan(&run_folder(data_dir))?, page))
 }
 
 /// A run file for reading, with its size in bytes at this moment (it may still grow).
@@ -109,30 +32,7 @@ pub(crate) fn list_page(all: Vec<RunFile>, page: usize) -> RunList {
 /// [`io::ErrorKind::NotFound`] for every name that is not a run file of the folder: paths, links
 /// and other files are as absent as a name that does not exist.
 pub fn open_run(data_dir: &Path, name: &str) -> io::Result<(File, u64)> {
-    open_file(&run_folder(data_dir), name, RUNS)
-}
-
-/// A file of that kind in `folder`.
-pub(crate) fn open_file(folder: &Path, name: &str, naming: Naming) -> io::Result<(File, u64)> {
-    let absent = || io::Error::new(io::ErrorKind::NotFound, "no such file");
-    if !is_named(name, naming) {
-        return Err(absent());
-    }
-    // Not following links, and not waiting for the other end of a pipe.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(folder.join(name))
-        .map_err(|e| match rustix::io::Errno::from_io_error(&e) {
-            Some(rustix::io::Errno::LOOP) => absent(),
-            _ => e,
-        })?;
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Err(absent());
-    }
-    Ok((file, meta.len()))
+    folder::open_file(&run_folder(data_dir), name, RUNS)
 }
 
 /// How far the folder is to be cleaned.
@@ -154,7 +54,7 @@ pub(crate) fn make_room(
     folder: &Path,
     rule: &Retention<'_>,
 ) -> io::Result<u64> {
-    let mut runs = disk.runs(folder)?;
+    let mut runs = disk.list(folder, RUNS)?;
     runs.retain(|run| !rule.open.contains(&Some(run.name.as_str())));
     let oldest_kept = rule.wall.secs() - f64::from(rule.keep_days) * DAY_S;
     let mut free = disk.free_bytes(folder)?;
@@ -176,8 +76,10 @@ pub(crate) fn make_room(
 mod tests {
     use super::*;
     use crate::fake_disk::FakeDisk;
+    use std::fs;
     use std::io::Read;
     use std::path::PathBuf;
+    use std::time::UNIX_EPOCH;
 
     fn rig() -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();

@@ -10,12 +10,11 @@
 //! A *slot* is the time of one channel. The gain follows `adc.fsr`; the end of a conversion is
 //! polled in the configuration register, as the ready pin is not wired.
 
-use crate::backoff::Backoff;
 use crate::bus::TRIES;
 use ads1x1x::{Ads1x1x, FullScaleRange, TargetAddr, channel, ic, mode};
 use embedded_hal::i2c::I2c;
 use tve_hal::ADC_CHANNELS;
-use tve_units::Micros;
+use tve_units::{Backoff, Micros};
 
 /// Length of a slot: every channel is sampled each 200 ms, within the 50 to 250 ms that the
 /// judgement of sensors is made for.
@@ -193,7 +192,7 @@ impl<I: I2c> Acquisition<I> {
 
     fn give_up_if(&mut self, hopeless: bool, now: Micros) -> Option<AdcEvent> {
         hopeless.then(|| {
-            self.phase = Phase::Gone { until: now + self.backoff.failed() };
+            self.phase = Phase::Gone { until: self.backoff.failed(now) };
             AdcEvent::Gone
         })
     }

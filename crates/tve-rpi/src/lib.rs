@@ -19,7 +19,6 @@
 //! active high and high for one that is active low. *Step*: one pulse on a step pin.
 
 mod acquisition;
-mod backoff;
 mod board;
 mod bus;
 mod clock;

@@ -9,12 +9,11 @@
 //! A board that does not answer cannot be verified, so it counts as differing too: it may hold a
 //! heater on.
 
-use crate::backoff::Backoff;
 use crate::bus::retried;
 use crate::pca9685::{Count, Pca9685};
 use embedded_hal::i2c::I2c;
 use tve_hal::PWM_CHANNELS;
-use tve_units::Micros;
+use tve_units::{Backoff, Micros};
 
 /// Time between two read-backs.
 pub(crate) const VERIFY: Micros = Micros::from_millis(200);
@@ -113,7 +112,7 @@ impl<I: I2c> PwmBoard<I> {
     }
 
     fn lost(&mut self, now: Micros) {
-        self.link = Link::Gone { until: now + self.backoff.failed() };
+        self.link = Link::Gone { until: self.backoff.failed(now) };
         self.written = [None; PWM_CHANNELS];
     }
 

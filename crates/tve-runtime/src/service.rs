@@ -100,8 +100,11 @@ impl Prepared {
             RecorderConfig { data_dir, logging: logging_settings(config) },
             Box::new(RealDisk),
         )?;
-        let audit = Audit::start(folder.join(tve_audit::FOLDER), Box::new(RealMedium::default()))?;
-        audit.handle().record(&Event::Started { version: env!("CARGO_PKG_VERSION").into() });
+        let audit = Audit::start(folder.join(tve_audit::FOLDER), Box::new(RealMedium))?;
+        audit.handle().record(&Event::Started {
+            version: env!("CARGO_PKG_VERSION").into(),
+            format: tve_audit::FORMAT,
+        });
         for event in inherited.events {
             audit.handle().record(&runner::audited(&event));
             while !recorder.handle().alarm(&event) {

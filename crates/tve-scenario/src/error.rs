@@ -32,3 +32,8 @@ impl ScenarioError {
         Self::Invalid { place: place.into(), reason: reason.into() }
     }
 }
+
+/// A message of the reader without its line breaks.
+pub(crate) fn one_line(message: &str) -> String {
+    message.trim().replace('\n', "; ")
+}

@@ -4,21 +4,15 @@ use crate::expectation::{Look, Watcher, seconds};
 use crate::report::{Outcome, Report, Sample};
 use crate::scenario::{Scenario, Timed};
 use crate::trace::Trace;
-use tve_control::{
-    AlarmEvent, AlarmRecord, Controller, Refusal, Restored, Snapshot, TuneResult, TuneStatus,
-};
-use tve_hal::{Hardware, HardwareError, Inputs, MachineKind};
-use tve_sim::{SimHardware, SimPowers};
-use tve_units::{Micros, WallMillis};
+use tve_control::{AlarmRecord, Refusal, Snapshot, TuneResult, TuneStatus};
+use tve_rig::{Rig, TICK};
+use tve_sim::SimPowers;
+use tve_units::Micros;
 
-/// Time between two ticks.
-const TICK: Micros = Micros::from_millis(10);
 /// Ticks between two looks at the whole machine: published values change no faster.
 const LOOK_TICKS: u64 = 5;
 /// Ticks between two samples, 0.25 s: the interval of run logs.
 const SAMPLE_TICKS: u64 = 25;
-/// Wall clock at machine time zero, 2026-01-01T00:00:00Z, ms: fixed, so that runs repeat.
-const EPOCH_MS: i64 = 1_767_225_600_000;
 
 /// A scenario under way.
 pub struct Run<'s> {
@@ -26,10 +20,7 @@ pub struct Run<'s> {
     total: u64,
     done: u64,
     next_command: usize,
-    controller: Controller,
-    config_revision: u64,
-    machine: SimHardware,
-    inputs: Inputs,
+    rig: Rig,
     snapshot: Snapshot,
     tune: TuneStatus,
     watchers: Vec<Watcher<'s>>,
@@ -47,22 +38,18 @@ impl<'s> Run<'s> {
         if let Some(seed) = seed {
             config.plant.seed = seed;
         }
-        let mut machine = SimHardware::new(&config);
-        machine.set_temperature(scenario.start_temp);
+        let mut rig = Rig::new(&config);
+        rig.machine.set_temperature(scenario.start_temp);
         for fault in &scenario.faults {
-            machine.inject(*fault);
+            rig.machine.inject(*fault);
         }
         let total = scenario.duration.get() / TICK.get();
-        let controller = Controller::new(config, MachineKind::Simulator, Restored::default());
         Self {
             commands: &scenario.commands,
             total,
             done: 0,
             next_command: 0,
-            config_revision: controller.config_revision(),
-            controller,
-            machine,
-            inputs: Inputs::default(),
+            rig,
             snapshot: Snapshot::default(),
             tune: TuneStatus::Idle,
             watchers: scenario.expectations.iter().map(Watcher::new).collect(),
@@ -80,34 +67,27 @@ impl<'s> Run<'s> {
     }
 
     /// Plays at most `ticks` more; `false` when the scenario is over.
-    ///
-    /// # Errors
-    /// When the machine is lost, which a simulated one never is.
-    pub fn advance(&mut self, ticks: u64) -> Result<bool, HardwareError> {
+    pub fn advance(&mut self, ticks: u64) -> bool {
         let end = self.total.min(self.done.saturating_add(ticks));
         while self.done < end {
             self.done += 1;
-            self.tick()?;
+            self.tick();
         }
-        Ok(self.done < self.total)
+        self.done < self.total
     }
 
-    fn tick(&mut self) -> Result<(), HardwareError> {
-        let now = Micros::new(self.done * TICK.get());
-        self.run_commands(now)?;
-        self.inputs.wall = WallMillis::new(EPOCH_MS + (now.get() / 1000).cast_signed());
-        self.machine.read(now, &mut self.inputs)?;
-        let outputs = self.controller.step(now, &self.inputs);
-        self.machine.apply(now, outputs)?;
-        self.trace.tick(&self.inputs, outputs);
-        let heating = outputs.heaters != [false; 2];
+    fn tick(&mut self) {
+        let now = self.rig.now() + TICK;
+        self.run_commands(now);
+        self.rig.sense(TICK);
+        let outputs = *self.rig.decide();
+        self.trace.tick(&self.rig.inputs, &outputs);
+        let heating = outputs.heaters.iter().any(|on| *on);
         let moving = outputs.motors.iter().any(|m| m.is_moving());
-        while let Some(event) = self.controller.pop_event() {
-            if let AlarmEvent::Raised(record) = event {
-                self.alarms.push(record);
-                for watcher in &mut self.watchers {
-                    watcher.alarm(&record);
-                }
+        for record in self.rig.raised.drain(..) {
+            self.alarms.push(record);
+            for watcher in &mut self.watchers {
+                watcher.alarm(&record);
             }
         }
         for watcher in &mut self.watchers {
@@ -116,12 +96,11 @@ impl<'s> Run<'s> {
         if self.done.is_multiple_of(LOOK_TICKS) {
             self.look(now);
         }
-        Ok(())
     }
 
     fn look(&mut self, now: Micros) {
-        self.controller.snapshot(&mut self.snapshot);
-        let look = Look { now, snapshot: &self.snapshot, machine: &self.machine };
+        self.rig.controller.snapshot(&mut self.snapshot);
+        let look = Look { now, snapshot: &self.snapshot, machine: &self.rig.machine };
         for watcher in &mut self.watchers {
             watcher.look(&look);
         }
@@ -138,22 +117,16 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn run_commands(&mut self, now: Micros) -> Result<(), HardwareError> {
+    fn run_commands(&mut self, now: Micros) {
         while let Some(timed) = self.commands.get(self.next_command).filter(|timed| timed.at <= now)
         {
             self.next_command += 1;
-            let answer =
-                timed.command.clone().and_then(|command| self.controller.command(now, command));
+            let answer = timed.command.clone().and_then(|command| self.rig.send_at(now, command));
             self.trace.command(now, &timed.text, answer.is_ok());
             if let Some(outcome) = judge(timed, &answer.map(|_| ())) {
                 self.answers.push(outcome);
             }
-            if self.controller.config_revision() != self.config_revision {
-                self.config_revision = self.controller.config_revision();
-                self.machine.configure(self.controller.config())?;
-            }
         }
-        Ok(())
     }
 
     /// Ends the run where it is.

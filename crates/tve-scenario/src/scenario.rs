@@ -1,8 +1,6 @@
 //! A scenario as it was read: configuration, commands, faults, expectations.
 
 use crate::expectation::Expectation;
-use crate::{ScenarioError, parse};
-use std::path::Path;
 use tve_config::Config;
 use tve_control::{Command, Refusal, RefusalCode};
 use tve_sim::Fault;
@@ -33,26 +31,6 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Reads a scenario file. `base = "NAME"` means `NAME.json` in the same folder.
-    ///
-    /// # Errors
-    /// When the file (or its base) cannot be read or is not a scenario; nothing is guessed.
-    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
-        let text = read(path)?;
-        Self::parse(&text, |base| read(&path.with_file_name(format!("{base}.json"))))
-    }
-
-    /// Reads a scenario from its text; `base_text` gives the text of a named base configuration.
-    ///
-    /// # Errors
-    /// When the text is not a scenario, or whatever `base_text` answers.
-    pub fn parse(
-        text: &str,
-        base_text: impl FnOnce(&str) -> Result<String, ScenarioError>,
-    ) -> Result<Self, ScenarioError> {
-        parse::scenario(text, base_text)
-    }
-
     /// What the scenario asks, one sentence.
     pub fn question(&self) -> &str {
         &self.question
@@ -72,9 +50,4 @@ impl Scenario {
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
-}
-
-fn read(path: &Path) -> Result<String, ScenarioError> {
-    std::fs::read_to_string(path)
-        .map_err(|source| ScenarioError::Read { path: path.to_owned(), source })
 }

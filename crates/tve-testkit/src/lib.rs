@@ -1,15 +1,13 @@
-//! What tests of the whole are made of: a service over real HTTP, or a bench in virtual time.
+//! What tests of the whole are made of: a service over real HTTP.
 //!
-//! [`Rig`] boots server and simulator on a free port with a folder of its own. [`Bench`] plays
-//! controller and simulator against each other as fast as they go, for walks that no scenario
-//! file can write down; [`Dice`] makes those walks repeatable.
+//! [`Rig`] boots server and simulator on a free port with a folder of its own; [`Client`] is its
+//! client, and that of every test that speaks HTTP. The same machine in
+//! virtual time, without a service, is `tve-rig`.
 //!
 //! This is for tests: what cannot be done is a failed test, so it panics with a sentence.
 
-mod bench;
-mod dice;
+mod client;
 mod rig;
 
-pub use bench::Bench;
-pub use dice::Dice;
-pub use rig::{Answer, Rig};
+pub use client::{Answer, Client, PATIENCE, exchange, read_answer};
+pub use rig::Rig;

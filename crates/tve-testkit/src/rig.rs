@@ -1,30 +1,15 @@
 //! A running service in this process, and a client that speaks to it over real HTTP.
 
-use serde_json::{Value, json};
+use crate::client::{Answer, Client};
+use serde_json::Value;
 use tempfile::TempDir;
 use tve::{Options, Running, Server};
-
-/// What the service answered.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// The body as JSON; a body that is none as a text.
-    pub body: Value,
-}
-
-impl Answer {
-    /// `msg` of a refusal or reply; empty where there is none.
-    pub fn msg(&self) -> &str {
-        self.body["msg"].as_str().unwrap_or_default()
-    }
-}
 
 /// A service with the simulated machine. [`Rig::stop`] ends it in order; dropping it just ends it.
 #[derive(Debug)]
 pub struct Rig {
     running: Running,
-    client: reqwest::Client,
+    client: Client,
     base: String,
     folder: TempDir,
 }
@@ -41,7 +26,7 @@ impl Rig {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let options = choose(folder.path(), Options::in_folder(folder.path().join("data")));
         let running = Server::start(options).await.expect("the service starts");
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let client = Client::new(running.addr());
         Self { base: format!("http://{}", running.addr()), running, client, folder }
     }
 
@@ -62,32 +47,22 @@ impl Rig {
 
     /// GET.
     pub async fn get(&self, path: &str) -> Answer {
-        self.call("GET", path, None).await
+        self.client.get(path).await
     }
 
     /// POST of a JSON value.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.call("POST", path, Some(body.to_string())).await
+        self.client.post(path, body).await
     }
 
     /// POST of a command.
     pub async fn command(&self, name: &str, value: Value) -> Answer {
-        let body = json!({"command": name, "value": value});
-        self.post("/api/control", &body).await
+        self.client.command(name, value).await
     }
 
     /// Any request; a body is sent as `application/json` whatever it holds.
     pub async fn call(&self, method: &str, path: &str, body: Option<String>) -> Answer {
-        let method = method.parse().expect("an HTTP method");
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
-        }
-        let reply = request.send().await.expect("an answer");
-        let status = reply.status().as_u16();
-        let text = reply.text().await.expect("a body");
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Answer { status, body }
+        self.client.call(method, path, body.as_deref()).await
     }
 
     /// Ends the service in order.

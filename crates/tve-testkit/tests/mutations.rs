@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use tve_config::Config;
 use tve_control::{Controller, Restored};
 use tve_hal::{Inputs, MachineKind};
-use tve_testkit::{Dice, Rig};
+use tve_rig::Dice;
+use tve_testkit::Rig;
 use tve_units::Micros;
 
 const SEED: u64 = 20_260_101;

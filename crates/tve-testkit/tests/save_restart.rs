@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tve_config::Config;
-use tve_testkit::{Bench, Dice};
+use tve_rig::{Dice, Rig};
 
 /// Seeds of the walks.
 const SEEDS: std::ops::Range<u64> = 1..21;
@@ -136,19 +136,21 @@ fn what_accepted_commands_leave_behind_loads_again() {
     let mut accepted = std::collections::BTreeMap::new();
     for seed in SEEDS {
         let mut dice = Dice::new(seed);
-        let mut bench = Bench::new(&Config::embedded());
+        let mut rig = Rig::new(&Config::embedded());
         for _ in 0..COMMANDS {
             let (name, value) = command(&mut dice);
-            let before = bench.config().clone();
-            let answer = bench.command(name, &value);
+            let before = rig.controller.config().clone();
+            let answer = rig.command(name, &value);
             if answer.is_err() {
-                assert_eq!(*bench.config(), before, "seed {seed}: refused {name} {value}");
+                assert_eq!(*rig.controller.config(), before, "seed {seed}: refused {name} {value}");
                 continue;
             }
             *accepted.entry(name).or_insert(0) += 1;
-            let text = bench.config().to_json().to_string();
+            let text = rig.controller.config().to_json().to_string();
             match Config::parse(&text) {
-                Ok(again) => assert_eq!(again, *bench.config(), "seed {seed}: {name} {value}"),
+                Ok(again) => {
+                    assert_eq!(again, *rig.controller.config(), "seed {seed}: {name} {value}")
+                }
                 Err(errors) => panic!("seed {seed}: after {name} {value}:\n{errors}"),
             }
         }

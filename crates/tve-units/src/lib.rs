@@ -3,10 +3,12 @@
 //! Every quantity holds an `f64` (or an integer) in one fixed unit, named in its documentation.
 //! A value that is not finite, or outside the range of its type, cannot be built.
 
+mod backoff;
 mod pin;
 mod quantity;
 mod time;
 
+pub use backoff::Backoff;
 pub use pin::Bcm;
 pub use quantity::{Celsius, Duty, Ohms, Rpm, StepRate, Volts};
 pub use time::{Micros, WallMillis};

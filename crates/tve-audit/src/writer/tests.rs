@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::{file_names, page, verify};
+use std::fs::File;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 fn writer(folder: &Path, file_bytes: u64) -> (Writer, AuditHandle) {
@@ -13,7 +15,7 @@ fn writer(folder: &Path, file_bytes: u64) -> (Writer, AuditHandle) {
     }
     let writer = Writer {
         shared,
-        medium: Box::new(RealMedium::default()),
+        medium: Box::new(RealMedium),
         head: resumed.head,
         file: resumed.file,
         folder: folder.to_owned(),
@@ -124,15 +126,43 @@ fn a_queue_that_is_full_loses_counts_and_says_so() {
 }
 
 /// A disk that takes half of what it is given and then fails, until it is mended.
-struct Broken(Arc<AtomicBool>, RealMedium);
+struct Broken(Arc<AtomicBool>);
 
 impl Medium for Broken {
-    fn append(&mut self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.0.load(Ordering::Acquire) {
-            return self.1.append(path, at, bytes);
+    fn open(&mut self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
+        let file = tve_append::open(path, MODE)?;
+        Ok(Box::new(BrokenFile { file, mended: Arc::clone(&self.0), half: false }))
+    }
+}
+
+struct BrokenFile {
+    file: File,
+    mended: Arc<AtomicBool>,
+    half: bool,
+}
+
+impl AppendFile for BrokenFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.mended.load(Ordering::Acquire) {
+            return AppendFile::write(&mut self.file, bytes);
         }
-        self.1.append(path, at, &bytes[..bytes.len() / 2])?;
-        Err(io::ErrorKind::StorageFull.into())
+        if std::mem::replace(&mut self.half, true) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.file.write_all(&bytes[..bytes.len() / 2])?;
+        Ok(bytes.len() / 2)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync()
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.file.size()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.file.cut(length)
     }
 }
 
@@ -140,7 +170,7 @@ impl Medium for Broken {
 fn a_disk_that_fails_and_comes_back_leaves_a_whole_chain() {
     let folder = tempfile::tempdir().unwrap();
     let mended = Arc::new(AtomicBool::new(false));
-    let medium = Broken(Arc::clone(&mended), RealMedium::default());
+    let medium = Broken(Arc::clone(&mended));
     let audit = Audit::start(folder.path().to_owned(), Box::new(medium)).unwrap();
     let handle = audit.handle();
     for lost in 0..20 {
@@ -158,7 +188,7 @@ fn a_disk_that_fails_and_comes_back_leaves_a_whole_chain() {
 #[test]
 fn a_disk_that_stays_dead_does_not_hold_up_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let medium = Broken(Arc::default(), RealMedium::default());
+    let medium = Broken(Arc::default());
     let audit = Audit::start(folder.path().to_owned(), Box::new(medium)).unwrap();
     audit.handle().record(&Event::Stopped);
     assert!(audit.shutdown_within(Duration::from_secs(10)));

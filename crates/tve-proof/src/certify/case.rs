@@ -2,7 +2,7 @@
 
 use super::states::{State, reach};
 use super::table::{Expected, Row, Source, Stimulus};
-use crate::rig::{Rig, TICK, concerns, is_moving, stops};
+use crate::rig::{Rig, Sampled as _, TICK, concerns, is_moving, stops};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tve_control::{AlarmRecord, Command, LoggingHealth, Reaction, Snapshot, Unclean};

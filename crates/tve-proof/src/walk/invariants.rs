@@ -4,11 +4,11 @@
 //! are judged anew from their codes, latches from the journal, heat and motion from the commands
 //! that were accepted.
 
+use super::second_opinion::{CONFIRM, SecondOpinion};
 use crate::certify::tripped;
 use crate::rig::{Rig, concerns, is_moving, stops};
-use tve_config::Config;
 use tve_control::{AlarmRecord, Command, Reaction, Reply, Snapshot};
-use tve_hal::{AdcReading, Motor, MotorDrive, Outputs, Sensor, Zone};
+use tve_hal::{Motor, MotorDrive, Outputs, Sensor, Zone};
 use tve_sim::SimPowers;
 use tve_units::{Bcm, Micros};
 
@@ -23,13 +23,6 @@ pub struct Violation {
     pub what: String,
 }
 
-/// Samples in a row that make a sensor bad.
-const CONFIRM: u8 = 4;
-/// Resistances beyond which a wire is broken or wires touch, ohm.
-const OPEN_OHMS: f64 = 1e6;
-const SHORT_OHMS: f64 = 20.0;
-/// A sensor that has read above this is not cold, °C.
-const WARM: f64 = 40.0;
 /// Duty while a sensor may be cold or open, %.
 const COLD_DUTY: f64 = 30.0;
 /// Motors rest this long after a STOP reaction, and 20 ms of polling.
@@ -45,65 +38,6 @@ const COLD_TURNS: f64 = 0.25 + 1e-9;
 /// After this the allowance is renewed.
 const COLD_RENEWAL: Micros = Micros::from_secs(600);
 
-/// A second opinion on the sensor of a zone.
-#[derive(Debug, Clone, Copy, Default)]
-struct Second {
-    at: Option<Micros>,
-    open_run: u8,
-    short_run: u8,
-    /// Words in a row that were temperatures.
-    value_run: u8,
-    was_warm: bool,
-    /// The newest four temperatures, °C; an outlier among them may have been discarded.
-    recent: [f64; CONFIRM as usize],
-    next: usize,
-}
-
-impl Second {
-    fn look(&mut self, inputs: &AdcReading, config: &Config, channel: usize) {
-        let AdcReading::Sample { code, taken_at } = *inputs else { return };
-        if self.at == Some(taken_at) {
-            return;
-        }
-        self.at = Some(taken_at);
-        let wiring = &config.sensors[channel];
-        let share = tve_control::share(tve_control::volts(code, config.adc.fsr), wiring);
-        let resistance = tve_control::ohms(share, wiring);
-        let open = share > config.safety.open_ratio
-            || resistance.is_some_and(|r| r.get() > OPEN_OHMS)
-            || resistance.is_none() && share >= 1.0;
-        let short = !open
-            && (share < config.safety.short_ratio
-                || resistance.is_none_or(|r| r.get() < SHORT_OHMS));
-        self.open_run = if open { self.open_run.saturating_add(1) } else { 0 };
-        self.short_run = if short { self.short_run.saturating_add(1) } else { 0 };
-        self.value_run = if open || short { 0 } else { self.value_run.saturating_add(1) };
-        if let Some(r) = resistance.filter(|_| !open && !short) {
-            let t = tve_control::celsius(r, wiring).get();
-            // A single sample may be an outlier that a controller need not believe.
-            let steady = self.recent.iter().all(|other| (t - other).abs() < WARM);
-            self.was_warm |= t > WARM && steady && self.value_run > CONFIRM;
-            self.recent[self.next] = t;
-            self.next = (self.next + 1) % self.recent.len();
-        }
-    }
-
-    fn highest(&self) -> f64 {
-        self.recent.iter().copied().fold(f64::MIN, f64::max)
-    }
-
-    /// Why the zone must not be heated at `now`.
-    fn fault(&self, now: Micros, stale_after: f64) -> Option<&'static str> {
-        match self.at {
-            None => Some("has given no sample"),
-            Some(at) if now.since(at).secs() > stale_after => Some("is stale"),
-            _ if self.short_run >= CONFIRM => Some("is shorted"),
-            _ if self.open_run >= CONFIRM && self.was_warm => Some("is open"),
-            _ => None,
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy, Default)]
 struct ColdJogs {
     turns: f64,
@@ -113,7 +47,7 @@ struct ColdJogs {
 /// The observer of one walk.
 pub(crate) struct Observer {
     channels: [usize; 2],
-    seconds: [Second; 2],
+    seconds: [SecondOpinion; 2],
     /// Latches by the journal.
     trip: bool,
     zone_trip: [bool; 2],
@@ -145,7 +79,7 @@ impl Observer {
         let channel = |s: Sensor| crate::rig::channel_of(config, s).unwrap_or(s.index());
         Self {
             channels: [channel(Sensor::T2), channel(Sensor::T3)],
-            seconds: [Second::default(); 2],
+            seconds: [SecondOpinion::default(); 2],
             trip: false,
             zone_trip: [false; 2],
             stop_latched: false,

@@ -2,6 +2,7 @@
 
 mod invariants;
 mod script;
+mod second_opinion;
 mod shrink;
 
 pub(crate) use invariants::Observer;

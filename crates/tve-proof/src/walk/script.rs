@@ -1,9 +1,9 @@
 //! The script of a random walk: what befalls the machine, drawn from a seed before it starts.
 
-use crate::dice::Dice;
 use serde_json::{Value, json};
 use tve_config::{Config, EstopContact, PidGains};
 use tve_hal::{Sensor, Zone};
+use tve_rig::Dice;
 use tve_sim::FaultKind;
 use tve_units::{Bcm, Micros};
 

@@ -244,12 +244,52 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// One of each command that the black box keeps.
+#[cfg(test)]
+pub(super) fn kept_commands() -> Vec<Command> {
+    use tve_control::{AlarmSelector, LoggingHealth, Mode, PinMode, Relay, TuneMethod};
+    use tve_hal::{Motor, Pull, Zone};
+    use tve_units::{Bcm, Celsius, Duty, Rpm};
+    let zone = Zone::Z2;
+    let motor = Motor::Feed;
+    let pin = Bcm::all().last().expect("a header has pins");
+    let duty = Duty::clamped(12.5);
+    vec![
+        Command::Start,
+        Command::Stop,
+        Command::EmergencyStop,
+        Command::ClearAlarm,
+        Command::AcknowledgeAlarm(AlarmSelector::Id(7)),
+        Command::SetMode(Mode::Manual),
+        Command::SetTarget { zones: [None, Some(Celsius::clamped(210.1))] },
+        Command::SetHeater { zone, duty },
+        Command::SetMotor { motor, rpm: Rpm::clamped(-33.3) },
+        Command::SetRelay { relay: Relay::Pump, on: true },
+        Command::SetPeltier(duty),
+        Command::SetPwmOutput { name: "led".into(), duty },
+        Command::SetFillTarget { level_cm: 0.1 },
+        Command::MoveMotorSteps { motor, steps: -800, rate: 1e3 },
+        Command::StopManualMove(motor),
+        Command::GpioConfig { pin, mode: PinMode::In(Pull::Up) },
+        Command::GpioWrite { pin, high: true, debounced: false },
+        Command::GpioRead(pin),
+        Command::TuneStart {
+            zone,
+            setpoint: Celsius::clamped(200.0),
+            method: TuneMethod::NoOvershoot,
+        },
+        Command::TuneStop,
+        Command::TuneApply,
+        Command::SaveConfig,
+        Command::ReportLogging(LoggingHealth { failed: true, disk_low: false }),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tve_control::{AlarmSelector, LoggingHealth, Mode, PinMode, Relay, TuneMethod};
-    use tve_hal::{AdcReading, Motor, MotorDrive, Pull, Zone};
-    use tve_units::{Bcm, Celsius, Duty, Rpm, StepRate, WallMillis};
+    use tve_hal::{AdcReading, MotorDrive};
+    use tve_units::{Bcm, Duty, StepRate, WallMillis};
 
     #[test]
     fn ticks_come_back_with_every_bit() {
@@ -280,39 +320,7 @@ mod tests {
 
     #[test]
     fn every_command_that_is_kept_comes_back_as_it_was() {
-        let zone = Zone::Z2;
-        let motor = Motor::Feed;
-        let pin = Bcm::new(26).unwrap();
-        let duty = Duty::clamped(12.5);
-        let kept = [
-            Command::Start,
-            Command::Stop,
-            Command::EmergencyStop,
-            Command::ClearAlarm,
-            Command::AcknowledgeAlarm(AlarmSelector::Id(7)),
-            Command::SetMode(Mode::Manual),
-            Command::SetTarget { zones: [None, Some(Celsius::clamped(210.1))] },
-            Command::SetHeater { zone, duty },
-            Command::SetMotor { motor, rpm: Rpm::clamped(-33.3) },
-            Command::SetRelay { relay: Relay::Pump, on: true },
-            Command::SetPeltier(duty),
-            Command::SetPwmOutput { name: "led".into(), duty },
-            Command::SetFillTarget { level_cm: 0.1 },
-            Command::MoveMotorSteps { motor, steps: -800, rate: 1e3 },
-            Command::StopManualMove(motor),
-            Command::GpioConfig { pin, mode: PinMode::In(Pull::Up) },
-            Command::GpioWrite { pin, high: true, debounced: false },
-            Command::GpioRead(pin),
-            Command::TuneStart {
-                zone,
-                setpoint: Celsius::clamped(200.0),
-                method: TuneMethod::NoOvershoot,
-            },
-            Command::TuneStop,
-            Command::TuneApply,
-            Command::SaveConfig,
-            Command::ReportLogging(LoggingHealth { failed: true, disk_low: false }),
-        ];
+        let kept = kept_commands();
         let mut writer = Writer::new(Micros::ZERO);
         let mut bytes = Vec::new();
         for command in &kept {
@@ -326,6 +334,7 @@ mod tests {
         }
         assert_eq!(reader.next().unwrap(), (Micros::from_secs(1), Record::ShutDown));
 
+        let pin = Bcm::new(26).unwrap();
         let changes_configuration = Command::SetPinName { pin, name: "lamp".into() };
         let image = CommandImage::of(&changes_configuration);
         assert!(!writer.command(&mut bytes, Micros::ZERO, &image, true));

@@ -7,7 +7,7 @@
 //! ```
 //! Numbers are little-endian. The header holds each configuration once, without users and keys.
 
-use super::ring::Kept;
+use super::kept::Kept;
 use super::{IncidentError, Trigger};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,11 +19,16 @@ use tve_units::Micros;
 
 const MAGIC: &[u8; 8] = b"TVEBOX1\n";
 const CHECKSUM: usize = 32;
-/// The controller's version: another one may decide otherwise.
-pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The number of the layout: that of the file, of its records, and of the state in front of each
+/// segment. A build reads its own alone; `layout.rs` sees when one of them changes.
+pub(super) const FORMAT: u32 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Header {
+    /// [`FORMAT`]; files from before it had a number have none.
+    #[serde(default)]
+    pub(super) format: u32,
+    /// The service that recorded, for people: another one may decide otherwise.
     pub(super) version: String,
     /// What raised the incident, oldest first.
     pub(super) alarms: Vec<HeaderAlarm>,
@@ -63,7 +68,8 @@ pub(super) fn compose(segments: &[&Kept], alarms: &[Trigger]) -> io::Result<Vec<
         }
     }
     let header = Header {
-        version: VERSION.into(),
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION").into(),
         alarms: alarms
             .iter()
             .map(|alarm| HeaderAlarm {
@@ -141,8 +147,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Header, Vec<Part<'_>>), IncidentErr
     let header = cursor.block().ok_or(IncidentError::Unreadable("its header is cut off"))?;
     let header: Header = serde_json::from_slice(header)
         .map_err(|_| IncidentError::Unreadable("its header makes no sense"))?;
-    if header.version != VERSION {
-        return Err(IncidentError::Version { found: header.version });
+    if header.format != FORMAT {
+        return Err(IncidentError::Format { found: header.format, version: header.version });
     }
     let mut configs = Vec::new();
     for value in &header.configs {

@@ -1,7 +1,7 @@
 //! The folder of incident files: listing it, reading one, keeping it small.
 
 use crate::disk::Disk;
-use crate::run_files::{Naming, RunFile, RunList, list_page, open_file, scan_named};
+use crate::folder::{self, Naming, RunList};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,12 @@ const FOLDER: &str = "incidents";
 /// The files together take at most this many bytes.
 pub(super) const LARGEST_TOTAL: u64 = 64_000_000;
 
-const NAMES: Naming = Naming { prefix: "incident_", suffix: ".tvebox" };
+/// How incident files are called.
+pub(super) const NAMES: Naming = Naming { prefix: "incident_", suffix: ".tvebox" };
 
 /// Where incident files live under the data folder.
 pub(crate) fn incident_folder(data_dir: &Path) -> PathBuf {
     data_dir.join(FOLDER)
-}
-
-/// The incident files of `folder`, newest first.
-pub(crate) fn scan_incidents(folder: &Path) -> io::Result<Vec<RunFile>> {
-    scan_named(folder, NAMES)
 }
 
 /// One page of 200 incident files, newest first; page 0 is the newest.
@@ -27,7 +23,8 @@ pub(crate) fn scan_incidents(folder: &Path) -> io::Result<Vec<RunFile>> {
 /// # Errors
 /// When the folder cannot be read.
 pub fn list_incidents(data_dir: &Path, page: usize) -> io::Result<RunList> {
-    Ok(list_page(scan_incidents(&incident_folder(data_dir))?, page))
+    let files = folder::scan(&incident_folder(data_dir), NAMES)?;
+    Ok(folder::list_page(files, page))
 }
 
 /// An incident file for reading, with its size in bytes.
@@ -35,12 +32,12 @@ pub fn list_incidents(data_dir: &Path, page: usize) -> io::Result<RunList> {
 /// # Errors
 /// [`io::ErrorKind::NotFound`] for every name that is not an incident file of the folder.
 pub fn open_incident(data_dir: &Path, name: &str) -> io::Result<(File, u64)> {
-    open_file(&incident_folder(data_dir), name, NAMES)
+    folder::open_file(&incident_folder(data_dir), name, NAMES)
 }
 
 /// Removes the oldest files until the rest fits into `most` bytes; the newest stays in any case.
 pub(super) fn make_room(disk: &mut dyn Disk, folder: &Path, most: u64) -> io::Result<()> {
-    let mut files = disk.incidents(folder)?;
+    let mut files = disk.list(folder, NAMES)?;
     let mut total: u64 = files.iter().map(|f| f.size).sum();
     while total > most && files.len() > 1 {
         let Some(oldest) = files.pop() else { break };

@@ -15,6 +15,9 @@
 mod codec;
 mod file;
 mod incidents;
+mod kept;
+#[cfg(test)]
+mod layout;
 mod replay;
 mod ring;
 mod tape;
@@ -25,7 +28,7 @@ pub use incidents::{list_incidents, open_incident};
 pub use replay::{Difference, IncidentError, Moment, Replayed, replay};
 pub use tape::Tape;
 
-pub(crate) use incidents::{incident_folder, scan_incidents};
+pub(crate) use incidents::incident_folder;
 pub(crate) use ring::Ring;
 pub(crate) use tape::Handover;
 

@@ -16,17 +16,19 @@ pub enum IncidentError {
     /// The checksum is wrong.
     #[error("the checksum does not match: the file was changed or cut off; fetch it again")]
     Damaged,
-    /// Recorded by another version of the controller.
+    /// Recorded in another layout.
     #[error(
-        "the file was recorded by version {found} and this is {}: another version may decide \
-         otherwise; replay it with that one",
-        file::VERSION
+        "the file has format {found} and this build reads format {}; replay it with version \
+         {version}, which recorded it",
+        file::FORMAT
     )]
-    Version {
-        /// The version in the file.
-        found: String,
+    Format {
+        /// The number of the layout.
+        found: u32,
+        /// The version that recorded it.
+        version: String,
     },
-    /// The checksum is right and the content is not: another build of the same version.
+    /// The checksum is right and the content is not.
     #[error("the file cannot be read by this build ({0}); replay it with the build that wrote it")]
     Unreadable(&'static str),
 }
@@ -79,6 +81,8 @@ pub struct Replayed {
     pub commands: u64,
     /// Machine time of the first and the last tick.
     pub span: (Micros, Micros),
+    /// The version that recorded it; another one may decide otherwise.
+    pub version: String,
     /// What raised the incident: name and wall-clock time, seconds since the Unix epoch.
     pub alarms: Vec<(String, f64)>,
     /// Places where the record has a gap: the configuration was changed, or the recorder did not
@@ -100,6 +104,7 @@ pub fn replay(bytes: &[u8], watch: &mut dyn FnMut(&Snapshot)) -> Result<Replayed
             ticks: 0,
             commands: 0,
             span: (began, began),
+            version: header.version,
             alarms: header.alarms.into_iter().map(|a| (a.code, a.wall)).collect(),
             gaps: 0,
             difference: None,

@@ -2,6 +2,7 @@
 
 use super::file;
 use super::incidents::{self, LARGEST_TOTAL};
+use super::kept::Kept;
 use super::tape::Segment;
 use super::{AFTER, BEFORE, Trigger};
 use crate::disk::Disk;
@@ -10,7 +11,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tve_config::Config;
 use tve_units::Micros;
 
 /// Longest incident after its first alarm: alarms that go on for ever make several.
@@ -18,25 +18,6 @@ const LONGEST_AFTER: Micros = Micros::from_secs(120);
 /// Memory of the ring, bytes. A minute and a half takes 0.3 MB; a flood of commands takes more, and
 /// then less than a minute is kept.
 const MOST_BYTES: usize = 4_000_000;
-/// Bytes that a configuration in memory counts for.
-const CONFIG_BYTES: usize = 12_000;
-
-/// A segment in the memory of the recorder.
-#[derive(Debug)]
-pub(super) struct Kept {
-    pub(super) bytes: Box<[u8]>,
-    pub(super) state_len: usize,
-    pub(super) config: Arc<Config>,
-    pub(super) began: Micros,
-    pub(super) ended: Micros,
-    pub(super) continues: bool,
-}
-
-impl Kept {
-    fn weight(&self) -> usize {
-        self.bytes.len() + CONFIG_BYTES
-    }
-}
 
 /// An incident that is being gathered.
 struct Open {
@@ -68,14 +49,7 @@ impl Ring {
         let Some(config) = &segment.config else {
             return;
         };
-        let mut kept = Kept {
-            bytes: segment.bytes.as_slice().into(),
-            state_len: segment.state_len,
-            config: Arc::clone(config),
-            began: segment.began,
-            ended: segment.ended,
-            continues: segment.continues,
-        };
+        let mut kept = Kept::of(segment, config);
         // Equal configurations are one: the file names each once.
         if let Some(last) = self.segments.back()
             && *last.config == *kept.config
@@ -162,7 +136,7 @@ fn free_name(
     local: &LocalTime,
     alarms: &[Trigger],
 ) -> io::Result<PathBuf> {
-    let taken = disk.incidents(folder)?;
+    let taken = disk.list(folder, incidents::NAMES)?;
     let stamp = local.file_stamp(alarms.first().map(|a| a.wall).unwrap_or_default());
     let mut name = format!("incident_{stamp}.tvebox");
     let mut number = 2;

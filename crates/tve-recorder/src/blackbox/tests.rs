@@ -6,23 +6,17 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tve_config::{Config, MotionPatch};
-use tve_control::{Command, Controller, Mode, Restored};
-use tve_hal::{Hardware as _, Inputs, MachineKind, Motor};
-use tve_sim::{SimHardware, SimPowers as _};
+use tve_control::{AlarmEvent, Command, Mode};
+use tve_hal::Motor;
+use tve_rig::{Rig, TICK};
 use tve_units::{Celsius, Rpm};
 
 /// Time for a recorder to end on a disk that answers.
 const TIMELY: Duration = Duration::from_secs(10);
-const TICK: Micros = Micros::from_millis(10);
-/// 2023-11-14 22:13:20 UTC.
-const WALL: i64 = 1_700_000_000_000;
 
 /// A controller on the simulator, recorded as the control thread does it.
 struct Machine {
-    controller: Controller,
-    hardware: SimHardware,
-    inputs: Inputs,
-    now: Micros,
+    rig: Rig,
     tape: Tape,
     recorder: Recorder,
     folder: TempDir,
@@ -31,30 +25,23 @@ struct Machine {
 impl Machine {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config::embedded();
         let data_dir = DataDir::open(folder.path()).unwrap();
         let settings = RecorderConfig { data_dir, logging: LoggingSettings::default() };
         let recorder = Recorder::start(settings, Box::new(RealDisk)).unwrap();
-        let mut hardware = SimHardware::new(&config);
-        hardware.set_temperature(Celsius::clamped(200.0));
-        hardware.configure(&config).unwrap();
-        let controller = Controller::new(config, MachineKind::Simulator, Restored::default());
-        let tape = recorder.handle().tape(&controller);
-        let inputs = Inputs::default();
-        Self { controller, hardware, inputs, now: Micros::ZERO, tape, recorder, folder }
+        let mut rig = Rig::new(&Config::embedded());
+        rig.soak(200.0);
+        let tape = recorder.handle().tape(&rig.controller);
+        Self { rig, tape, recorder, folder }
     }
 
     fn run(&mut self, seconds: u64) {
         for _ in 0..seconds * 100 {
-            self.now = self.now + TICK;
-            self.inputs.wall = WallMillis::new(WALL + (self.now.get() / 1000).cast_signed());
-            self.hardware.read(self.now, &mut self.inputs).unwrap();
-            self.tape.begin(self.now, self.inputs.wall, &self.controller);
-            let outputs = self.controller.step(self.now, &self.inputs);
-            self.tape.tick(self.now, &self.inputs, outputs);
-            self.hardware.apply(self.now, outputs).unwrap();
-            while let Some(event) = self.controller.pop_event() {
-                self.tape.event(&event);
+            self.rig.sense(TICK);
+            self.tape.begin(self.rig.now(), self.rig.inputs.wall, &self.rig.controller);
+            let outputs = *self.rig.decide();
+            self.tape.tick(self.rig.now(), &self.rig.inputs, &outputs);
+            for record in self.rig.raised.drain(..) {
+                self.tape.event(&AlarmEvent::Raised(record));
             }
             // The machine runs in virtual time, so the recorder must be given the time to follow.
             let began = Instant::now();
@@ -66,8 +53,8 @@ impl Machine {
     }
 
     fn command(&mut self, command: Command) -> bool {
-        let carrying = self.tape.carry(self.now, &command);
-        let accepted = self.controller.command(self.now, command).is_ok();
+        let carrying = self.tape.carry(self.rig.now(), &command);
+        let accepted = self.rig.send(command).is_ok();
         self.tape.carried_out(&carrying, accepted);
         accepted
     }
@@ -160,12 +147,30 @@ fn forged(file: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn another_version_is_refused_by_name() {
+fn another_format_is_refused_with_the_version_that_can_read_it() {
+    let (files, _folder) = eventful();
+    let format = format!("\"format\":{}", file::FORMAT);
+    let refused = replay(&forged(&files[0], format.as_bytes(), b"\"format\":9"), &mut |_| {});
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    assert_eq!(refused.unwrap_err(), IncidentError::Format { found: 9, version });
+}
+
+#[test]
+fn a_file_from_before_formats_had_numbers_is_refused() {
+    let (files, _folder) = eventful();
+    let format = format!("\"format\":{}", file::FORMAT);
+    let refused = replay(&forged(&files[0], format.as_bytes(), b"\"fromat\":1"), &mut |_| {});
+    assert!(matches!(refused, Err(IncidentError::Format { found: 0, .. })), "{refused:?}");
+}
+
+#[test]
+fn another_version_of_the_same_format_is_replayed_and_named() {
     let (files, _folder) = eventful();
     let version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
     let other = version.replace("0.1.0", "9.9.9");
-    let refused = replay(&forged(&files[0], version.as_bytes(), other.as_bytes()), &mut |_| {});
-    assert_eq!(refused.unwrap_err(), IncidentError::Version { found: "9.9.9".into() });
+    let file = forged(&files[0], version.as_bytes(), other.as_bytes());
+    let replayed = replay(&file, &mut |_| {}).unwrap();
+    assert_eq!((replayed.version.as_str(), replayed.difference.is_none()), ("9.9.9", true));
 }
 
 #[test]
@@ -215,11 +220,12 @@ fn a_recorder_that_does_not_come_costs_segments_and_never_time() {
     let held = crate::handle::lock(&handle.shared().handover);
     // Without `run`, which waits for the recorder: the lock is held the whole time.
     for _ in 0..100 * 100 {
-        machine.now = machine.now + TICK;
-        machine.tape.begin(machine.now, WallMillis::new(WALL), &machine.controller);
-        let outputs = machine.controller.step(machine.now, &machine.inputs);
-        machine.tape.tick(machine.now, &machine.inputs, outputs);
-        while machine.controller.pop_event().is_some() {}
+        let rig = &mut machine.rig;
+        rig.sense(TICK);
+        machine.tape.begin(rig.now(), rig.inputs.wall, &rig.controller);
+        let outputs = *rig.decide();
+        machine.tape.tick(rig.now(), &rig.inputs, &outputs);
+        rig.raised.clear();
     }
     drop(held);
     assert!(machine.command(Command::EmergencyStop));

@@ -1,0 +1,114 @@
+//! What a code of the converter means, worked out without the controller.
+//!
+//! A proof that converts codes by the controller's own functions agrees with every error in them.
+//! These are written from the data sheets alone: the ADS1115's transfer function, the divider's
+//! current, and the resistance of a thermistor by its beta equation.
+
+use tve_config::{SensorConfig, Wiring};
+
+/// 25 °C, where a thermistor has its nominal resistance, in K.
+const NOMINAL_K: f64 = 298.15;
+/// 0 °C in K.
+const ICE_K: f64 = 273.15;
+/// Codes from 0 V to full scale (ADS1115 data sheet, 7.3.1: 15 bits and a sign).
+const FULL_SCALE_CODES: f64 = 32_768.0;
+
+/// The middle of a divider as the converter saw it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Tap<'a> {
+    /// Volts across the thermistor, by the nominal supply.
+    across: f64,
+    wiring: &'a SensorConfig,
+}
+
+impl<'a> Tap<'a> {
+    /// Of a code at a full-scale range in V.
+    pub(crate) fn of(code: i16, full_scale: f64, wiring: &'a SensorConfig) -> Self {
+        let to_ground = f64::from(code) * (full_scale / FULL_SCALE_CODES);
+        let across = match wiring.wiring {
+            Wiring::NtcToGnd => to_ground,
+            Wiring::NtcToVref => wiring.v_ref - to_ground,
+        };
+        Self { across, wiring }
+    }
+
+    /// The thermistor's part of the supply: 0 where its wires touch, 1 where one is broken.
+    pub(crate) fn part(&self) -> f64 {
+        self.across / self.wiring.v_ref
+    }
+
+    /// Resistance of the thermistor, ohm; `None` where no current flows, or none could.
+    pub(crate) fn ohms(&self) -> Option<f64> {
+        // Thermistor and resistor carry one current.
+        let ampere = (self.wiring.v_ref - self.across) / self.wiring.r_fixed;
+        (ampere > 0.0 && self.across > 0.0).then(|| self.across / ampere)
+    }
+
+    /// Temperature of the thermistor, °C; `None` beyond both ends of the divider.
+    ///
+    /// From `R = r_25 exp(beta (1/T - 1/T25))` the temperature is `beta / ln(R / r_inf)`, where
+    /// `r_inf = r_25 exp(-beta / T25)` is what the curve tends to when hot without end.
+    pub(crate) fn celsius(&self) -> Option<f64> {
+        let SensorConfig { r_25, beta, .. } = *self.wiring;
+        let logarithm = libm::log(self.ohms()?) - libm::log(r_25) + beta / NOMINAL_K;
+        // At or below `r_inf` the curve has no temperature: hotter than everything.
+        Some(if logarithm > 0.0 { beta / logarithm - ICE_K } else { f64::MAX })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tve_units::Celsius;
+
+    fn sensor(wiring: Wiring) -> SensorConfig {
+        SensorConfig { r_fixed: 4700.0, wiring, ..SensorConfig::default() }
+    }
+
+    #[test]
+    fn codes_worked_out_by_hand_have_their_temperatures() {
+        // 100 kohm at 25 °C, beta 3950 K, behind 4.7 kohm at 3.3 V with 4.096 V full scale.
+        // 25 °C: 100000/104700 of 3.3 V are 3.15186 V, code 25215.
+        // 200 °C: R = 100000 exp(3950 (1/473.15 - 1/298.15)) = 744.6 ohm, 0.45131 V, code 3610.
+        for (code, celsius) in [(25_215, 25.0), (3610, 200.0)] {
+            let tap = sensor(Wiring::NtcToGnd);
+            let t = Tap::of(code, 4.096, &tap).celsius().unwrap();
+            assert!((t - celsius).abs() < 0.1, "{code}: {t}");
+            // The same thermistor at the other end of the divider leaves the rest of the supply.
+            let other = 26_400 - code;
+            let tap = sensor(Wiring::NtcToVref);
+            let t = Tap::of(other, 4.096, &tap).celsius().unwrap();
+            assert!((t - celsius).abs() < 0.1, "{other}: {t}");
+        }
+    }
+
+    #[test]
+    fn beyond_the_ends_of_the_divider_is_no_temperature() {
+        let wiring = sensor(Wiring::NtcToGnd);
+        for code in [i16::MIN, -1, 0, 26_401, i16::MAX] {
+            assert_eq!(Tap::of(code, 4.096, &wiring).celsius(), None, "{code}");
+        }
+        assert!(Tap::of(26_500, 4.096, &wiring).part() > 1.0);
+    }
+
+    #[test]
+    fn the_controller_reads_every_code_of_a_converter_alike() {
+        for wiring in [Wiring::NtcToGnd, Wiring::NtcToVref] {
+            let wiring = sensor(wiring);
+            for code in 1..26_400 {
+                let share = tve_control::share(tve_control::volts(code, 4.096), &wiring);
+                let read = tve_control::ohms(share, &wiring)
+                    .map(|r| tve_control::celsius(r, &wiring).get());
+                let tap = Tap::of(code, 4.096, &wiring);
+                let (Some(read), Some(t)) = (read, tap.celsius()) else {
+                    panic!("code {code}: {read:?} and {tap:?}")
+                };
+                assert!((tap.part() - share).abs() < 1e-9, "code {code}: {share} and {tap:?}");
+                // The controller's scale ends where nothing real is.
+                let t = t.min(Celsius::MAX);
+                let tolerance = 1e-6 * t.abs().max(1.0);
+                assert!((read - t).abs() < tolerance, "code {code}: {read} and {t} °C");
+            }
+        }
+    }
+}
