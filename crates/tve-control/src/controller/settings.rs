@@ -21,12 +21,7 @@ const CONVERTED_TD: f64 = 20.0;
 const PIN_DEBOUNCE: Micros = Micros::from_millis(250);
 
 fn logical(sensor: Sensor) -> Logical {
-    match sensor {
-        Sensor::T1 => Logical::T1,
-        Sensor::T2 => Logical::T2,
-        Sensor::T3 => Logical::T3,
-        Sensor::Motor => Logical::Motor,
-    }
+    Logical::ALL[sensor.index()]
 }
 
 /// The chain of a sensor as the configuration wires it.

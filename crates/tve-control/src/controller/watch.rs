@@ -134,6 +134,8 @@ impl Controller {
                     self.raise(AlarmCode::FeedThroatHot, cause);
                 }
             }
+            // goes when the controller counts its zones
+            _ => {}
         }
     }
 
