@@ -46,7 +46,7 @@ impl Setup {
         Self {
             microsteps: f64::from(config.dm556.microsteps),
             full_scale: config.adc.fsr,
-            contactor_fitted: config.pins.contactor.is_some(),
+            contactor_fitted: config.pins.get("contactor").is_some(),
             estop_healthy,
             estop_pressed,
         }
