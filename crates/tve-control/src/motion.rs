@@ -94,10 +94,7 @@ impl Axis {
         self.jog = None;
         self.setpoint = 0.0;
         if self.speed != 0.0 && self.stop_decel == 0.0 {
-            let within = match motor {
-                Motor::Main => STOP_SCREW_S,
-                Motor::Feed => STOP_FEED_S,
-            };
+            let within = if motor == Motor::Main { STOP_SCREW_S } else { STOP_FEED_S };
             self.stop_decel = (self.speed.abs() / within).max(DEFAULT_ACCEL);
         }
     }

@@ -425,7 +425,7 @@ impl Controller {
             }),
             manual_duty: Zone::ALL.map(|z| self.zones[z.index()].manual),
             heater_duty: Zone::ALL.map(|z| self.zones[z.index()].duty),
-            heater_on: self.outputs.heaters,
+            heater_on: Zone::ALL.map(|zone| self.outputs.heaters[zone]),
             motors: Motor::ALL.map(|m| self.axes[m.index()].setpoint()),
             motors_actual: Motor::ALL.map(|m| self.axes[m.index()].speed()),
             relays: self.relays,

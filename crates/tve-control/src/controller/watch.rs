@@ -122,18 +122,16 @@ impl Controller {
                     self.raise(AlarmCode::HeaterUnderTemperature, cause);
                 }
             }
-            Sensor::Motor => {
-                if confirmed(&mut self.runs.motor, t > safety.motor_max) {
-                    let cause = Cause::Limit { sensor, reading: t, limit: safety.motor_max };
-                    self.raise(AlarmCode::MotorOverheat, cause);
-                }
+            Sensor::Motor if confirmed(&mut self.runs.motor, t > safety.motor_max) => {
+                let cause = Cause::Limit { sensor, reading: t, limit: safety.motor_max };
+                self.raise(AlarmCode::MotorOverheat, cause);
             }
-            Sensor::T1 => {
-                if confirmed(&mut self.runs.throat, t > safety.feed_throat_max) {
-                    let cause = Cause::Limit { sensor, reading: t, limit: safety.feed_throat_max };
-                    self.raise(AlarmCode::FeedThroatHot, cause);
-                }
+            Sensor::T1 if confirmed(&mut self.runs.throat, t > safety.feed_throat_max) => {
+                let cause = Cause::Limit { sensor, reading: t, limit: safety.feed_throat_max };
+                self.raise(AlarmCode::FeedThroatHot, cause);
             }
+            // goes when the controller counts its zones
+            _ => {}
         }
     }
 
@@ -179,7 +177,7 @@ impl Controller {
     /// before the zone can be too hot. Where none is fitted the other zone may as well hold on.
     fn watch_unseen(&mut self) {
         let safety = self.config.safety;
-        let fitted = self.config.pins.contactor.is_some();
+        let fitted = self.config.pins.get("contactor").is_some();
         for zone in Zone::ALL {
             let sensor = zone.sensor();
             let chain = &self.chains[sensor.index()];
