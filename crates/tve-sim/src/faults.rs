@@ -21,6 +21,9 @@ pub enum FaultKind {
     SensorFallenOut(Sensor),
     /// The sensor reads 50 °C too high and too low in turn, sample by sample.
     SensorJumping(Sensor),
+    /// The sensor reads this much too high, °C, -200 to 200: an alloy that has aged, a cold junction
+    /// in the sun.
+    SensorOffset(Sensor, f64),
     /// The plugs of t2 and t3 are exchanged.
     SensorsSwapped,
     /// The supply of the dividers is off by this many percent of nominal, -50 to 50.
@@ -129,12 +132,13 @@ pub enum ParseFaultError {
 }
 
 /// Every spelling, in the order of [`FaultKind`].
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 22] = [
     "sensor_open",
     "sensor_shorted",
     "sensor_frozen",
     "sensor_fallen_out",
     "sensor_jumping",
+    "sensor_offset",
     "sensors_swapped",
     "rail_off",
     "ssr_stuck_on",
@@ -161,6 +165,7 @@ impl FaultKind {
             Self::SensorFrozen(_) => "sensor_frozen",
             Self::SensorFallenOut(_) => "sensor_fallen_out",
             Self::SensorJumping(_) => "sensor_jumping",
+            Self::SensorOffset(..) => "sensor_offset",
             Self::SensorsSwapped => "sensors_swapped",
             Self::RailOff { .. } => "rail_off",
             Self::SsrStuckOn(_) => "ssr_stuck_on",
@@ -190,6 +195,7 @@ impl fmt::Display for FaultKind {
             | Self::SensorFrozen(s)
             | Self::SensorFallenOut(s)
             | Self::SensorJumping(s) => write!(f, "{name} {}", s.name()),
+            Self::SensorOffset(s, celsius) => write!(f, "{name} {} {celsius}", s.name()),
             Self::SsrStuckOn(z) | Self::HeaterDead(z) => write!(f, "{name} {}", z.name()),
             Self::HeaterPower(z, share) => write!(f, "{name} {} {share}", z.name()),
             Self::RailOff { percent: x }
@@ -234,8 +240,8 @@ impl Arguments<'_> {
         self.expect(0).map(|()| kind)
     }
 
-    fn sensor(&self) -> Result<Sensor, ParseFaultError> {
-        self.expect(1)?;
+    fn sensor(&self, count: usize) -> Result<Sensor, ParseFaultError> {
+        self.expect(count)?;
         Sensor::from_name(self.words[0])
             .ok_or_else(|| self.wrong(0, "a sensor (t1, t2, t3, motor)".to_owned()))
     }
@@ -263,11 +269,16 @@ impl FromStr for FaultKind {
         let name = words.next().unwrap_or_default();
         let args = Arguments { name, words: words.collect() };
         match name {
-            "sensor_open" => args.sensor().map(Self::SensorOpen),
-            "sensor_shorted" => args.sensor().map(Self::SensorShorted),
-            "sensor_frozen" => args.sensor().map(Self::SensorFrozen),
-            "sensor_fallen_out" => args.sensor().map(Self::SensorFallenOut),
-            "sensor_jumping" => args.sensor().map(Self::SensorJumping),
+            "sensor_open" => args.sensor(1).map(Self::SensorOpen),
+            "sensor_shorted" => args.sensor(1).map(Self::SensorShorted),
+            "sensor_frozen" => args.sensor(1).map(Self::SensorFrozen),
+            "sensor_fallen_out" => args.sensor(1).map(Self::SensorFallenOut),
+            "sensor_jumping" => args.sensor(1).map(Self::SensorJumping),
+            "sensor_offset" => {
+                let sensor = args.sensor(2)?;
+                args.number(1, -200.0, 200.0, "an error in °C")
+                    .map(|celsius| Self::SensorOffset(sensor, celsius))
+            }
             "sensors_swapped" => args.none(Self::SensorsSwapped),
             "rail_off" => args
                 .number(0, -50.0, 50.0, "a deviation in %")
@@ -327,6 +338,7 @@ mod tests {
             all.push(FaultKind::SensorFrozen(s));
             all.push(FaultKind::SensorFallenOut(s));
             all.push(FaultKind::SensorJumping(s));
+            all.push(FaultKind::SensorOffset(s, noise.standard() * 10.0));
         }
         for z in Zone::ALL {
             all.push(FaultKind::SsrStuckOn(z));
