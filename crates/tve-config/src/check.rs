@@ -1,8 +1,13 @@
 //! Rules between keys, and warnings about accepted configurations.
 
-use crate::issue::{Issue, join};
-use crate::{Config, Logical, Pins};
+use crate::config::OF_TWO;
+use crate::field::quoted;
+use crate::issue::{Issue, join, unknown};
+use crate::machine::CONVERTER_INPUTS;
+use crate::{Config, MachineConfig};
+use serde_json::Value;
 use std::collections::BTreeMap;
+use tve_machine::{PwmOutput, Signal};
 use tve_units::Bcm;
 
 /// Least distance of the highest target from the over-temperature trip, °C: the overshoot of a
@@ -16,6 +21,8 @@ const SOFT_STEP_RATE: f64 = 5000.0;
 const HARDWARE_PWM: [u8; 4] = [12, 13, 18, 19];
 /// Pins that share one channel of that peripheral and so cannot make two speeds.
 const SHARED_PWM: [[u8; 2]; 2] = [[12, 18], [13, 19]];
+/// What the sensors of the machine of two zones measure.
+const CLASSIC_SENSORS: [&str; 4] = ["t1", "t2", "t3", "motor"];
 /// Outputs of the PWM board.
 const PWM_CHANNELS: usize = 16;
 
@@ -25,7 +32,10 @@ pub(crate) const RULES: &[&str] = &[
     "The step pins are not 12 with 18, nor 13 with 19: each pair shares one channel of the PWM peripheral.",
     "No PWM channel has two names, and there are at most 16 names.",
     "PWM board and converter do not share an address on one bus.",
-    "No two enabled channels measure the same thing.",
+    "No two enabled channels measure the same thing, and a thermistor's channel is on a converter that is there.",
+    "`zones` and `motors` come together, and then `z1` and `z2` are absent: each zone gives its own gains.",
+    "No two zones or motors have one name, and what they refer to is there: each zone has a sensor of its own.",
+    "No two converters share an address, and no two thermocouples a chip select.",
     "Calibration points are empty, or give a line with slope 0.8 to 1.25 and offset within 15 °C.",
     "`safety.max_target` is at least 15 °C below `safety.over_temperature`.",
     "`safety.frozen_uncertain_after` is not above `safety.frozen_after`.",
@@ -41,6 +51,7 @@ impl Config {
         // Values that code has set without the parser are read as the file would be, so that
         // nothing which was accepted can refuse the next start.
         self.recheck(errors);
+        self.check_layout(errors);
         self.check_pins(errors);
         self.check_board(errors);
         self.check_sensors(errors);
@@ -48,26 +59,75 @@ impl Config {
         self.check_history(errors);
     }
 
+    /// What a file may say in one of its two forms only.
+    pub(crate) fn check_forms(&self, file: &Value, errors: &mut Vec<Issue>) {
+        if self.is_classic() {
+            return;
+        }
+        for key in OF_TWO.into_iter().filter(|key| file.get(key).is_some()) {
+            let reason = "belongs to a file without `zones`; give kp, ki and kd of each zone there";
+            errors.push(Issue::new(key, reason));
+        }
+    }
+
     fn check_pins(&self, errors: &mut Vec<Issue>) {
+        let names = self.names();
+        let signals: Vec<(String, Signal)> = Signal::all(&names).collect();
+        let known: Vec<&str> = signals.iter().map(|(name, _)| name.as_str()).collect();
+        for (name, _) in self.pins.iter().filter(|(name, _)| !known.contains(name)) {
+            errors.push(Issue::new(join("pins", name), unknown("key", name, &known)));
+        }
         let mut owners: BTreeMap<Bcm, &str> = BTreeMap::new();
-        for (name, pin) in self.pins.iter() {
-            let Some(pin) = pin else { continue };
+        let mut steps: Vec<(&str, Bcm)> = Vec::new();
+        for (name, signal) in &signals {
+            let Some(pin) = self.pins.get(name) else { continue };
+            let at = || join("pins", name);
             if let Some(other) = owners.insert(pin, name) {
                 let reason = format!("pin {} already serves {other}", pin.get());
-                errors.push(Issue::new(join("pins", name), reason));
+                errors.push(Issue::new(at(), reason));
+            }
+            match signal {
+                Signal::Step(_) => {
+                    let shares = |other: Bcm| {
+                        other != pin
+                            && SHARED_PWM
+                                .iter()
+                                .any(|p| p.contains(&pin.get()) && p.contains(&other.get()))
+                    };
+                    if let Some((other, on)) = steps.iter().find(|(_, on)| shares(*on)) {
+                        let reason = format!(
+                            "pin {} shares one channel of the hardware PWM with {other} on pin {}, \
+                             so the motors could not turn at two speeds; take one of 12, 18 and \
+                             one of 13, 19",
+                            pin.get(),
+                            on.get()
+                        );
+                        errors.push(Issue::new(at(), reason));
+                    }
+                    steps.push((name, pin));
+                }
+                Signal::Cooler(zone) => self.check_cooler(at(), zone.index(), errors),
+                Signal::PwmEnable
+                | Signal::Contactor
+                | Signal::Heater(_)
+                | Signal::Enable(_)
+                | Signal::Direction(_)
+                | Signal::Peltier
+                | Signal::Fan
+                | Signal::Pump
+                | Signal::Lamp(_)
+                | Signal::EmergencyStop
+                | Signal::Start
+                | Signal::Stop
+                | Signal::DriveAlarm(_) => {}
             }
         }
-        if let (Some(main), Some(feed)) = (self.pins.step_main, self.pins.step_feed)
-            && SHARED_PWM.iter().any(|p| p.contains(&main.get()) && p.contains(&feed.get()))
-            && main != feed
-        {
-            let reason = format!(
-                "pin {} shares one channel of the hardware PWM with step_main on pin {}, so the \
-                 motors could not turn at two speeds; take one of 12, 18 and one of 13, 19",
-                feed.get(),
-                main.get()
-            );
-            errors.push(Issue::new("pins.step_feed", reason));
+    }
+
+    fn check_cooler(&self, path: String, zone: usize, errors: &mut Vec<Issue>) {
+        let has_cooler = self.zones.as_ref().and_then(|zones| zones.get(zone)).map(|z| z.cooler);
+        if has_cooler != Some(true) {
+            errors.push(Issue::new(path, format!("needs zones[{zone}].cooler")));
         }
     }
 
@@ -84,21 +144,64 @@ impl Config {
                 errors.push(Issue::new(join("pwm.channels", name), reason));
             }
         }
-        let (pwm, adc) = (&self.pwm, &self.adc);
-        if pwm.enabled && adc.enabled && (pwm.bus, pwm.address) == (adc.bus, adc.address) {
-            let reason = format!("{} on bus {} already is the PWM board", adc.address, adc.bus);
-            errors.push(Issue::new("adc.address", reason));
+        for (name, output) in PwmOutput::all(&self.names()) {
+            if let PwmOutput::Cooler(zone) = output
+                && channels.contains_key(&name)
+            {
+                self.check_cooler(join("pwm.channels", &name), zone.index(), errors);
+            }
+        }
+        let mut taken: Vec<((u8, u8), &str)> = Vec::new();
+        if self.pwm.enabled {
+            taken.push(((self.pwm.bus, self.pwm.address), "the PWM board"));
+        }
+        for (i, converter) in self.converters().iter().enumerate() {
+            let at = (converter.bus, converter.address);
+            if let Some((_, other)) = taken.iter().find(|(known, _)| *known == at) {
+                let path = match i {
+                    0 => "adc.address".to_owned(),
+                    _ => format!("adc.more[{}].address", i - 1),
+                };
+                let reason = format!("{} on bus {} already is {other}", at.1, at.0);
+                errors.push(Issue::new(path, reason));
+            }
+            taken.push((at, "another converter"));
         }
     }
 
     fn check_sensors(&self, errors: &mut Vec<Issue>) {
-        let mut owners: BTreeMap<Logical, usize> = BTreeMap::new();
-        for (channel, sensor) in self.sensors.iter().enumerate() {
+        // Without the converter its channels measure nothing, and are not in anybody's way.
+        let inputs = (1 + self.adc.more.as_slice().len()) * CONVERTER_INPUTS;
+        let mut owners: BTreeMap<&str, u8> = BTreeMap::new();
+        let mut chips: BTreeMap<(u8, u8), u8> = BTreeMap::new();
+        for (channel, sensor) in self.sensors.channels() {
             let path = join("sensors", &channel.to_string());
-            if sensor.enabled
-                && let Some(other) = owners.insert(sensor.logical, channel)
+            match sensor.as_thermocouple() {
+                None if usize::from(channel) >= inputs => {
+                    let last = inputs - 1;
+                    let reason = format!("unknown channel; there are \"0\" to \"{last}\"");
+                    errors.push(Issue::new(path, reason));
+                    continue;
+                }
+                Some(tc) if sensor.enabled => {
+                    if let Some(other) = chips.insert((tc.spi, tc.chip_select), channel) {
+                        let reason = format!(
+                            "chip select {} of bus {} already is channel {other}",
+                            tc.chip_select, tc.spi
+                        );
+                        errors.push(Issue::new(join(&path, "chip_select"), reason));
+                    }
+                }
+                Some(_) | None => {}
+            }
+            let name = sensor.logical.as_str();
+            if self.is_classic() && !CLASSIC_SENSORS.contains(&name) {
+                let names = quoted(&CLASSIC_SENSORS);
+                let reason = format!("must be one of {names}, not \"{name}\"");
+                errors.push(Issue::new(join(&path, "logical"), reason));
+            } else if sensor.enabled
+                && let Some(other) = owners.insert(name, channel)
             {
-                let name = sensor.logical.name();
                 let reason = format!("{name} is already measured by channel {other}");
                 errors.push(Issue::new(join(&path, "logical"), reason));
             }
@@ -110,13 +213,16 @@ impl Config {
 
     fn check_safety(&self, errors: &mut Vec<Issue>) {
         let safety = &self.safety;
-        let highest = safety.over_temperature - TARGET_HEADROOM;
-        if safety.max_target > highest {
-            let reason = format!(
-                "must be at most {highest} °C, {TARGET_HEADROOM} °C below over_temperature, not {}",
-                safety.max_target
-            );
+        if let Some(reason) = too_near(safety.max_target, safety.over_temperature) {
             errors.push(Issue::new("safety.max_target", reason));
+        }
+        for (i, zone) in self.zones.iter().flatten().enumerate() {
+            let max_target = zone.max_target.unwrap_or(safety.max_target);
+            let trips = zone.over_temperature.unwrap_or(safety.over_temperature);
+            let own = zone.max_target.is_some() || zone.over_temperature.is_some();
+            if let (true, Some(reason)) = (own, too_near(max_target, trips)) {
+                errors.push(Issue::new(format!("zones[{i}].max_target"), reason));
+            }
         }
         if safety.frozen_uncertain_after > safety.frozen_after {
             let reason = format!(
@@ -150,14 +256,18 @@ impl Config {
     /// What is accepted but deserves a look before the machine runs.
     pub fn warnings(&self) -> Vec<Issue> {
         let mut warnings = Vec::new();
-        self.warn_sensors(&mut warnings);
-        self.warn_outputs(&mut warnings);
+        let machine = self.machine();
+        self.warn_sensors(&machine, &mut warnings);
+        self.warn_outputs(&machine, &mut warnings);
         self.warn_settings(&mut warnings);
         warnings
     }
 
-    fn warn_sensors(&self, warnings: &mut Vec<Issue>) {
-        for (channel, sensor) in self.sensors.iter().enumerate().filter(|(_, s)| s.enabled) {
+    fn warn_sensors(&self, machine: &MachineConfig, warnings: &mut Vec<Issue>) {
+        for (channel, sensor) in self.sensors.channels().filter(|(_, s)| s.enabled) {
+            if sensor.as_thermocouple().is_some() {
+                continue;
+            }
             let at = |key| format!("sensors.{channel}.{key}");
             if sensor.r_fixed < SAFE_R_FIXED {
                 let reason = format!(
@@ -167,26 +277,25 @@ impl Config {
                 );
                 warnings.push(Issue::new(at("r_fixed"), reason));
             }
-            if self.adc.enabled && sensor.v_ref > self.adc.fsr {
+            let converter = machine.converters.get(usize::from(channel) / CONVERTER_INPUTS);
+            if let Some(fsr) = converter.map(|c| c.fsr).filter(|fsr| sensor.v_ref > *fsr) {
                 let reason = format!(
-                    "{} V is above adc.fsr {} V: the converter saturates before an open NTC \
+                    "{} V is above adc.fsr {fsr} V: the converter saturates before an open NTC \
                      shows; choose a greater fsr",
-                    sensor.v_ref, self.adc.fsr
+                    sensor.v_ref
                 );
                 warnings.push(Issue::new(at("v_ref"), reason));
             }
         }
     }
 
-    fn warn_outputs(&self, warnings: &mut Vec<Issue>) {
-        let microsteps = self.dm556.microsteps;
-        for name in ["step_main", "step_feed"] {
-            let Some(pin) = self.pins.get(name) else {
-                continue;
-            };
+    fn warn_outputs(&self, machine: &MachineConfig, warnings: &mut Vec<Issue>) {
+        for (motor, settings) in machine.motors.entries() {
+            let Some(pin) = machine.signals.pin(Signal::Step(motor)) else { continue };
             if HARDWARE_PWM.contains(&pin.get()) {
                 continue;
             }
+            let microsteps = settings.microsteps;
             let highest = SOFT_STEP_RATE * 60.0 / f64::from(microsteps);
             let mut reason = format!(
                 "pin {} has no hardware PWM: at {microsteps} microsteps the highest rpm is \
@@ -199,13 +308,15 @@ impl Config {
                 // Writing to a String cannot fail.
                 let _ = write!(reason, "; motion.start_rpm {start} will be refused");
             }
-            warnings.push(Issue::new(join("pins", name), reason));
+            let path = join("pins", &format!("step_{}", settings.name));
+            warnings.push(Issue::new(path, reason));
         }
-        let heaters = ["z1", "z2"].into_iter().filter(|zone| self.pwm.channel(zone).is_some());
-        if self.pins.pca_oe.is_none() {
-            for zone in heaters {
+        for (zone, settings) in machine.zones.entries() {
+            if machine.pwm.channel(PwmOutput::Heater(zone)).is_some()
+                && machine.signals.pin(Signal::PwmEnable).is_none()
+            {
                 warnings.push(Issue::new(
-                    format!("pwm.channels.{zone}"),
+                    format!("pwm.channels.{}", settings.name),
                     "a heater on the PWM board keeps its duty when the program dies; wire the \
                      board's output enable and set pins.pca_oe",
                 ));
@@ -214,8 +325,8 @@ impl Config {
     }
 
     fn warn_settings(&self, warnings: &mut Vec<Issue>) {
-        let Pins { btn_emergency, .. } = self.pins;
-        if let (Some(pin), None) = (btn_emergency, self.safety.estop_contact) {
+        let button = self.pins.get(Signal::EmergencyStop.row().pattern);
+        if let (Some(pin), None) = (button, self.safety.estop_contact) {
             let reason = format!(
                 "not given, so the contact on pin {} is taken as normally closed; say \"nc\" or \
                  \"no\"",
@@ -251,4 +362,15 @@ impl Config {
             ));
         }
     }
+}
+
+/// Why a highest target is too near to the temperature that trips.
+fn too_near(max_target: f64, trips: f64) -> Option<String> {
+    let highest = trips - TARGET_HEADROOM;
+    (max_target > highest).then(|| {
+        format!(
+            "must be at most {highest} °C, {TARGET_HEADROOM} °C below over_temperature, not \
+             {max_target}"
+        )
+    })
 }

@@ -1,15 +1,17 @@
 //! The whole configuration: its sections, parsing and serialisation.
 
+use crate::field::{NameText, Nullable};
 use crate::issue::ConfigErrors;
 use crate::section::{section, sub};
 use crate::sections::board::{Adc, AdcPatch, Pwm, PwmPatch};
 use crate::sections::gains::{Control, ControlPatch, Dm556, Dm556Patch, PidGains, PidGainsPatch};
 use crate::sections::labels::Labels;
-use crate::sections::pins::{Pins, PinsPatch};
+use crate::sections::layout::{MotorEntry, ZoneEntry, list_of};
+use crate::sections::pins::{Pins, PinsPatch, Wiring};
 use crate::sections::plant::{Plant, PlantPatch};
 use crate::sections::safety::{Safety, SafetyPatch};
 use crate::sections::security::{Security, SecurityPatch};
-use crate::sections::sensors::{SensorConfig, SensorConfigPatch, Sensors};
+use crate::sections::sensors::{ByChannel, Sensors, SensorsPatch};
 use crate::sections::sequence::{ExtruderSequence, ExtruderSequencePatch};
 use crate::sections::server::{HardwareSection, HardwareSectionPatch, Server, ServerPatch};
 use crate::sections::settings::{
@@ -17,8 +19,9 @@ use crate::sections::settings::{
     TempSettingsPatch,
 };
 use crate::{Leniency, strict_json};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use tve_machine::{Motor, Name, Names, PerMotor, PerZone, Zone};
 use tve_units::Bcm;
 
 /// The default configuration of a new machine.
@@ -26,7 +29,13 @@ const EMBEDDED: &str = include_str!("../../../config/default.json");
 
 section! {
     /// Everything that config.json says, validated. Missing sections and keys have defaults.
-    pub struct Config / ConfigPatch {
+    pub struct Config / ConfigPatch, shown hide_other_form {
+        /// Zones in order from the feed side to the die, with `motors`; null for the machine of two zones, screw and feeder, whose gains are `z1` and `z2`.
+        zones: Option<Vec<ZoneEntry>> = None, list_of::<ZoneEntry>();
+        /// Driven shafts, with `zones`.
+        motors: Option<Vec<MotorEntry>> = None, list_of::<MotorEntry>();
+        /// The sensor that guards the feed throat, with `zones`; null for none.
+        feed_throat: Option<Name> = None, Nullable(NameText);
         /// Heater PID of zone 1.
         z1: PidGains as PidGainsPatch = PidGains::default(), sub::<PidGains>();
         /// Heater PID of zone 2.
@@ -34,13 +43,13 @@ section! {
         /// Stepper drives.
         dm556: Dm556 as Dm556Patch = Dm556::default(), sub::<Dm556>();
         /// Header pins.
-        pins: Pins as PinsPatch = Pins::default(), sub::<Pins>();
+        pins: Pins as PinsPatch = Pins::default(), Wiring;
         /// PWM board.
         pwm: Pwm as PwmPatch = Pwm::default(), sub::<Pwm>();
         /// Start, stop and emergency sequences.
         extruder_sequence: ExtruderSequence as ExtruderSequencePatch = ExtruderSequence::default(), sub::<ExtruderSequence>();
-        /// Thermistors by channel of the converter.
-        sensors: [SensorConfig; 4] as [SensorConfigPatch; 4] = std::array::from_fn(SensorConfig::of_channel), Sensors;
+        /// Sensors by channel.
+        sensors: Sensors as SensorsPatch = Sensors::default(), ByChannel;
         /// Converter.
         adc: Adc as AdcPatch = Adc::default(), sub::<Adc>();
         /// Publishing of temperatures.
@@ -68,7 +77,79 @@ section! {
     }
 }
 
+/// Keys that only a file with a list of zones has, and that only one without has.
+pub(crate) const OF_LISTS: [&str; 3] = ["zones", "motors", "feed_throat"];
+pub(crate) const OF_TWO: [&str; 2] = ["z1", "z2"];
+
+/// The machine of two is shown as it always was, any other by its lists.
+fn hide_other_form(config: &Config, map: &mut Map<String, Value>) {
+    let hidden: &[&str] = if config.is_classic() { &OF_LISTS } else { &OF_TWO };
+    for key in hidden {
+        map.remove(*key);
+    }
+}
+
+/// The names of the machine of two zones, screw and feeder.
+pub(crate) fn classic_names() -> Names {
+    let name = |text| Name::new(text).unwrap_or_default();
+    Names { zones: ["z1", "z2"].map(name).into(), motors: ["main", "feed"].map(name).into() }
+}
+
 impl Config {
+    /// Whether this is the machine of two zones, screw and feeder, of which the file gives no list.
+    pub const fn is_classic(&self) -> bool {
+        self.zones.is_none() && self.motors.is_none()
+    }
+
+    /// What the zones and motors are called.
+    pub fn names(&self) -> Names {
+        if self.is_classic() {
+            return classic_names();
+        }
+        let (zones, motors) = (self.zones.as_deref(), self.motors.as_deref());
+        let (zones, motors) = (zones.unwrap_or_default(), motors.unwrap_or_default());
+        Names {
+            zones: PerZone::from_fn(zones.len(), |zone: Zone| zones[zone.index()].name),
+            motors: PerMotor::from_fn(motors.len(), |motor: Motor| motors[motor.index()].name),
+        }
+    }
+
+    /// Gains of a zone as the file gives them; `None` for a zone that it does not have.
+    pub fn gains(&self, zone: Zone) -> Option<PidGains> {
+        match &self.zones {
+            Some(zones) => zones.get(zone.index()).map(ZoneEntry::gains),
+            None => [self.z1, self.z2].get(zone.index()).copied(),
+        }
+    }
+
+    /// Gives a zone other gains; a zone that the machine does not have stays without.
+    pub fn set_gains(&mut self, zone: Zone, gains: PidGains) {
+        match &mut self.zones {
+            Some(zones) => {
+                if let Some(entry) = zones.get_mut(zone.index()) {
+                    entry.set_gains(gains);
+                }
+            }
+            None => {
+                if let Some(own) = [&mut self.z1, &mut self.z2].into_iter().nth(zone.index()) {
+                    *own = gains;
+                }
+            }
+        }
+    }
+
+    /// What a file leaves unsaid. A file that gives lists starts from nothing connected: the wiring
+    /// of the machine of two would be somebody else's.
+    fn base(value: &Value) -> Self {
+        let mut config = Self::default();
+        if OF_LISTS.iter().any(|key| value.get(key).is_some_and(|list| !list.is_null())) {
+            config.pins = Pins::unwired(&Names::default());
+            config.sensors = Sensors::none();
+            config.pwm.channels.clear();
+        }
+        config
+    }
+
     /// The configuration of a new machine, `config/default.json`.
     ///
     /// # Panics
@@ -90,11 +171,13 @@ impl Config {
 
     pub(crate) fn from_value(value: &Value) -> Result<Self, ConfigErrors> {
         let mut errors = Vec::new();
-        let mut config = Self::default();
+        let mut config = Self::base(value);
         if let Some(map) = crate::section::object(value, "", &mut errors) {
             let patch = Self::patch_from(map, Leniency::Strict, "", &mut errors);
             config.apply(&patch);
+            config.pins.complete(&config.names());
         }
+        config.check_forms(value, &mut errors);
         // Rules between keys make no sense of values that were refused.
         if errors.is_empty() {
             config.validate(&mut errors);

@@ -27,8 +27,7 @@ pub fn reference_markdown() -> String {
         if section.shape.fields.is_empty() {
             row(&mut page, "(each)", &section);
         } else {
-            let prefix = if key == "sensors" { "N." } else { "" };
-            rows(&mut page, prefix, &section.shape.fields);
+            rows(&mut page, section.shape.prefix, &section.shape.fields);
         }
         for also in section.shape.also {
             let _ = write!(page, "\n`{also}` is accepted, too: shown or old, and never written.\n");

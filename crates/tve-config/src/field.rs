@@ -5,6 +5,7 @@
 
 use crate::issue::{Issue, shown};
 use serde_json::{Value, json};
+use tve_machine::Name;
 
 /// How forgiving the reader of a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +30,21 @@ pub(crate) struct Shape {
     pub(crate) fields: Vec<Descriptor>,
     /// Keys of a nested section that are accepted without being fields.
     pub(crate) also: &'static [&'static str],
+    /// What stands between the section and its fields in a path, such as `N.`.
+    pub(crate) prefix: &'static str,
 }
 
 impl Shape {
     pub(crate) fn new(kind: &str, range: String, unit: &'static str, schema: Value) -> Self {
-        Self { kind: kind.to_owned(), range, unit, schema, fields: Vec::new(), also: &[] }
+        Self {
+            kind: kind.to_owned(),
+            range,
+            unit,
+            schema,
+            fields: Vec::new(),
+            also: &[],
+            prefix: "",
+        }
     }
 }
 
@@ -325,6 +336,26 @@ impl<V, S: Scalar<V>> Scalar<Option<V>> for Nullable<S> {
             schema: json!({"anyOf": [inner.schema, {"type": "null"}]}),
             ..inner
         }
+    }
+}
+
+/// The name of a zone, motor or sensor.
+pub(crate) struct NameText;
+
+impl Scalar<Name> for NameText {
+    fn parse(&self, value: &Value, _: Leniency) -> Result<Name, String> {
+        let text = value.as_str().ok_or_else(|| format!("must be a name, not {}", shown(value)))?;
+        Name::new(text).map_err(|rule| format!("{rule}, not {}", shown(value)))
+    }
+
+    fn print(&self, value: &Name) -> Value {
+        json!(value.as_str())
+    }
+
+    fn describe(&self) -> Shape {
+        let pattern = format!("^[a-z][a-z0-9_]{{0,{}}}$", Name::LONGEST - 1);
+        let schema = json!({"type": "string", "pattern": pattern});
+        Shape::new("name", format!("1 to {} of a-z, 0-9, _", Name::LONGEST), "", schema)
     }
 }
 

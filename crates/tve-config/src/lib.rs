@@ -7,10 +7,12 @@
 //! - An *issue* is a fault with its path, such as `safety.max_target: must be ...`.
 
 mod check;
+mod check_layout;
 mod config;
 mod docs;
 mod field;
 mod issue;
+mod machine;
 mod section;
 mod sections;
 pub mod store;
@@ -21,16 +23,25 @@ pub use config::{Config, ConfigPatch};
 pub use docs::{json_schema, reference_markdown};
 pub use field::Leniency;
 pub use issue::{ConfigErrors, Issue};
-pub use sections::board::{Adc, AdcPatch, Pwm, PwmPatch};
+pub use machine::{
+    CONVERTER_INPUTS, Changes, Converter, MAX_CONVERTERS, MachineConfig, MotorConfig, MotorRole,
+    Prepared, PwmBoard, PwmPlan, PwmUse, SensorPoint, Serves, ServiceConfig, SignalPlan, Source,
+    ZoneConfig, ZoneLimits, ZoneModel,
+};
+pub use sections::board::{Adc, AdcPatch, MoreAdc, MoreAdcPatch, MoreAdcs, Pwm, PwmPatch};
 pub use sections::gains::{Control, ControlPatch, Dm556, Dm556Patch, PidGains, PidGainsPatch};
 pub use sections::labels::check_label;
+pub use sections::layout::{MotorEntry, MotorEntryPatch, ZoneEntry, ZoneEntryPatch};
 pub use sections::pins::{Pins, PinsPatch};
 pub use sections::plant::{Plant, PlantPatch};
 pub use sections::safety::{EstopContact, EstopDeclaration, Safety, SafetyPatch};
 pub use sections::security::{
     HASH_PREFIXES, Limits, LimitsPatch, Role, Security, SecurityPatch, User,
 };
-pub use sections::sensors::{CalPoint, Line, Logical, SensorConfig, SensorConfigPatch, Wiring};
+pub use sections::sensors::{
+    CalPoint, Couple, Line, SensorConfig, SensorConfigPatch, SensorKind, Sensors, SensorsPatch,
+    Thermocouple, Wiring,
+};
 pub use sections::sequence::{
     Action, Device, ExtruderSequence, ExtruderSequencePatch, SequenceStep, StepPatch,
 };

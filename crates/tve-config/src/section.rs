@@ -85,11 +85,12 @@ pub(crate) use patch_type;
 /// Defines a section: `key: type = default, spec;` per key.
 ///
 /// `as P` gives the patch a type of its own; `derived [..]` names keys that are shown but not
-/// set, so they are accepted and ignored; `then f` lets `f` read keys of another shape.
+/// set, so they are accepted and ignored; `then f` lets `f` read keys of another shape, and
+/// `shown f` lets `f` take keys out of what is written.
 macro_rules! section {
     (
         $(#[doc = $sdoc:literal])+
-        pub struct $name:ident / $patch:ident $(: $extra:ident)? $(, derived [$($derived:literal),+])? $(, then $then:path)? {
+        pub struct $name:ident / $patch:ident $(: $extra:ident)? $(, derived [$($derived:literal),+])? $(, then $then:path)? $(, shown $shown:path)? {
             $(
                 $(#[doc = $doc:literal])+
                 $field:ident : $ty:ty $(as $pty:ty)? = $default:expr, $spec:expr;
@@ -190,6 +191,7 @@ macro_rules! section {
                         >::write(&$spec, &self.$field),
                     );
                 )+
+                $($shown(self, &mut map);)?
                 serde_json::Value::Object(map)
             }
         }

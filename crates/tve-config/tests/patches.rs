@@ -100,7 +100,7 @@ fn a_pin_patch_tells_null_from_absent() {
     let value = map(json!({"ssr_z1": null, "led_red": "16"}));
     let patch = Pins::patch_from(&value, Leniency::Lenient, "pins", &mut errors);
     assert_eq!(errors, []);
-    assert_eq!((patch.ssr_z1, patch.ssr_z2), (Some(None), None));
+    assert_eq!((patch.get("ssr_z1"), patch.get("ssr_z2")), (Some(None), None));
     let mut pins = Pins::default();
     pins.apply(&patch);
     assert_eq!(pins.get("ssr_z1"), None);
@@ -112,7 +112,7 @@ fn a_pin_patch_tells_null_from_absent() {
 #[test]
 fn a_value_that_no_file_could_hold_does_not_validate() {
     let mut config = Config::default();
-    config.pins.led_red = Bcm::new(2).ok();
+    config.pins.set("led_red", Bcm::new(2).ok());
     config.z1.kp = f64::NAN;
     config.z2.kp = -1.0;
     config.sensors[3].beta = 0.0;

@@ -52,18 +52,19 @@ impl Capabilities {
                 };
                 Self {
                     heaters: [
-                        pins.ssr_z1.is_some() || pwm("z1"),
-                        pins.ssr_z2.is_some() || pwm("z2"),
+                        pins.get("ssr_z1").is_some() || pwm("z1"),
+                        pins.get("ssr_z2").is_some() || pwm("z2"),
                     ],
-                    motors: [pins.step_main.is_some(), pins.step_feed.is_some()],
+                    motors: [pins.get("step_main").is_some(), pins.get("step_feed").is_some()],
                     relays: [
-                        pins.ssr_fan.is_some() || pwm("fan"),
-                        pins.ssr_pump.is_some() || pwm("pump"),
+                        pins.get("ssr_fan").is_some() || pwm("fan"),
+                        pins.get("ssr_pump").is_some() || pwm("pump"),
                     ],
-                    peltier: pins.peltier.is_some() || pwm("peltier"),
-                    max_pulse_rate: [rate(pins.step_main), rate(pins.step_feed)],
+                    peltier: pins.get("peltier").is_some() || pwm("peltier"),
+                    max_pulse_rate: [rate(pins.get("step_main")), rate(pins.get("step_feed"))],
                     max_jog_rate: THREAD_PULSE_RATE,
-                    needs_estop: pins.btn_emergency.is_none() && config.safety.estop.is_none(),
+                    needs_estop: pins.get("btn_emergency").is_none()
+                        && config.safety.estop.is_none(),
                 }
             }
         }

@@ -262,9 +262,7 @@ pub(crate) fn temperature(inputs: &Inputs, config: &Config, sensor: Sensor) -> O
 
 /// The converter's channel that a sensor is configured on.
 pub(crate) fn channel_of(config: &Config, sensor: Sensor) -> Option<usize> {
-    use tve_config::Logical;
-    let wanted = Logical::ALL[sensor.index()];
-    config.sensors.iter().position(|s| s.enabled && s.logical == wanted)
+    config.sensors.iter().position(|s| s.enabled && s.logical == *sensor.name())
 }
 
 /// A command by its name on the wire, the tune's by those of scenario files.

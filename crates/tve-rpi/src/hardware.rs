@@ -39,7 +39,7 @@ struct Setup {
 impl Setup {
     fn of(config: &Config) -> Self {
         Self {
-            pins: config.pins,
+            pins: config.pins.clone(),
             pwm: config.pwm.clone(),
             adc: config.adc,
             sensors: std::array::from_fn(|channel| config.sensors[channel].enabled),

@@ -174,7 +174,7 @@ pub fn markdown(config: &Config) -> String {
                 &mut text,
                 &[
                     &channel.to_string(),
-                    sensor.logical.name(),
+                    sensor.logical.as_str(),
                     &format!("{} ohm", sensor.r_fixed),
                     &format!("{} ohm at 25 °C, {side}", sensor.r_25),
                 ],

@@ -115,10 +115,11 @@ pub struct SimHardware {
 impl SimHardware {
     /// The machine that `config` describes with its `plant` section, everything off.
     pub fn new(config: &Config) -> Self {
-        let build = layout::build(config);
-        let Plugs { adcs, thermocouples } = layout::plugs(config);
+        let machine = config.machine();
+        let build = layout::build(&machine);
+        let Plugs { adcs, thermocouples } = layout::plugs(config, &machine);
         let params = &build.params;
-        let (zones, sensors) = (build.gains.len(), build.places.len());
+        let (zones, sensors) = (build.zones.len(), build.places.len());
         let adc = |plugs| Adc {
             plugs,
             readings: [AdcReading::None; ADC_CHANNELS],
@@ -130,7 +131,7 @@ impl SimHardware {
             reading: SensorInput::None,
         };
         Self {
-            setup: Setup::new(config),
+            setup: Setup::new(&machine),
             divider: Divider::new(params),
             noise: Noise::new(params.seed),
             noise_lsb: params.noise_lsb,
@@ -407,7 +408,7 @@ impl Hardware for SimHardware {
     }
 
     fn configure(&mut self, config: &Config) -> Result<(), HardwareError> {
-        self.setup = Setup::new(config);
+        self.setup = Setup::new(&config.machine());
         self.update_sensors();
         self.update_power();
         Ok(())

@@ -1,9 +1,9 @@
 //! How a configuration lays the simulated machine out: what is built once, and what may be set up
 //! anew while it runs.
 
-use crate::plant::{Build, Place};
-use tve_config::{Config, EstopContact};
-use tve_hal::{ADC_CHANNELS, Contact, Motor, PerMotor, PerSensor, PerZone, Sensor, Zone};
+use crate::plant::{Build, Place, ZoneBuild};
+use tve_config::{Config, EstopContact, MachineConfig, MotorRole, Serves, Source};
+use tve_hal::{ADC_CHANNELS, Contact, PerMotor, PerSensor, Sensor, Signal};
 
 /// What the plugs of the default machine are put on. Fixed: mapping them is the configuration's
 /// job, and a wrong mapping must show.
@@ -44,49 +44,78 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    pub(crate) fn new(config: &Config) -> Self {
-        let (estop_healthy, estop_pressed) = match config.safety.estop_contact() {
+    pub(crate) fn new(machine: &MachineConfig) -> Self {
+        let (estop_healthy, estop_pressed) = match machine.safety.estop_contact() {
             EstopContact::Nc => (Contact::Closed, Contact::Open),
             EstopContact::No => (Contact::Open, Contact::Closed),
         };
-        let input = |sensor: Sensor| {
-            let measures = |input: &usize| {
-                let settings = &config.sensors[*input];
-                config.adc.enabled && settings.enabled && settings.logical.name() == sensor.name()
-            };
-            match (0..ADC_CHANNELS).find(measures) {
-                Some(input) => Input::Adc { converter: 0, input },
-                None => Input::Nowhere,
-            }
-        };
         Self {
-            microsteps: PerMotor::from_fn(2, |_| f64::from(config.dm556.microsteps)),
-            full_scales: vec![config.adc.fsr],
-            inputs: PerSensor::from_fn(Sensor::ALL.len(), input),
-            contactor_fitted: config.pins.contactor.is_some(),
+            microsteps: machine.motors.map(|_, motor| f64::from(motor.microsteps)),
+            full_scales: machine.converters.iter().map(|converter| converter.fsr).collect(),
+            inputs: machine.sensors.map(|_, point| match point.source {
+                None => Input::Nowhere,
+                Some(Source::Adc { converter, input }) => {
+                    Input::Adc { converter: converter.into(), input: input.into() }
+                }
+                Some(Source::Max31856(_)) => Input::Thermocouple,
+            }),
+            contactor_fitted: machine.signals.pin(Signal::Contactor).is_some(),
             estop_healthy,
             estop_pressed,
         }
     }
 }
 
-/// The plant of a configuration.
-pub(crate) fn build(config: &Config) -> Build {
-    let place = |sensor: Sensor| match sensor.zone() {
-        Some(zone) => Place::Zone(zone),
-        None if sensor == Sensor::T1 => Place::Throat,
-        None => Place::Motor(Motor::Main),
-    };
+/// The plant of a machine. What the model behind the alarms says of one zone beside the others
+/// holds for its metal too, so that the healthy machine fits its own model.
+pub(crate) fn build(machine: &MachineConfig) -> Build {
+    let (params, safety) = (machine.plant, &machine.safety);
     Build {
-        params: config.plant,
-        gains: PerZone::from_fn(Zone::ALL.len(), |_| config.plant.gain),
-        places: PerSensor::from_fn(Sensor::ALL.len(), place),
-        motors: Motor::ALL.len(),
-        feeder: Some(Motor::Feed),
+        params,
+        zones: machine.zones.map(|_, zone| ZoneBuild {
+            gain: params.gain * share(zone.model.gain, safety.zone_gain),
+            time_constant: params.time_constant
+                * share(zone.model.time_constant, safety.zone_time_constant),
+            dead_time: params.dead_time * share(zone.model.dead_time, safety.zone_dead_time),
+        }),
+        places: machine.sensors.map(|_, point| match point.serves {
+            Serves::Display => Place::Room,
+            Serves::FeedThroat => Place::Throat,
+            Serves::Zone(zone) => Place::Zone(zone),
+            Serves::Motor(motor) => Place::Motor(motor),
+        }),
+        motors: machine.motors.len(),
+        feeder: machine
+            .motors
+            .entries()
+            .find(|(_, motor)| motor.role == MotorRole::Feeder)
+            .map(|(motor, _)| motor),
     }
 }
 
-/// What the sensors of a configuration are plugged into.
-pub(crate) fn plugs(_config: &Config) -> Plugs {
-    Plugs { adcs: vec![DEFAULT_PLUGS], thermocouples: Vec::new() }
+/// One zone's figure as a share of what all have; 1 when it is that, also of nothing.
+fn share(own: f64, common: f64) -> f64 {
+    if own == common { 1.0 } else { own / common }
+}
+
+/// What the sensors of a machine are plugged into.
+pub(crate) fn plugs(config: &Config, machine: &MachineConfig) -> Plugs {
+    let mut plugs = Plugs { adcs: Vec::new(), thermocouples: Vec::new() };
+    if config.zones.is_none() {
+        plugs.adcs.push(DEFAULT_PLUGS);
+        return plugs;
+    }
+    plugs.adcs.resize(machine.converters.len(), [None; ADC_CHANNELS]);
+    for (sensor, point) in machine.sensors.entries() {
+        match point.source {
+            None => {}
+            Some(Source::Adc { converter, input }) => {
+                if let Some(adc) = plugs.adcs.get_mut(usize::from(converter)) {
+                    adc[usize::from(input)] = Some(sensor);
+                }
+            }
+            Some(Source::Max31856(_)) => plugs.thermocouples.push(sensor),
+        }
+    }
+    plugs
 }

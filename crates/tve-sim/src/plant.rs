@@ -80,13 +80,23 @@ pub(crate) enum Place {
     Motor(Motor),
 }
 
+/// How a zone is built.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ZoneBuild {
+    /// Rise above the room at full power in all zones of the same gain, °C.
+    pub(crate) gain: f64,
+    /// Time constant of its metal, s.
+    pub(crate) time_constant: f64,
+    /// Time before it answers its heater, s.
+    pub(crate) dead_time: f64,
+}
+
 /// How a machine is built.
 #[derive(Debug, Clone)]
 pub(crate) struct Build {
     /// What all zones have in common.
     pub(crate) params: PlantConfig,
-    /// Rise of each zone above the room at full power in all zones of the same gain, °C.
-    pub(crate) gains: PerZone<f64>,
+    pub(crate) zones: PerZone<ZoneBuild>,
     /// What each sensor sits in.
     pub(crate) places: PerSensor<Place>,
     /// How many motors there are; the first is the screw.
@@ -130,8 +140,8 @@ impl Drive {
     /// Nothing acts on a machine built like this.
     pub(crate) fn none(build: &Build) -> Self {
         Self {
-            power: PerZone::new(build.gains.len()),
-            coolers: PerZone::new(build.gains.len()),
+            power: PerZone::new(build.zones.len()),
+            coolers: PerZone::new(build.zones.len()),
             shafts: PerMotor::new(build.motors),
             fan: false,
             pump: false,
@@ -163,11 +173,38 @@ fn resolved(level: f64) -> f64 {
 #[derive(Debug, Clone)]
 struct Shares {
     band: f64,
-    metal: f64,
+    metal: PerZone<f64>,
     sensor: f64,
     motor: f64,
     throat: f64,
     fault: f64,
+}
+
+/// Power of past steps, a ring as long as the dead time; empty without dead time.
+#[derive(Debug, Clone, Default)]
+struct UnderWay {
+    past: Vec<f64>,
+    oldest: usize,
+}
+
+impl UnderWay {
+    /// Nothing under way for `dead_time` s.
+    fn of(dead_time: f64) -> Self {
+        Self { past: vec![0.0; libm::round(dead_time / STEP_S) as usize], oldest: 0 }
+    }
+
+    /// The power of one dead time ago, and `power` put on its way.
+    fn pass(&mut self, power: f64) -> f64 {
+        let length = self.past.len();
+        let Some(slot) = self.past.get_mut(self.oldest) else {
+            return power;
+        };
+        self.oldest += 1;
+        if self.oldest == length {
+            self.oldest = 0;
+        }
+        core::mem::replace(slot, power)
+    }
 }
 
 /// State of the machine's heat and of its hopper.
@@ -180,9 +217,8 @@ pub(crate) struct Plant {
     places: PerSensor<Place>,
     feeder: Option<Motor>,
     shares: Shares,
-    /// Power of past steps, a ring as long as the dead time; empty without dead time.
-    under_way: Vec<PerZone<f64>>,
-    oldest: usize,
+    /// Power on its way into each zone.
+    under_way: PerZone<UnderWay>,
     /// Power that has passed dead time and band lag.
     band: PerZone<f64>,
     metal: PerZone<f64>,
@@ -199,25 +235,23 @@ impl Plant {
     /// The barrel at the starting temperature, no heat under way, the motors at ambient.
     pub(crate) fn new(build: &Build) -> Self {
         let params = &build.params;
-        let zones = build.gains.len();
-        let steps = libm::round(params.dead_time / STEP_S) as usize;
+        let zones = build.zones.len();
         let mut plant = Self {
             ambient: params.ambient,
-            gains: build.gains,
+            gains: build.zones.map(|_, zone| zone.gain),
             coupling: params.coupling,
             start_level: params.fill_level,
             places: build.places,
             feeder: build.feeder,
             shares: Shares {
                 band: share_per_step(params.second_lag),
-                metal: share_per_step(params.time_constant),
+                metal: build.zones.map(|_, zone| share_per_step(zone.time_constant)),
                 sensor: share_per_step(params.sensor_lag),
                 motor: share_per_step(MOTOR_TIME_CONSTANT),
                 throat: share_per_step(THROAT_TIME_CONSTANT),
                 fault: share_per_step(FAULT_TIME_CONSTANT),
             },
-            under_way: vec![PerZone::new(zones); steps],
-            oldest: 0,
+            under_way: build.zones.map(|_, zone| UnderWay::of(zone.dead_time)),
             band: PerZone::new(zones),
             metal: PerZone::from_fn(zones, |_| params.ambient),
             throat: params.ambient,
@@ -232,7 +266,6 @@ impl Plant {
 
     /// Let one [`STEP`] pass.
     pub(crate) fn step(&mut self, drive: &Drive) {
-        let power = self.delayed(drive.power);
         // The first motor is the screw.
         let screw_rpm = drive.shafts.iter().next().map_or(0.0, |shaft| shaft.rpm);
         let shear = (SHEAR_PER_RPM * screw_rpm.abs()).min(SHEAR_MAX);
@@ -241,7 +274,8 @@ impl Plant {
         let before = before.as_slice();
         for zone in self.metal.ids() {
             let z = zone.index();
-            self.band[zone] += self.shares.band * (power[zone] - self.band[zone]);
+            let power = self.under_way[zone].pass(drive.power[zone]);
+            self.band[zone] += self.shares.band * (power - self.band[zone]);
             let lift = before[z] - self.ambient;
             let mut flow = self.gains[zone] * self.band[zone] + shear - lift * (1.0 + draught);
             if let Some(left) = z.checked_sub(1) {
@@ -253,25 +287,12 @@ impl Plant {
             if drive.coolers[zone] {
                 flow -= COOLER_FACTOR * lift;
             }
-            self.metal[zone] += self.shares.metal * flow;
+            self.metal[zone] += self.shares.metal[zone] * flow;
         }
         self.step_throat(drive);
         self.step_motors(drive);
         self.step_probes(drive);
         self.step_level(drive);
-    }
-
-    /// The power of one dead time ago, and `power` put on its way.
-    fn delayed(&mut self, power: PerZone<f64>) -> PerZone<f64> {
-        let length = self.under_way.len();
-        let Some(slot) = self.under_way.get_mut(self.oldest) else {
-            return power;
-        };
-        self.oldest += 1;
-        if self.oldest == length {
-            self.oldest = 0;
-        }
-        core::mem::replace(slot, power)
     }
 
     /// The throat takes heat from the first zone without cooling it: the zone's own loss contains
@@ -331,7 +352,9 @@ impl Plant {
         // A barrel below ambient needs no power, and none can hold it beyond full power.
         let ambient = self.ambient;
         let holding = self.gains.map(|_, gain| ((celsius - ambient) / gain).clamp(0.0, 1.0));
-        self.under_way.fill(holding);
+        for (under_way, power) in self.under_way.iter_mut().zip(&holding) {
+            under_way.past.fill(*power);
+        }
         self.band = holding;
         self.settle_barrel(celsius);
     }
@@ -387,10 +410,14 @@ mod tests {
 
     /// A barrel of zones with these gains and a sensor in each, cold, without dead time.
     fn barrel(gains: &[f64]) -> (Build, Plant) {
-        let params = PlantConfig { dead_time: 0.0, ..PlantConfig::default() };
+        let params = PlantConfig::default();
         let build = Build {
             params,
-            gains: PerZone::from_fn(gains.len(), |z: Zone| gains[z.index()]),
+            zones: PerZone::from_fn(gains.len(), |z: Zone| ZoneBuild {
+                gain: gains[z.index()],
+                time_constant: params.time_constant,
+                dead_time: 0.0,
+            }),
             places: PerSensor::from_fn(gains.len(), |s: Sensor| Place::Zone(Zone::at(s.index()))),
             motors: 1,
             feeder: None,

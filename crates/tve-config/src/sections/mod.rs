@@ -3,6 +3,7 @@
 pub(crate) mod board;
 pub(crate) mod gains;
 pub(crate) mod labels;
+pub(crate) mod layout;
 pub(crate) mod pins;
 pub(crate) mod plant;
 pub(crate) mod safety;

@@ -1,9 +1,11 @@
-//! Which header pin serves which function.
+//! Which header pin carries which signal.
 
-use crate::field::{Leniency, Scalar, Shape};
-use crate::issue::shown;
-use crate::section::section;
-use serde_json::{Value, json};
+use crate::field::{Descriptor, Leniency, Scalar, Shape, Spec};
+use crate::issue::{Issue, join, shown, unknown};
+use crate::section::object;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use tve_machine::{Each, Names, SIGNALS, Signal, SignalRow};
 use tve_units::Bcm;
 
 /// First pin that is free of the header's I2C buses.
@@ -45,85 +47,255 @@ impl Scalar<Option<Bcm>> for PinSpec {
     }
 }
 
-/// The default pin with a number known to be good; a wrong one means "not fitted".
-fn pin(n: u8) -> Option<Bcm> {
-    Bcm::new(n).ok()
+/// The wiring of the machines in the field.
+const FIELD: [(&str, u8); 7] = [
+    ("ssr_z1", 23),
+    ("ssr_z2", 24),
+    ("ssr_fan", 25),
+    ("ssr_pump", 8),
+    ("step_main", 21),
+    ("dir_main", 20),
+    ("en_main", 26),
+];
+
+/// The header pin of each signal by Broadcom number; null is not fitted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pins {
+    /// Every signal that is shown, wired or not.
+    signals: BTreeMap<String, Option<Bcm>>,
 }
 
-macro_rules! pins {
-    ($($(#[doc = $doc:literal])+ $name:ident = $default:expr;)+) => {
-        section! {
-            /// The header pin of each function by Broadcom number; null is not fitted.
-            pub struct Pins / PinsPatch : Copy {
-                $($(#[doc = $doc])+ $name: Option<Bcm> = $default, PinSpec;)+
-            }
-        }
-
-        impl Pins {
-            /// Every function, in the order of the file.
-            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
-
-            /// Every function with its pin.
-            pub fn iter(&self) -> impl Iterator<Item = (&'static str, Option<Bcm>)> + use<> {
-                [$((stringify!($name), self.$name)),+].into_iter()
-            }
-        }
-    };
+/// Changes to [`Pins`]: signals that it does not name stay.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PinsPatch {
+    changes: BTreeMap<String, Option<Bcm>>,
 }
 
-pins! {
-    /// Solid-state relay of zone 1.
-    ssr_z1 = pin(23);
-    /// Solid-state relay of zone 2.
-    ssr_z2 = pin(24);
-    /// Fan relay.
-    ssr_fan = pin(25);
-    /// Pump relay.
-    ssr_pump = pin(8);
-    /// Step pulses of the screw.
-    step_main = pin(21);
-    /// Direction of the screw.
-    dir_main = pin(20);
-    /// Drive enable of the screw.
-    en_main = pin(26);
-    /// Step pulses of the feeder.
-    step_feed = None;
-    /// Direction of the feeder.
-    dir_feed = None;
-    /// Drive enable of the feeder.
-    en_feed = None;
-    /// Fault output of the screw's drive.
-    alm_main = None;
-    /// Start button.
-    btn_start = None;
-    /// Stop button.
-    btn_stop = None;
-    /// Emergency-stop loop.
-    btn_emergency = None;
-    /// Status lamp.
-    led_status = None;
-    /// Alarm lamp.
-    led_red = None;
-    /// Ready lamp.
-    led_green = None;
-    /// Heating lamp.
-    led_yellow = None;
-    /// Peltier of the feed throat.
-    peltier = None;
-    /// Main contactor.
-    contactor = None;
-    /// Output enable of the PWM board.
-    pca_oe = None;
+impl PinsPatch {
+    /// What becomes of a signal: `Some(None)` takes its pin away, `None` leaves it alone.
+    pub fn get(&self, name: &str) -> Option<Option<Bcm>> {
+        self.changes.get(name).copied()
+    }
+}
+
+impl Default for Pins {
+    fn default() -> Self {
+        let mut pins = Self::unwired(&crate::config::classic_names());
+        for (name, pin) in FIELD {
+            pins.set(name, Bcm::new(pin).ok());
+        }
+        pins
+    }
 }
 
 impl Pins {
-    /// The pin of a function; `None` also when no such function is known.
-    pub fn get(&self, name: &str) -> Option<Bcm> {
-        self.iter().find(|(known, _)| *known == name).and_then(|(_, pin)| pin)
+    /// The signals of the machine of two zones, screw and feeder.
+    // goes when the controller counts its zones: which names are known hangs on the machine
+    pub const NAMES: &'static [&'static str] = &[
+        "pca_oe",
+        "contactor",
+        "ssr_z1",
+        "ssr_z2",
+        "en_main",
+        "en_feed",
+        "step_main",
+        "step_feed",
+        "dir_main",
+        "dir_feed",
+        "peltier",
+        "ssr_fan",
+        "ssr_pump",
+        "led_status",
+        "led_red",
+        "led_yellow",
+        "led_green",
+        "btn_emergency",
+        "btn_start",
+        "btn_stop",
+        "alm_main",
+    ];
+
+    /// No pin for any signal of a machine of these names.
+    pub(crate) fn unwired(names: &Names) -> Self {
+        let mut pins = Self { signals: BTreeMap::new() };
+        pins.complete(names);
+        pins
     }
 
-    /// The function that a pin serves.
-    pub fn owner_of(&self, pin: Bcm) -> Option<&'static str> {
+    /// Shows every signal that a machine of these names always shows.
+    pub(crate) fn complete(&mut self, names: &Names) {
+        for (name, signal) in Signal::all(names) {
+            if signal.is_classic() {
+                self.signals.entry(name).or_insert(None);
+            }
+        }
+    }
+
+    /// Read the changes that `map` asks for; faults go to `errors` with their path below `path`.
+    ///
+    /// Names are taken that could be a signal's on some machine; whether they are one's on this is
+    /// known to [`Config::validate`](crate::Config::validate).
+    pub fn patch_from(
+        map: &Map<String, Value>,
+        how: Leniency,
+        path: &str,
+        errors: &mut Vec<Issue>,
+    ) -> PinsPatch {
+        let mut patch = PinsPatch::default();
+        for (name, value) in map {
+            let path = join(path, name);
+            if !SIGNALS.iter().any(|row| could_be(row, name)) {
+                errors.push(Issue::new(path, unknown("key", name, Self::NAMES)));
+            } else if let Some(pin) = PinSpec.read(value, how, &path, errors) {
+                patch.changes.insert(name.clone(), pin);
+            }
+        }
+        patch
+    }
+
+    /// Make the changes of `patch`.
+    pub fn apply(&mut self, patch: &PinsPatch) {
+        for (name, pin) in &patch.changes {
+            self.set(name, *pin);
+        }
+    }
+
+    /// Wires a signal to a pin, or takes its pin away.
+    pub fn set(&mut self, name: &str, pin: Option<Bcm>) {
+        self.signals.insert(name.to_owned(), pin);
+    }
+
+    /// Every signal that is shown with its pin, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<Bcm>)> {
+        self.signals.iter().map(|(name, pin)| (name.as_str(), *pin))
+    }
+
+    /// The pin of a signal; `None` also when no such signal is known.
+    pub fn get(&self, name: &str) -> Option<Bcm> {
+        self.signals.get(name).copied().flatten()
+    }
+
+    /// The signal that a pin carries.
+    pub fn owner_of(&self, pin: Bcm) -> Option<&str> {
         self.iter().find(|(_, owned)| *owned == Some(pin)).map(|(name, _)| name)
+    }
+
+    /// Every signal with its pin, as the file holds it.
+    pub fn to_json(&self) -> Value {
+        let member = |(name, pin): (&str, Option<Bcm>)| (name.to_owned(), PinSpec.print(&pin));
+        Value::Object(self.iter().map(member).collect())
+    }
+}
+
+/// Whether some machine has a signal of this row with this name.
+fn could_be(row: &SignalRow, name: &str) -> bool {
+    match row.each {
+        Each::One(_) => name == row.pattern,
+        Each::Lamp(_) => Signal::from_name(name, &Names::default()).is_some(),
+        Each::Zone(_) | Each::Motor(_) => {
+            let subject = row.pattern.split('{').next().and_then(|head| name.strip_prefix(head));
+            subject.is_some_and(|subject| tve_machine::Name::new(subject).is_ok())
+        }
+    }
+}
+
+/// The section as a whole.
+pub(crate) struct Wiring;
+
+impl Spec<Pins, PinsPatch> for Wiring {
+    fn read(
+        &self,
+        value: &Value,
+        how: Leniency,
+        path: &str,
+        errors: &mut Vec<Issue>,
+    ) -> Option<PinsPatch> {
+        Some(Pins::patch_from(object(value, path, errors)?, how, path, errors))
+    }
+
+    fn merge(&self, current: &mut Pins, patch: &PinsPatch) {
+        current.apply(patch);
+    }
+
+    fn write(&self, value: &Pins) -> Value {
+        value.to_json()
+    }
+
+    fn recheck(&self, value: &Pins, key: &str, errors: &mut Vec<Issue>) {
+        for (name, pin) in value.iter() {
+            // A pin of its type can only be one of the buses'.
+            if pin.is_some_and(Bcm::is_i2c) {
+                PinSpec.read(&PinSpec.print(&pin), Leniency::Strict, &join(key, name), errors);
+            }
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        let pin = PinSpec.describe();
+        let of_classic = crate::config::classic_names();
+        let default = |row: &SignalRow| {
+            let pins = Pins::default();
+            let mut values = Signal::all(&of_classic)
+                .filter(|(_, signal)| signal.row().pattern == row.pattern)
+                .filter_map(|(name, _)| pins.get(&name).map(|pin| (name, json!(pin.get()))));
+            match row.each {
+                Each::One(_) => values.next().map_or(Value::Null, |(_, pin)| pin),
+                Each::Zone(_) | Each::Motor(_) | Each::Lamp(_) => {
+                    let members: Map<String, Value> = values.collect();
+                    if members.is_empty() { Value::Null } else { Value::Object(members) }
+                }
+            }
+        };
+        let member = |row: &SignalRow| {
+            let mut schema = pin.schema.clone();
+            schema["description"] = json!(row.doc.trim());
+            schema
+        };
+        let (mut properties, mut patterns) = (Map::new(), Map::new());
+        for row in SIGNALS {
+            match row.each {
+                Each::One(_) => {
+                    properties.insert(row.pattern.to_owned(), member(row));
+                }
+                Each::Lamp(_) => {
+                    for lamp in tve_machine::Lamp::ALL {
+                        properties.insert(row.pattern.replace("{lamp}", lamp.name()), member(row));
+                    }
+                }
+                Each::Zone(_) | Each::Motor(_) => {
+                    let head = row.pattern.split('{').next().unwrap_or_default();
+                    patterns.insert(format!("^{head}[a-z][a-z0-9_]*$"), member(row));
+                }
+            }
+        }
+        let schema = json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": properties,
+            "patternProperties": patterns,
+        });
+        let fields = SIGNALS
+            .iter()
+            .map(|row| Descriptor {
+                key: row.pattern,
+                doc: row.doc.trim(),
+                default: default(row),
+                shape: PinSpec.describe(),
+            })
+            .collect();
+        Shape { fields, ..Shape::new("object", String::new(), "", schema) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_the_machine_of_two_are_those_of_the_table() {
+        let pins = Pins::default();
+        let mut known = Pins::NAMES.to_vec();
+        known.sort_unstable();
+        assert_eq!(pins.iter().map(|(name, _)| name).collect::<Vec<_>>(), known);
     }
 }

@@ -1,28 +1,61 @@
-//! The four thermistor channels and their calibration.
+//! The sensors by channel, and their calibration.
 
 use crate::field::{
-    Choice, Descriptor, Flag, Leniency, Scalar, Shape, Spec, choice, int, num, ohm,
+    Choice, Descriptor, Flag, Leniency, NameText, Scalar, Shape, Spec, choice, int, num, ohm,
 };
 use crate::issue::{Issue, join, shown, unknown};
 use crate::section::{Section, below, object, section, sub};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
+use tve_machine::{MAX_SENSORS, Name};
 
-/// Channels of the converter.
-pub(crate) const CHANNELS: usize = 4;
-const CHANNEL_KEYS: [&str; CHANNELS] = ["0", "1", "2", "3"];
+/// Channels of the first converter, which every machine was made with.
+const FIRST: usize = 4;
+/// What the first channels measure unless the file says otherwise.
+const FIRST_NAMES: [&str; FIRST] = ["t1", "t2", "motor", "t3"];
 
 choice! {
-    /// What a thermistor measures.
-    pub enum Logical {
-        /// Feed throat.
-        T1 = "t1",
-        /// Zone 1.
-        T2 = "t2",
-        /// Zone 2.
-        T3 = "t3",
-        /// Screw motor.
-        Motor = "motor",
+    /// What kind of sensor it is.
+    pub enum SensorKind {
+        /// A thermistor in a divider, on an input of a converter.
+        Thermistor = "thermistor",
+        /// A thermocouple on a MAX31856 of its own.
+        Max31856 = "max31856",
     }
+}
+
+choice! {
+    /// The pair of metals of a thermocouple.
+    pub enum Couple {
+        /// Type B.
+        B = "B",
+        /// Type E.
+        E = "E",
+        /// Type J.
+        J = "J",
+        /// Type K.
+        K = "K",
+        /// Type N.
+        N = "N",
+        /// Type R.
+        R = "R",
+        /// Type S.
+        S = "S",
+        /// Type T.
+        T = "T",
+    }
+}
+
+/// A thermocouple and the MAX31856 that it hangs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thermocouple {
+    /// Number of the SPI bus.
+    pub spi: u8,
+    /// Chip select of the bus.
+    pub chip_select: u8,
+    /// Its pair of metals.
+    pub couple: Couple,
 }
 
 choice! {
@@ -64,12 +97,20 @@ impl Line {
 }
 
 section! {
-    /// A thermistor channel.
-    pub struct SensorConfig / SensorConfigPatch {
-        /// Whether a thermistor is connected.
+    /// A sensor: a thermistor, or a thermocouple on a converter of its own.
+    pub struct SensorConfig / SensorConfigPatch, shown hide_other_kind {
+        /// Whether a sensor is connected.
         enabled: bool = true, Flag;
-        /// What it measures. Channel 0 defaults to t1, 1 to t2, 2 to motor, 3 to t3.
-        logical: Logical = Logical::T1, Choice;
+        /// What it measures: the name by which zones and motors refer to it. Channel 0 defaults to t1, 1 to t2, 2 to motor, 3 to t3, N to sN.
+        logical: Name = channel_name(0), NameText;
+        /// What kind of sensor it is. A thermistor has channel N on input N mod 4 of converter N / 4; any free number does for a thermocouple.
+        kind: SensorKind = SensorKind::Thermistor, Choice;
+        /// SPI bus of a thermocouple's converter.
+        spi: u8 = 0, int(0, 6, "");
+        /// Chip select of a thermocouple's converter.
+        chip_select: u8 = 0, int(0, 2, "");
+        /// Pair of metals of a thermocouple.
+        thermocouple: Couple = Couple::K, Choice;
         /// Fixed resistor of the divider in ohm.
         r_fixed: f64 = 1000.0, ohm(1.0, 1e7);
         /// Resistance at 25 °C in ohm.
@@ -87,6 +128,30 @@ section! {
     }
 }
 
+/// Keys that only a thermistor has, and that only a thermocouple has.
+const OF_THERMISTOR: [&str; 5] = ["r_fixed", "r_25", "beta", "v_ref", "wiring"];
+const OF_THERMOCOUPLE: [&str; 4] = ["kind", "spi", "chip_select", "thermocouple"];
+
+/// A thermistor is shown as it always was; a thermocouple has no divider.
+fn hide_other_kind(sensor: &SensorConfig, map: &mut Map<String, Value>) {
+    let hidden: &[&str] = match sensor.kind {
+        SensorKind::Thermistor => &OF_THERMOCOUPLE,
+        SensorKind::Max31856 => &OF_THERMISTOR,
+    };
+    for key in hidden {
+        map.remove(*key);
+    }
+}
+
+/// What a channel measures unless the file says otherwise.
+fn channel_name(channel: u8) -> Name {
+    let text = match FIRST_NAMES.get(usize::from(channel)) {
+        Some(name) => (*name).to_owned(),
+        None => format!("s{channel}"),
+    };
+    Name::new(&text).unwrap_or_default()
+}
+
 /// Slopes that a healthy thermistor can need.
 const SLOPE: std::ops::RangeInclusive<f64> = 0.8..=1.25;
 /// Greatest offset that a healthy thermistor can need, °C.
@@ -95,10 +160,18 @@ const MAX_OFFSET: f64 = 15.0;
 const MIN_SPAN: f64 = 1e-3;
 
 impl SensorConfig {
-    /// The default of a channel, 0 to 3.
-    pub(crate) fn of_channel(channel: usize) -> Self {
-        let logical = [Logical::T1, Logical::T2, Logical::Motor, Logical::T3][channel];
-        Self { logical, ..Self::default() }
+    /// The default of a channel.
+    fn of_channel(channel: u8) -> Self {
+        Self { logical: channel_name(channel), ..Self::default() }
+    }
+
+    /// The thermocouple and its converter, where it is one.
+    pub fn as_thermocouple(&self) -> Option<Thermocouple> {
+        let Self { spi, chip_select, thermocouple: couple, .. } = *self;
+        match self.kind {
+            SensorKind::Thermistor => None,
+            SensorKind::Max31856 => Some(Thermocouple { spi, chip_select, couple }),
+        }
     }
 
     /// The least-squares line through `cal_points`; the identity without points.
@@ -214,47 +287,126 @@ impl Scalar<Vec<CalPoint>> for CalPoints {
     }
 }
 
-/// Channel "0" to "3" to its sensor, patched channel by channel.
-pub(crate) struct Sensors;
+/// Sensors by channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sensors {
+    by_channel: BTreeMap<u8, SensorConfig>,
+}
 
-impl Spec<[SensorConfig; CHANNELS], [SensorConfigPatch; CHANNELS]> for Sensors {
+/// Changes to [`Sensors`], channel by channel.
+pub type SensorsPatch = BTreeMap<u8, SensorConfigPatch>;
+
+impl Default for Sensors {
+    fn default() -> Self {
+        let channels = 0..FIRST as u8;
+        Self { by_channel: channels.map(|n| (n, SensorConfig::of_channel(n))).collect() }
+    }
+}
+
+impl Sensors {
+    /// No sensor at all.
+    pub(crate) const fn none() -> Self {
+        Self { by_channel: BTreeMap::new() }
+    }
+
+    /// Each channel with its sensor, in order.
+    pub fn channels(&self) -> impl Iterator<Item = (u8, &SensorConfig)> {
+        self.by_channel.iter().map(|(channel, sensor)| (*channel, sensor))
+    }
+
+    /// The sensor of a channel.
+    pub fn get(&self, channel: u8) -> Option<&SensorConfig> {
+        self.by_channel.get(&channel)
+    }
+
+    /// The sensors in the order of their channels.
+    pub fn iter(&self) -> impl Iterator<Item = &SensorConfig> {
+        self.by_channel.values()
+    }
+
+    /// One more than the greatest channel.
+    pub fn len(&self) -> usize {
+        self.by_channel.last_key_value().map_or(0, |(channel, _)| usize::from(*channel) + 1)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_channel.is_empty()
+    }
+}
+
+impl Index<usize> for Sensors {
+    type Output = SensorConfig;
+
+    /// # Panics
+    /// When there is no such channel.
+    fn index(&self, channel: usize) -> &SensorConfig {
+        &self.by_channel[&(channel as u8)]
+    }
+}
+
+impl IndexMut<usize> for Sensors {
+    /// A channel that was not there comes into being with its defaults.
+    fn index_mut(&mut self, channel: usize) -> &mut SensorConfig {
+        let channel = channel as u8;
+        self.by_channel.entry(channel).or_insert_with(|| SensorConfig::of_channel(channel))
+    }
+}
+
+/// Channel "0" to "15" to its sensor, patched channel by channel.
+pub(crate) struct ByChannel;
+
+/// The channel of a key; "07" and "+7" would be second spellings of one.
+fn channel_of(key: &str) -> Option<u8> {
+    (0..MAX_SENSORS as u8).find(|channel| channel.to_string() == key)
+}
+
+impl Spec<Sensors, SensorsPatch> for ByChannel {
     fn read(
         &self,
         value: &Value,
         how: Leniency,
         path: &str,
         errors: &mut Vec<Issue>,
-    ) -> Option<[SensorConfigPatch; CHANNELS]> {
-        let mut patches = <[SensorConfigPatch; CHANNELS]>::default();
+    ) -> Option<SensorsPatch> {
+        let mut patches = SensorsPatch::new();
         for (key, value) in object(value, path, errors)? {
             let path = join(path, key);
-            let Some(channel) = CHANNEL_KEYS.iter().position(|known| known == key) else {
-                errors.push(Issue::new(path, "unknown channel; there are \"0\" to \"3\""));
+            let Some(channel) = channel_of(key) else {
+                let last = MAX_SENSORS - 1;
+                let reason = format!("unknown channel; there are \"0\" to \"{last}\"");
+                errors.push(Issue::new(path, reason));
                 continue;
             };
             if let Some(map) = object(value, &path, errors) {
-                patches[channel] = SensorConfig::patch_from(map, how, &path, errors);
+                let patch = SensorConfig::patch_from(map, how, &path, errors);
+                if patch.kind == Some(SensorKind::Max31856)
+                    && let Some(key) = OF_THERMISTOR.iter().find(|key| map.contains_key(**key))
+                {
+                    errors.push(Issue::new(join(&path, key), "a thermocouple has no divider"));
+                }
+                patches.insert(channel, patch);
             }
         }
         Some(patches)
     }
 
-    fn merge(&self, current: &mut [SensorConfig; CHANNELS], patch: &[SensorConfigPatch; CHANNELS]) {
-        for (sensor, patch) in current.iter_mut().zip(patch) {
-            sensor.apply(patch);
+    fn merge(&self, current: &mut Sensors, patch: &SensorsPatch) {
+        for (channel, patch) in patch {
+            current[usize::from(*channel)].apply(patch);
         }
     }
 
-    fn write(&self, value: &[SensorConfig; CHANNELS]) -> Value {
-        let members: Map<String, Value> =
-            CHANNEL_KEYS.iter().zip(value).map(|(k, s)| ((*k).to_owned(), s.to_json())).collect();
-        Value::Object(members)
+    fn write(&self, value: &Sensors) -> Value {
+        let member =
+            |(channel, sensor): (u8, &SensorConfig)| (channel.to_string(), sensor.to_json());
+        Value::Object(value.channels().map(member).collect())
     }
 
-    fn recheck(&self, value: &[SensorConfig; CHANNELS], key: &str, errors: &mut Vec<Issue>) {
-        for (channel, sensor) in CHANNEL_KEYS.iter().zip(value) {
+    fn recheck(&self, value: &Sensors, key: &str, errors: &mut Vec<Issue>) {
+        for (channel, sensor) in value.channels() {
             below(key, errors, |errors| {
-                below(channel, errors, |errors| sensor.recheck(errors));
+                below(&channel.to_string(), errors, |errors| sensor.recheck(errors));
             });
         }
     }
@@ -264,11 +416,10 @@ impl Spec<[SensorConfig; CHANNELS], [SensorConfigPatch; CHANNELS]> for Sensors {
         let schema = json!({
             "type": "object",
             "additionalProperties": false,
-            "properties": CHANNEL_KEYS.iter()
-                .map(|k| ((*k).to_owned(), channel.schema.clone()))
-                .collect::<Map<_, _>>(),
+            "patternProperties": {"^([0-9]|1[0-5])$": channel.schema},
         });
         let fields: Vec<Descriptor> = SensorConfig::fields();
-        Shape { fields, ..Shape::new("object of channel", "0 to 3".to_owned(), "", schema) }
+        let range = format!("0 to {}", MAX_SENSORS - 1);
+        Shape { fields, prefix: "N.", ..Shape::new("object of channel", range, "", schema) }
     }
 }

@@ -8,7 +8,7 @@ use crate::refusal::{Refusal, RefusalCode};
 use crate::sensors::Chain;
 use crate::ssr::slot_length;
 use tve_config::{
-    Config, Logical, PidGains, PidGainsPatch, Pins, PinsPatch, SensorConfig, SensorConfigPatch,
+    Config, PidGains, PidGainsPatch, Pins, PinsPatch, SensorConfig, SensorConfigPatch,
 };
 use tve_hal::{Sensor, UserPin, Zone};
 use tve_units::{Bcm, Duty, Micros};
@@ -20,15 +20,12 @@ const CONVERTED_TD: f64 = 20.0;
 /// A pin may be written again after this.
 const PIN_DEBOUNCE: Micros = Micros::from_millis(250);
 
-fn logical(sensor: Sensor) -> Logical {
-    Logical::ALL[sensor.index()]
-}
-
 /// The chain of a sensor as the configuration wires it.
 pub(super) fn chain_of(config: &Config, sensor: Sensor) -> Chain {
-    let wanted = logical(sensor);
-    let channel =
-        config.sensors.iter().position(|s| config.adc.enabled && s.enabled && s.logical == wanted);
+    let channel = config
+        .sensors
+        .iter()
+        .position(|s| config.adc.enabled && s.enabled && s.logical == *sensor.name());
     let settings = config.sensors[channel.unwrap_or(sensor.index())].clone();
     Chain::new(channel, settings)
 }
@@ -60,6 +57,9 @@ fn needs_rest(old: &Config, new: &Config) -> bool {
         dm556,
         safety,
         control,
+        zones,
+        motors,
+        feed_throat,
         z1: _,
         z2: _,
         extruder_sequence: _,
@@ -74,7 +74,8 @@ fn needs_rest(old: &Config, new: &Config) -> bool {
         server: _,
         plant: _,
     } = new;
-    (&old.pins, &old.pwm, &old.sensors, old.adc) != (pins, pwm, sensors, *adc)
+    (&old.zones, &old.motors, old.feed_throat) != (zones, motors, *feed_throat)
+        || (&old.pins, &old.pwm, &old.sensors, old.adc) != (pins, pwm, sensors, *adc)
         || (old.dm556, old.safety, old.control.mains_hz) != (*dm556, *safety, control.mains_hz)
 }
 
@@ -151,7 +152,7 @@ impl Controller {
         if rewired {
             for sensor in Sensor::ALL {
                 let channel = |c: &Config| {
-                    let measures = |s: &&SensorConfig| s.enabled && s.logical == logical(sensor);
+                    let measures = |s: &&SensorConfig| s.enabled && s.logical == *sensor.name();
                     c.sensors.iter().find(|s| c.adc.enabled && measures(s)).cloned()
                 };
                 if channel(&old) != channel(&self.config) {

@@ -400,7 +400,7 @@ fn after_losing_zone_1(config: Config, seconds: f64) -> Bench {
 #[test]
 fn a_contactor_opens_before_a_stuck_relay_could_have_overheated_a_zone_that_nobody_sees() {
     let mut config = Config::embedded();
-    config.pins.contactor = Some(Bcm::new(17).unwrap());
+    config.pins.set("contactor", Some(Bcm::new(17).unwrap()));
     let mut bench = after_losing_zone_1(config, 145.0);
     assert_eq!(bench.active(), ["HEATER_SENSOR_FAILURE"]);
     assert!(bench.tick().contactor, "the other zone holds on meanwhile");

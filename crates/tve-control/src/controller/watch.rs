@@ -181,7 +181,7 @@ impl Controller {
     /// before the zone can be too hot. Where none is fitted the other zone may as well hold on.
     fn watch_unseen(&mut self) {
         let safety = self.config.safety;
-        let fitted = self.config.pins.contactor.is_some();
+        let fitted = self.config.pins.get("contactor").is_some();
         for zone in Zone::ALL {
             let sensor = zone.sensor();
             let chain = &self.chains[sensor.index()];

@@ -158,8 +158,8 @@ impl Observer {
             cold_jogs: [ColdJogs::default(); 2],
             excused: false,
             ticks: 0,
-            contactor_fitted: config.pins.contactor.is_some(),
-            en_main: config.pins.en_main,
+            contactor_fitted: config.pins.get("contactor").is_some(),
+            en_main: config.pins.get("en_main"),
             snapshot: Snapshot::default(),
         }
     }

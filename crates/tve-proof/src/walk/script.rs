@@ -86,7 +86,7 @@ fn configuration(dice: &mut Dice) -> Config {
     (safety.idle_setback_min, safety.idle_off_min) =
         *dice.pick(&[(0.0, 0.0), (5.0, 10.0), (30.0, 120.0)]);
     if dice.one_in(2) {
-        config.pins.contactor = Bcm::new(CONTACTOR_PIN).ok();
+        config.pins.set("contactor", Bcm::new(CONTACTOR_PIN).ok());
     }
     if dice.one_in(4) {
         config.safety.estop_contact = Some(EstopContact::No);

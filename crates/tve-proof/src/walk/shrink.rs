@@ -127,7 +127,7 @@ fn scenario(script: &Script, violation: &Violation) -> String {
             gains.kp, gains.ki, gains.kd
         );
     }
-    if let Some(pin) = config.pins.contactor {
+    if let Some(pin) = config.pins.get("contactor") {
         let _ = writeln!(text, "pins.contactor = {}", pin.get());
     }
     for (at, event) in &script.events {

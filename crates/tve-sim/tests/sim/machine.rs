@@ -141,7 +141,7 @@ fn the_emergency_stop_leaves_the_healthy_side_of_its_contact() {
 fn a_fitted_contactor_must_be_closed_for_heat_even_through_a_stuck_relay() {
     let warmed = |fitted: bool, closed: bool, stuck: bool| {
         let mut bench = Bench::with(|config| {
-            config.pins.contactor = fitted.then(|| Bcm::new(17).unwrap());
+            config.pins.set("contactor", fitted.then(|| Bcm::new(17).unwrap()));
         });
         bench.out.contactor = closed;
         bench.out.heaters = [!stuck; 2].into();

@@ -83,7 +83,7 @@ fn pins_with_functions_and_labels_are_told_apart() {
     let Ok(Command::UpdatePins { functions, labels }) = control("UPDATE_PINS", &v) else {
         panic!()
     };
-    assert_eq!(functions.led_red, Some(Some(Bcm::new(16).unwrap())));
+    assert_eq!(functions.get("led_red"), Some(Some(Bcm::new(16).unwrap())));
     assert_eq!(labels, [("old".to_owned(), None), ("warp_core".to_owned(), Bcm::new(12).ok())]);
     assert!(msg("UPDATE_PINS", &json!({"pins": {"ssr_z1": 99}})).contains("pin"));
 }
