@@ -10,8 +10,8 @@
 
 use crate::http::{Denied, Route};
 use arc_swap::ArcSwap;
+use hyper::Method;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, StatusCode};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +25,7 @@ use tve_access::{
     TokenBook, Verdict, address_of,
 };
 use tve_config::Security;
+use tve_control::RefusalCode;
 
 /// Where a proxy says for whom it speaks.
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -177,8 +178,8 @@ impl Access {
     /// Decides without comparing a password: `None` when that is needed.
     pub(crate) fn at_once(&self, arrival: &Arrival) -> Option<Result<Caller, Denied>> {
         match &arrival.credentials {
-            Credentials::None => Some(Err(unproven(
-                "LOGIN_REQUIRED",
+            Credentials::None => Some(Err(Denied::new(
+                RefusalCode::LoginRequired,
                 "send a user and password (HTTP Basic) or a token (Bearer)",
             ))),
             Credentials::Malformed => Some(Err(self.failed(
@@ -229,8 +230,8 @@ impl Access {
         });
         match check.await {
             Ok(Some(caller)) => caller,
-            Ok(None) => Err(unproven(
-                "LOGIN_FAILED",
+            Ok(None) => Err(Denied::new(
+                RefusalCode::LoginFailed,
                 "user and password do not fit; five failures lock them out for 15 minutes",
             )),
             Err(_) => Err(Denied::internal()),
@@ -282,7 +283,7 @@ impl Access {
                  are never limited",
                 limits.commands_per_second, limits.burst
             );
-            too_fast("TOO_MANY_COMMANDS", detail, wait)
+            too_fast(RefusalCode::TooManyCommands, detail, wait)
         })
     }
 
@@ -330,14 +331,14 @@ impl Access {
 
     fn failed(&self, detail: &'static str) -> Denied {
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
-        unproven("LOGIN_FAILED", detail)
+        Denied::new(RefusalCode::LoginFailed, detail)
     }
 
     fn locked(&self, left: Duration) -> Denied {
         self.counts.locked.fetch_add(1, Ordering::Relaxed);
         let detail = "five logins of this user from this address have failed; wait, or log in from \
                       another address";
-        too_fast("LOGIN_LOCKED", detail, left)
+        too_fast(RefusalCode::LoginLocked, detail, left)
     }
 }
 
@@ -352,7 +353,11 @@ impl Queue {
         let alike = waiting.iter().filter(|a| **a == address).count();
         if waiting.len() >= WAITING || (alike >= WAITING_FROM_ONE && !address.is_loopback()) {
             let wait = Duration::from_secs(1);
-            return Err(too_fast("LOGIN_BUSY", "too many passwords wait to be checked", wait));
+            return Err(too_fast(
+                RefusalCode::LoginBusy,
+                "too many passwords wait to be checked",
+                wait,
+            ));
         }
         waiting.push(address);
         Ok(Place { queue: self, address })
@@ -393,8 +398,7 @@ pub(crate) fn grant(caller: &Caller, needed: Role, what: &str) -> Result<(), Den
     }
     let (needed, role) = (needed.name(), caller.role.name());
     Err(Denied::new(
-        StatusCode::FORBIDDEN,
-        "ROLE_TOO_LOW",
+        RefusalCode::RoleTooLow,
         format!("{what} needs the role {needed}; this login is {role}"),
     ))
 }
@@ -408,12 +412,8 @@ pub(crate) fn unusable(security: &Security) -> Vec<String> {
     security.users.iter().filter_map(fault).collect()
 }
 
-fn unproven(msg: &'static str, detail: &'static str) -> Denied {
-    Denied::new(StatusCode::UNAUTHORIZED, msg, detail)
-}
-
-fn too_fast(msg: &'static str, detail: impl Into<String>, wait: Duration) -> Denied {
-    Denied::new(StatusCode::TOO_MANY_REQUESTS, msg, detail).retry_after(wait)
+fn too_fast(code: RefusalCode, reason: impl Into<String>, wait: Duration) -> Denied {
+    Denied::new(code, reason).retry_after(wait)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -449,7 +449,7 @@ mod tests {
     async fn status(access: &Arc<Access>, user: &str, password: &str) -> u16 {
         match access.login(&arrival(user, password), Lane::Ordinary).await {
             Ok(_) => 200,
-            Err(denied) => denied.status.as_u16(),
+            Err(denied) => denied.status().as_u16(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The audited way of a command: carried out to its end, noted with who asked and what came of it.
 
+use super::commands::authorize;
 use super::files::on_disk;
 use super::handlers::{Answered, Asked, Page, Shared, asked, number, ok};
 use super::reply::{Denied, success};
@@ -61,7 +62,7 @@ impl Request {
 
     /// Notes a refusal and passes it on.
     pub(crate) fn refuse(self, app: &App, denied: Denied) -> Denied {
-        self.note(app, denied.status.as_u16(), Some(denied.sentence()), Vec::new());
+        self.note(app, denied.status().as_u16(), Some(denied.sentence()), Vec::new());
         denied
     }
 }
@@ -89,13 +90,17 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
 
 /// Has a command carried out and noted, and the configuration saved where that belongs to it; what
 /// has been denied is noted as that.
+/// Whichever way a command has come, nobody gets one past here that they may not send.
 pub(crate) async fn run(
     app: Arc<App>,
     request: Request,
     command: Result<Command, Denied>,
 ) -> Answered {
     let work = async move {
-        let command = match command {
+        let may = |command: Command| {
+            authorize(&app.access, &request.caller, command.kind()).map(|()| command)
+        };
+        let command = match command.and_then(may) {
             Ok(command) => command,
             Err(denied) => return Err(request.refuse(&app, denied)),
         };
@@ -103,7 +108,7 @@ pub(crate) async fn run(
         if !command.only_calms() {
             app.access.take(&request.caller)?;
         }
-        let saves = matches!(command, Command::SaveConfig | Command::TuneApply);
+        let saves = command.saves();
         let (answer, changed) = carry_out(&app, command).await;
         let answer = match answer {
             Ok(reply) if saves => super::config::save(Arc::clone(&app)).await.map(|()| reply),
@@ -127,7 +132,7 @@ fn note_answer(
         }
         Err(refusal) => {
             let denied = Denied::from(refusal);
-            request.note(app, denied.status.as_u16(), Some(denied.sentence()), changed);
+            request.note(app, denied.status().as_u16(), Some(denied.sentence()), changed);
             Err(denied)
         }
     }

@@ -12,7 +12,7 @@ use axum::response::Response;
 use serde_json::Value;
 use tve_access::{Caller, Need, table};
 use tve_control::{
-    Command, Refusal, Reply, lenient_json, parse_control, parse_gpio, parse_tune_start,
+    Command, CommandKind, Door, Refusal, RefusalCode, Reply, control_kind, lenient_json, parse_gpio,
 };
 
 /// The JSON of a body; an empty one is `{}`.
@@ -49,59 +49,95 @@ pub(super) async fn control(
     request: Request,
 ) -> Answered {
     let (parts, body) = request.into_parts();
-    // There while logins are asked for: who sends it is not proven yet.
+    // There while logins are asked for: who sends it is not shown yet.
     let arrival = parts.extensions.get::<Arrival>();
     let read = body::read(body).await;
     if body::asks_for_emergency_stop(&read.bytes) {
-        let caller = match arrival {
-            Some(arrival) => prove(&app, arrival, "EMERGENCY_STOP", true).await?,
-            None => caller,
-        };
-        let command =
-            grant(&app.access, &caller, "EMERGENCY_STOP").map(|()| Command::EmergencyStop);
-        let asked = audit::Request::of_path(caller, "EMERGENCY_STOP", Value::Null);
-        return audit::run(app, asked, command).await;
+        let stop = Asked { kind: CommandKind::EmergencyStop, command: Ok(Command::EmergencyStop) };
+        let (caller, command) = admit(&app, arrival, caller, Ok(stop)).await?;
+        let name = CommandKind::EmergencyStop.row().name;
+        return audit::run(app, audit::Request::of_path(caller, name, Value::Null), command).await;
     }
     let fault = parts.extensions.get::<HeaderFault>().map(|f| f.0.clone()).or(read.fault);
     let body = match (fault, arrival) {
         (None, _) => parse(&read.bytes),
         (Some(fault), None) => Err(fault),
-        // What nobody has proven to have sent leaves no line: the journal is not a stranger's to
+        // What nobody has shown to have sent leaves no line: the journal is not a stranger's to
         // fill.
         (Some(fault), Some(_)) => return Err(fault),
     };
-    let mut command = command_in(&body, parse_control);
-    let caller = match arrival {
-        None => caller,
-        Some(arrival) => {
-            let named = body.as_ref().ok().and_then(|body| body.get("command")?.as_str());
-            let name = named.unwrap_or("");
-            let calms = command.as_ref().is_ok_and(Command::only_calms);
-            let caller = prove(&app, arrival, name, calms).await?;
-            command = grant(&app.access, &caller, name).and(command);
-            caller
-        }
+    let asked = match &body {
+        Ok(body) => Asked::of(body).map_err(Denied::from),
+        Err(denied) => Err(denied.clone()),
     };
+    let (caller, command) = admit(&app, arrival, caller, asked).await?;
     audit::run(app, audit::Request::of_body(caller, "POST /api/control", body), command).await
 }
 
-/// What a command needs; one of no row is unknown, and told so to whoever may send any.
-fn need(name: &str) -> Need {
-    table::command(name).unwrap_or(Need::Commands)
+/// What a body asks for: a kind of the table, and the command if its value is good. What names no
+/// kind is no such thing, so that nothing can be authorised by a name.
+struct Asked {
+    kind: CommandKind,
+    command: Result<Command, Refusal>,
 }
 
-/// Who sends a command, proven where the command needs a login.
-async fn prove(app: &App, arrival: &Arrival, name: &str, calms: bool) -> Result<Caller, Denied> {
-    if app.access.role(need(name)).is_none() {
+impl Asked {
+    fn of(body: &Value) -> Result<Self, Refusal> {
+        let kind = control_kind(body)?;
+        Ok(Self { kind, command: kind.parse(body.get("value")) })
+    }
+}
+
+/// Who asks, and the command if that one may send it. Whether its value is good is told to nobody
+/// else; that a body names no command, to whoever has a login.
+async fn admit(
+    app: &App,
+    arrival: Option<&Arrival>,
+    caller: Caller,
+    asked: Result<Asked, Denied>,
+) -> Result<(Caller, Result<Command, Denied>), Denied> {
+    let asked = match (asked, arrival) {
+        (Ok(asked), _) => asked,
+        (Err(denied), None) => return Ok((caller, Err(denied))),
+        (Err(denied), Some(arrival)) => {
+            let caller = app.access.login(arrival, Lane::Ordinary).await?;
+            return Ok((caller, Err(denied)));
+        }
+    };
+    let caller = match arrival {
+        None => caller,
+        Some(arrival) => authenticate(app, arrival, &asked).await?,
+    };
+    let command = match authorize(&app.access, &caller, asked.kind) {
+        Ok(()) => asked.command.map_err(Denied::from),
+        Err(denied) => Err(denied),
+    };
+    Ok((caller, command))
+}
+
+/// Who sends a command: authenticated where the command needs a login.
+async fn authenticate(app: &App, arrival: &Arrival, asked: &Asked) -> Result<Caller, Denied> {
+    if app.access.role(need(asked.kind)?).is_none() {
         return Ok(app.access.glance(arrival));
     }
+    let calms = asked.command.as_ref().is_ok_and(Command::only_calms);
     let lane = if calms { Lane::Calming } else { Lane::Ordinary };
     app.access.login(arrival, lane).await
 }
 
-/// Whether `caller` may send a command.
-fn grant(access: &Access, caller: &Caller, name: &str) -> Result<(), Denied> {
-    access.role(need(name)).map_or(Ok(()), |role| auth::grant(caller, role, name))
+/// Whether `caller` may send commands of a kind.
+///
+/// # Errors
+/// 403 with both roles; `UNKNOWN_COMMAND` for a kind that the service alone sends.
+pub(super) fn authorize(access: &Access, caller: &Caller, kind: CommandKind) -> Result<(), Denied> {
+    match access.role(need(kind)?) {
+        Some(role) => auth::grant(caller, role, kind.row().name),
+        None => Ok(()),
+    }
+}
+
+fn need(kind: CommandKind) -> Result<Need, Denied> {
+    table::command(kind).ok_or_else(|| Refusal::from(RefusalCode::UnknownCommand).into())
 }
 
 /// `POST /api/gpio`.
@@ -113,29 +149,36 @@ pub(super) async fn gpio(State(app): Shared, Extension(caller): By, request: Req
 
 /// `POST /api/tune/start`.
 pub(super) async fn tune_start(app: Shared, by: By, request: Request) -> Answered {
-    tune(app, by, "POST /api/tune/start", request, parse_tune_start).await
+    tune(app, by, CommandKind::TuneStart, request).await
 }
 
 /// `POST /api/tune/stop`.
 pub(super) async fn tune_stop(app: Shared, by: By, request: Request) -> Answered {
-    tune(app, by, "POST /api/tune/stop", request, |_| Ok(Command::TuneStop)).await
+    tune(app, by, CommandKind::TuneStop, request).await
 }
 
 /// `POST /api/tune/apply`.
 pub(super) async fn tune_apply(app: Shared, by: By, request: Request) -> Answered {
-    tune(app, by, "POST /api/tune/apply", request, |_| Ok(Command::TuneApply)).await
+    tune(app, by, CommandKind::TuneApply, request).await
 }
 
+/// A command with a route of its own, whose body is its value.
 async fn tune(
     State(app): Shared,
     Extension(caller): By,
-    path: &str,
+    kind: CommandKind,
     request: Request,
-    parse: fn(&Value) -> Result<Command, Refusal>,
 ) -> Answered {
+    let name = match kind.row().door {
+        Door::Route(route) => route,
+        Door::Control | Door::Gpio | Door::Inside => kind.row().name,
+    };
     let body = json_body(request).await;
-    let command = command_in(&body, parse);
-    let asked = audit::Request::of_path(caller, path, body.unwrap_or_default());
+    let command = match &body {
+        Ok(body) => kind.parse(Some(body)).map_err(Denied::from),
+        Err(denied) => Err(denied.clone()),
+    };
+    let asked = audit::Request::of_path(caller, name, body.unwrap_or_default());
     audit::run(app, asked, command).await
 }
 

@@ -10,7 +10,6 @@ use crate::app::App;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::response::Response;
-use hyper::StatusCode;
 use hyper::header::{ETAG, HeaderMap, HeaderValue, IF_MATCH};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -59,8 +58,7 @@ impl Condition {
             return Ok(());
         }
         Err(Denied::new(
-            StatusCode::PRECONDITION_FAILED,
-            "CONFIG_CHANGED",
+            RefusalCode::ConfigChanged,
             format!(
                 "the configuration in force is {current}; read it again and repeat the change on it"
             ),
@@ -79,8 +77,7 @@ pub(super) async fn replace(
         return Err(asked.refuse(
             &app,
             Denied::new(
-                StatusCode::PRECONDITION_REQUIRED,
-                "IF_MATCH_REQUIRED",
+                RefusalCode::IfMatchRequired,
                 "send If-Match with the ETag of GET /api/config, so that no change of another is lost",
             ),
         ));
@@ -91,8 +88,10 @@ pub(super) async fn replace(
     }
     let work = change(app, asked, Some(condition), move |_, current| {
         let text = std::str::from_utf8(&read.bytes)
-            .map_err(|_| Denied::from(Refusal::invalid("the body must be UTF-8")))?;
-        current.parse_update(text).map_err(|errors| Denied::bad_config(&errors))
+            .map_err(|_| Denied::new(RefusalCode::InvalidJson, "the body must be UTF-8"))?;
+        current
+            .parse_update(text)
+            .map_err(|errors| Denied::bad_config(RefusalCode::InvalidConfig, &errors))
     });
     to_the_end(work).await
 }
@@ -116,7 +115,8 @@ pub(super) async fn restore(
         other => other.and_then(Value::as_f64),
     };
     let Some(number) = number.filter(|n: &f64| *n >= 1.0 && n.fract() == 0.0) else {
-        let refusal = Refusal::invalid("generation must be the number of one, such as 1");
+        let sentence = "generation must be the number of one, such as 1";
+        let refusal = Refusal::invalid("generation", sentence);
         return Err(asked.refuse(&app, refusal.into()));
     };
     let number = number as u32;
@@ -170,7 +170,7 @@ async fn change(
     let reply = reply(etag.clone(), &changed);
     if let Err(refusal) = save(Arc::clone(&app)).await {
         let denied = Denied::from(refusal);
-        asked.note(&app, denied.status.as_u16(), Some(denied.sentence()), changed);
+        asked.note(&app, denied.status().as_u16(), Some(denied.sentence()), changed);
         return Err(denied);
     }
     asked.note(&app, 200, None, changed);
@@ -185,7 +185,7 @@ fn check_start(app: &App, new: &Config) -> Result<(), Denied> {
     };
     reach
         .and_then(|()| crate::server::check_files(new).map(|_| ()))
-        .map_err(|error| Denied::new(StatusCode::BAD_REQUEST, "INVALID_CONFIG", error.to_string()))
+        .map_err(|error| Denied::new(RefusalCode::InvalidConfig, error.to_string()))
 }
 
 /// Who may come in, and which files are served, is for an admin to say.
@@ -193,11 +193,7 @@ fn check_role(role: Role, old: &Config, new: &Config) -> Result<(), Denied> {
     if role == Role::Admin || (&old.security, &old.server) == (&new.security, &new.server) {
         return Ok(());
     }
-    Err(Denied::new(
-        StatusCode::FORBIDDEN,
-        "ROLE_TOO_LOW",
-        "changing security or server needs the role admin",
-    ))
+    Err(Denied::new(RefusalCode::RoleTooLow, "changing security or server needs the role admin"))
 }
 
 fn reply(etag: String, changed: &[Difference]) -> api::ConfigChanged {
@@ -219,7 +215,7 @@ pub(super) async fn save(app: Arc<App>) -> Result<(), Refusal> {
             let path = path.display();
             tracing::error!(%path, %error, "the configuration could not be saved");
             Refusal::with(
-                RefusalCode::Hardware,
+                RefusalCode::DiskFailed,
                 format!(
                     "the configuration is in force but {path} could not be written: {error}; \
                      check the disk and save again"
@@ -229,7 +225,7 @@ pub(super) async fn save(app: Arc<App>) -> Result<(), Refusal> {
     });
     match task.await {
         Ok(saved) => saved.map(|_| ()),
-        Err(_) => Err(Refusal::with(RefusalCode::Hardware, "saving was cut off; save again")),
+        Err(_) => Err(Refusal::with(RefusalCode::DiskFailed, "saving was cut off; save again")),
     }
 }
 
@@ -277,9 +273,7 @@ fn generation(app: &App, number: u32) -> Result<Config, Denied> {
         LoadError::Read { source, .. } => unreadable(&source),
         // An older file may be from before a rule of today.
         LoadError::Invalid { errors, .. } => {
-            let mut denied = Denied::bad_config(&errors);
-            denied.status = StatusCode::CONFLICT;
-            denied
+            Denied::bad_config(RefusalCode::OutdatedConfig, &errors)
         }
     })
 }

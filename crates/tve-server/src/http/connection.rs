@@ -34,6 +34,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use tower::Service as _;
 use tve_access::{Caller, Need, Role};
+use tve_control::RefusalCode;
 
 /// What every connection shares.
 pub(crate) struct Front {
@@ -299,16 +300,14 @@ impl Front {
     ) -> Option<Denied> {
         if !self.gate.host_is_ours(headers) {
             return Some(Denied::new(
-                StatusCode::FORBIDDEN,
-                "FOREIGN_HOST",
+                RefusalCode::ForeignHost,
                 "the Host header names another machine; add the name to server.hosts",
             ));
         }
         let guarded = !matches!(*method, Method::GET | Method::HEAD) || route == Route::Socket;
         (origin == Origin::Foreign && guarded).then(|| {
             Denied::new(
-                StatusCode::FORBIDDEN,
-                "FOREIGN_ORIGIN",
+                RefusalCode::ForeignOrigin,
                 "pages of that origin may not use this machine; see server.allowed_origins",
             )
         })
@@ -343,8 +342,7 @@ fn body_fault(media: Media, headers: &HeaderMap, body: &Incoming) -> Option<Deni
         || media == Media::JsonOrText && essence.eq_ignore_ascii_case("text/plain");
     (!fits).then(|| {
         Denied::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
+            RefusalCode::UnsupportedMediaType,
             "send the body as Content-Type: application/json",
         )
     })

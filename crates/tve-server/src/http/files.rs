@@ -22,7 +22,7 @@ const FILE_PIECE: usize = 64 * 1024;
 pub(super) fn unreadable(error: &io::Error) -> Denied {
     tracing::warn!(%error, "the data folder cannot be read");
     Refusal::with(
-        RefusalCode::Hardware,
+        RefusalCode::DiskFailed,
         format!("the data folder cannot be read: {error}; check the disk of the data folder"),
     )
     .into()

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tower_http::services::ServeDir;
 use tve_access::Caller;
 use tve_api as api;
-use tve_control::Refusal;
+use tve_control::{Refusal, RefusalCode};
 
 /// Samples of a history reply without `points`.
 const HISTORY_NEWEST: usize = 1000;
@@ -93,7 +93,7 @@ pub(super) type Asked<T> = Result<Query<T>, QueryRejection>;
 pub(super) fn asked<T>(query: Asked<T>) -> Result<T, Refusal> {
     match query {
         Ok(Query(query)) => Ok(query),
-        Err(rejection) => Err(Refusal::invalid(rejection.body_text())),
+        Err(rejection) => Err(Refusal::with(RefusalCode::InvalidQuery, rejection.body_text())),
     }
 }
 
@@ -114,7 +114,8 @@ pub(super) fn number<T: std::str::FromStr>(
     }
     text.parse().map_err(|_| {
         let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-        Refusal::invalid(format!("{name} must be a whole number, not \"{shown}\""))
+        let reason = format!("{name} must be a whole number, not \"{shown}\"");
+        Refusal::with(RefusalCode::InvalidQuery, reason)
     })
 }
 
@@ -132,7 +133,7 @@ async fn history(State(app): Shared, query: Asked<HistoryQuery>) -> Answered {
     let points: usize = number("points", &query.points, HISTORY_NEWEST)?;
     if points == 0 || points > HISTORY_POINTS_MAX {
         let reason = format!("points must be 1 to {HISTORY_POINTS_MAX}, not {points}");
-        return Err(Refusal::invalid(reason).into());
+        return Err(Denied::new(RefusalCode::InvalidQuery, reason));
     }
     let all = query.since.is_empty() && query.points.is_empty();
     let body = on_thread(move || {

@@ -3,10 +3,9 @@
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use std::borrow::Cow;
 use std::time::Duration;
 use tve_config::ConfigErrors;
-use tve_control::{Refusal, RefusalClass, Reply};
+use tve_control::{Refusal, RefusalClass, RefusalCode, Reply};
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -16,12 +15,10 @@ const CHALLENGES: [HeaderValue; 2] = [
     HeaderValue::from_static("Bearer realm=\"TVE-micro\""),
 ];
 
-/// A refusal on its way out: `{"success": false, "msg": ...}` with its status.
+/// A refusal on its way out: `{"success": false, "msg": CODE, "reason": ...}` with its status.
 #[derive(Debug, Clone)]
 pub(crate) struct Denied {
-    pub(crate) status: StatusCode,
-    msg: Cow<'static, str>,
-    detail: Option<String>,
+    refusal: Refusal,
     errors: Vec<String>,
     allow: Option<&'static str>,
     /// Seconds of `Retry-After` where the status is 429.
@@ -32,25 +29,17 @@ pub(crate) struct Denied {
 const RETRY_AFTER_S: u64 = 1;
 
 impl Denied {
-    pub(crate) fn new(status: StatusCode, msg: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            msg: msg.into(),
-            detail: Some(detail.into()),
-            errors: Vec::new(),
-            allow: None,
-            retry_after: RETRY_AFTER_S,
-        }
+    pub(crate) fn new(code: RefusalCode, reason: impl Into<String>) -> Self {
+        Refusal::with(code, reason).into()
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("there is no {what}"))
+        Self::new(RefusalCode::NotFound, format!("there is no {what}"))
     }
 
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
-        let detail = format!("this path has {allow}");
-        let denied = Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
-        Self { allow: Some(allow), ..denied }
+        let reason = format!("this path has {allow}");
+        Self { allow: Some(allow), ..Self::new(RefusalCode::MethodNotAllowed, reason) }
     }
 
     /// Says when to come back, in whole seconds.
@@ -60,26 +49,22 @@ impl Denied {
     }
 
     /// A configuration that is refused whole, with every fault.
-    pub(crate) fn bad_config(errors: &ConfigErrors) -> Self {
+    pub(crate) fn bad_config(code: RefusalCode, errors: &ConfigErrors) -> Self {
         let errors: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
-        let detail = errors.join("; ");
-        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "INVALID_CONFIG", detail) }
+        Self { errors: errors.clone(), ..Self::new(code, errors.join("; ")) }
     }
 
-    /// What `msg` says, with the detail where there is one.
+    pub(crate) fn status(&self) -> StatusCode {
+        status_of(self.refusal.code.class())
+    }
+
+    /// The code, with the reason where there is one.
     pub(crate) fn sentence(&self) -> String {
-        match &self.detail {
-            Some(detail) => format!("{}: {detail}", self.msg),
-            None => self.msg.clone().into_owned(),
-        }
+        self.refusal.to_string()
     }
 
     pub(crate) fn internal() -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "INTERNAL",
-            "a fault of the service; its log says more",
-        )
+        Self::new(RefusalCode::Internal, "a fault of the service; its log says more")
     }
 }
 
@@ -87,39 +72,43 @@ impl Denied {
 pub(crate) const fn status_of(class: RefusalClass) -> StatusCode {
     match class {
         RefusalClass::BadInput => StatusCode::BAD_REQUEST,
+        RefusalClass::Unauthenticated => StatusCode::UNAUTHORIZED,
+        RefusalClass::Forbidden => StatusCode::FORBIDDEN,
         RefusalClass::NotFound => StatusCode::NOT_FOUND,
+        RefusalClass::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        RefusalClass::TimedOut => StatusCode::REQUEST_TIMEOUT,
         RefusalClass::Conflict => StatusCode::CONFLICT,
+        RefusalClass::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        RefusalClass::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+        RefusalClass::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        RefusalClass::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         RefusalClass::TooFast => StatusCode::TOO_MANY_REQUESTS,
+        RefusalClass::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         RefusalClass::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 impl From<Refusal> for Denied {
     fn from(refusal: Refusal) -> Self {
-        let status = status_of(refusal.code.class());
-        let msg: Cow<'static, str> = match (refusal.code, &refusal.detail) {
-            (tve_control::RefusalCode::Invalid, Some(sentence)) => sentence.clone().into(),
-            _ => refusal.code.name().into(),
-        };
-        let detail = refusal.detail.filter(|d| *d != msg);
-        Self { status, msg, detail, errors: Vec::new(), allow: None, retry_after: RETRY_AFTER_S }
+        Self { refusal, errors: Vec::new(), allow: None, retry_after: RETRY_AFTER_S }
     }
 }
 
 impl IntoResponse for Denied {
     fn into_response(self) -> Response {
+        let status = self.status();
         let body = tve_api::Refused {
             success: false,
-            msg: self.msg.into_owned(),
-            detail: self.detail,
+            msg: self.refusal.msg().into_owned(),
+            reason: self.refusal.reason,
             errors: self.errors,
         };
-        let mut response = json(self.status, crate::view::json(&body));
+        let mut response = json(status, crate::view::json(&body));
         let headers = response.headers_mut();
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
+        if status == StatusCode::TOO_MANY_REQUESTS {
             headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             for challenge in CHALLENGES {
                 headers.append(WWW_AUTHENTICATE, challenge);
             }
@@ -148,14 +137,22 @@ pub(crate) fn success(reply: Reply) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tve_control::RefusalCode;
 
-    #[test]
-    fn a_sentence_stands_for_the_code_of_invalid_input_and_is_not_said_twice() {
-        let denied = Denied::from(Refusal::invalid("z1 must be a number"));
-        assert_eq!(denied.status, StatusCode::BAD_REQUEST);
-        assert_eq!(denied.msg, "z1 must be a number");
-        assert_eq!(denied.detail, None);
+    async fn body(denied: Denied) -> serde_json::Value {
+        use http_body_util::BodyExt as _;
+        let bytes = denied.into_response().into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn msg_is_a_code_and_the_sentence_stands_in_reason() {
+        let denied = Denied::from(Refusal::invalid("z1", "z1 must be a number"));
+        assert_eq!(denied.status(), StatusCode::BAD_REQUEST);
+        let said = body(denied).await;
+        assert_eq!(said["msg"], "INVALID_VALUE:z1");
+        assert_eq!(said["reason"], "z1 must be a number");
+        let said = body(Denied::from(Refusal::from(RefusalCode::AlarmActive))).await;
+        assert_eq!(said, serde_json::json!({"success": false, "msg": "ALARM_ACTIVE"}));
     }
 
     #[test]
@@ -166,10 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn no_refusal_is_a_success_or_an_unmapped_server_error() {
+    fn no_refusal_is_a_success_and_none_but_a_fault_of_ours_is_an_internal_one() {
         for code in RefusalCode::ALL {
             let status = status_of(code.class());
-            assert!(status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE);
+            let ours = status == StatusCode::INTERNAL_SERVER_ERROR;
+            assert_eq!(ours, *code == RefusalCode::Internal, "{}", code.name());
+            let unavailable = status == StatusCode::SERVICE_UNAVAILABLE;
+            assert!(status.is_client_error() || unavailable || ours, "{}", code.name());
         }
     }
 }
