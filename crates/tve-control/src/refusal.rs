@@ -41,7 +41,7 @@ impl Refusal {
 
     /// The same fault under another code, which says what is wrong by itself.
     #[must_use]
-    pub(crate) fn as_code(self, code: RefusalCode) -> Self {
+    pub(crate) fn under(self, code: RefusalCode) -> Self {
         Self { code, key: None, ..self }
     }
 
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(refusal.msg(), "INVALID_VALUE:params.kp");
         assert_eq!(refusal.to_string(), "INVALID_VALUE:params.kp: kp must be a number");
         assert_eq!(Refusal::from(RefusalCode::NotFitted).msg(), "NOT_FITTED");
-        assert_eq!(refusal.as_code(RefusalCode::InvalidPin).msg(), "INVALID_PIN");
+        assert_eq!(refusal.under(RefusalCode::InvalidPin).msg(), "INVALID_PIN");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod docs;
 mod parse;
+mod rows;
 mod sample;
 mod settings;
 mod spec;
@@ -12,10 +13,11 @@ pub use docs::commands_markdown;
 pub use parse::{
     control_kind, gpio_kind, lenient_json, parse_control, parse_gpio, parse_named, parse_tune_start,
 };
+pub use rows::CommandKind;
+pub(crate) use rows::{TUNE_MARGIN, TUNE_MIN};
 pub use sample::random_value;
 pub use spec::{Param, Shape};
-pub use table::{CommandKind, CommandRow, Door, Effect};
-pub(crate) use table::{TUNE_MARGIN, TUNE_MIN};
+pub use table::{CommandRow, Door, Effect};
 
 use tve_config::{
     Config, Dm556Patch, ExtruderSequencePatch, HistoryPatch, LoggingPatch, MotionPatch,

@@ -59,7 +59,7 @@ fn members<'a>(
     let object = found.and_then(Value::as_object);
     object.ok_or_else(|| {
         let refusal = Refusal::invalid(key, format!("{key} must be an object"));
-        if code == RefusalCode::InvalidValue { refusal } else { refusal.as_code(code) }
+        if code == RefusalCode::InvalidValue { refusal } else { refusal.under(code) }
     })
 }
 
@@ -166,7 +166,8 @@ impl Spec for Label {
 pub(super) struct Calibration;
 
 impl Calibration {
-    const CHANNEL: WholeNumber = whole_number(0, tve_hal::ADC_CHANNELS as i32 - 1, "");
+    const CHANNEL: WholeNumber =
+        whole_number(0, (tve_hal::ADC_CHANNELS as u32).cast_signed() - 1, "");
 }
 
 impl Spec for Calibration {

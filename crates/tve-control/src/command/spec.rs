@@ -281,7 +281,7 @@ impl<S: Spec> Spec for Or<S> {
     type Value = S::Value;
 
     fn read(&self, found: Option<&Value>, key: &str) -> Result<S::Value, Refusal> {
-        self.0.read(found, key).map_err(|refusal| refusal.as_code(self.1))
+        self.0.read(found, key).map_err(|refusal| refusal.under(self.1))
     }
 
     fn shape(&self) -> Shape {
@@ -348,7 +348,7 @@ impl<S: Spec> Spec for UpTo<S> {
     fn shape(&self) -> Shape {
         let mut shape = self.0.shape();
         shape.schema["maximum"] = json!(self.2);
-        let min = &shape.schema["minimum"];
+        let min = shape.schema["minimum"].as_f64().unwrap_or_default();
         Shape { range: format!("{min} to {} (`{}`)", self.2, self.1), ..shape }
     }
 }

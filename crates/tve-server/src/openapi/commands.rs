@@ -75,13 +75,12 @@ fn by_name(door: Door) -> Value {
 
 /// The value of a command.
 fn value_of(kind: CommandKind) -> Value {
-    let parameters = kind.parameters();
-    if kind == CommandKind::EmergencyStop {
+    if kind.ignores_value() {
         return json!({"description": "Never looked at."});
     }
     let mut required = Vec::new();
     let mut properties = Map::new();
-    for Param { key, doc, shape } in parameters {
+    for Param { key, doc, shape } in kind.parameters() {
         if shape.required {
             required.push(key);
         }
