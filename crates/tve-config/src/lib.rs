@@ -27,9 +27,7 @@ pub use sections::labels::check_label;
 pub use sections::pins::{Pins, PinsPatch};
 pub use sections::plant::{Plant, PlantPatch};
 pub use sections::safety::{EstopContact, EstopDeclaration, Safety, SafetyPatch};
-pub use sections::security::{
-    HASH_PREFIXES, Limits, LimitsPatch, Role, Security, SecurityPatch, User,
-};
+pub use sections::security::{HASH_PREFIXES, Limits, LimitsPatch, Security, SecurityPatch, User};
 pub use sections::sensors::{CalPoint, Line, Logical, SensorConfig, SensorConfigPatch, Wiring};
 pub use sections::sequence::{
     Action, Device, ExtruderSequence, ExtruderSequencePatch, SequenceStep, StepPatch,
@@ -41,4 +39,5 @@ pub use sections::settings::{
     Axis, History, HistoryPatch, Logging, LoggingPatch, Motion, MotionPatch, Series, TempSettings,
     TempSettingsPatch,
 };
+pub use tve_machine::Role;
 pub use update::{Difference, differences};

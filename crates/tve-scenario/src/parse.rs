@@ -8,9 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tve_config::Config;
-use tve_control::{
-    AlarmCode, Command, Refusal, RefusalCode, Status, TuneStatus, parse_control, parse_tune_start,
-};
+use tve_control::{AlarmCode, RefusalCode, Status, TuneStatus, parse_named};
 use tve_hal::Zone;
 use tve_sim::Fault;
 use tve_units::{Celsius, Micros};
@@ -280,12 +278,7 @@ fn command(clock: &Clock, place: &str, raw: &RawCommand) -> Result<Timed, Scenar
         Some(value) => serde_json::to_value(value)
             .map_err(|error| ScenarioError::invalid(place, error.to_string()))?,
     };
-    let parsed: Result<Command, Refusal> = match raw.command.as_str() {
-        "TUNE_START" => parse_tune_start(&value),
-        "TUNE_STOP" => Ok(Command::TuneStop),
-        "TUNE_APPLY" => Ok(Command::TuneApply),
-        name => parse_control(&json!({"command": name, "value": value})),
-    };
+    let parsed = parse_named(&raw.command, &value);
     let refused = raw
         .refused
         .as_deref()

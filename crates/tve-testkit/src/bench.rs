@@ -1,9 +1,9 @@
 //! Controller and simulated machine in virtual time, driven by a test step by step.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tve_config::Config;
 use tve_control::{
-    AlarmEvent, AlarmRecord, Controller, Refusal, Reply, Restored, Snapshot, parse_control,
+    AlarmEvent, AlarmRecord, Controller, Refusal, Reply, Restored, Snapshot, parse_named,
 };
 use tve_hal::{Hardware, Inputs, MachineKind};
 use tve_sim::SimHardware;
@@ -82,7 +82,7 @@ impl Bench {
     /// # Errors
     /// The refusal.
     pub fn command(&mut self, name: &str, value: &Value) -> Result<Reply, Refusal> {
-        let command = parse_control(&json!({"command": name, "value": value}))?;
+        let command = parse_named(name, value)?;
         let answer = self.controller.command(self.now, command);
         self.take_events();
         if self.controller.config_revision() != self.revision {
