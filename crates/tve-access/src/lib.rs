@@ -12,7 +12,7 @@
 //!  client ─▶ Buckets ─────────────────────────────────────────────────────────────▶ too fast?
 //! ```
 //!
-//! [`table`] says which role a command needs; what a route needs stands in its row, at the front.
+//! What a command or a route needs stands in its row; [`table`] says what that asks of the sender.
 
 mod bounded;
 mod bucket;

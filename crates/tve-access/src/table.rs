@@ -1,11 +1,14 @@
-//! The one table of who may send which command, and what a route may need.
+//! What somebody must be to be let in: the needs of routes and commands.
 //!
-//! The service, the documentation and the tests read it. What a route needs stands in its own row, in
-//! the table of the front.
+//! What a command needs stands in its own row,
+//! [`CommandRow::right`](tve_control::CommandRow::right); what a route needs in that of the front's
+//! table of routes.
 
 use Need::{At, Commands, Open, Read, Stop};
-use tve_config::Role::{self, Engineer, Operator};
+use tve_config::Role::{self, Operator};
 use tve_config::Security;
+use tve_control::CommandKind;
+use tve_machine::Right;
 
 /// What a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,57 +41,40 @@ impl Need {
     }
 }
 
-/// A command of POST /api/control and what it needs.
-pub const COMMANDS: &[(&str, Need)] = &[
-    ("EMERGENCY_STOP", Stop),
-    ("STOP", Stop),
-    ("START", At(Operator)),
-    ("SET_MODE", At(Operator)),
-    ("SET_TARGET", At(Operator)),
-    ("SET_HEATER", At(Operator)),
-    ("SET_MOTOR", At(Operator)),
-    ("SET_RELAY", At(Operator)),
-    ("SET_PELTIER", At(Operator)),
-    ("SET_PWM_OUTPUT", At(Operator)),
-    ("SET_FILL_TARGET", At(Operator)),
-    ("MOVE_MOTOR_STEPS", At(Operator)),
-    ("STOP_MANUAL_MOVE", At(Operator)),
-    ("CLEAR_ALARM", At(Operator)),
-    ("ACKNOWLEDGE_ALARM", At(Operator)),
-    // How the panel draws its curves; the operator's own affair.
-    ("SET_HISTORY_SETTINGS", At(Operator)),
-    // Looking at a pin asks the machine, but changes nothing.
-    ("GPIO_READ", At(Role::Viewer)),
-    ("GPIO_CONFIG", At(Engineer)),
-    ("GPIO_WRITE", At(Engineer)),
-    ("UPDATE_PID", At(Engineer)),
-    ("UPDATE_PINS", At(Engineer)),
-    ("SET_PIN_NAME", At(Engineer)),
-    ("UPDATE_EXTRUDER_SEQ", At(Engineer)),
-    ("UPDATE_DM556", At(Engineer)),
-    ("UPDATE_MOTION_CONFIG", At(Engineer)),
-    ("SET_TEMP_SETTINGS", At(Engineer)),
-    ("SET_LOGGING_SETTINGS", At(Engineer)),
-    ("SET_SENSOR_CALIBRATION", At(Engineer)),
-    ("SAVE_CONFIG", At(Engineer)),
-];
-
-/// What a command needs; `None` for a name in no row.
-pub fn command(name: &str) -> Option<Need> {
-    COMMANDS.iter().find(|(n, _)| *n == name).map(|(_, need)| *need)
+/// What a command needs; `None` for one that nobody may send from outside.
+pub const fn command(kind: CommandKind) -> Option<Need> {
+    match kind.row().right {
+        Right::Stop => Some(Stop),
+        Right::At(role) => Some(At(role)),
+        Right::Service => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tve_control::{Door, Effect};
 
     #[test]
-    fn every_row_is_its_own_and_an_unknown_one_has_no_need() {
-        for (i, (name, need)) in COMMANDS.iter().enumerate() {
-            assert_eq!(command(name), Some(*need));
-            assert!(!COMMANDS[..i].iter().any(|(n, _)| n == name), "{name} twice");
+    fn whatever_comes_from_outside_needs_a_role_or_is_a_stop_and_the_rest_nobody_may_send() {
+        for kind in CommandKind::ALL {
+            let row = kind.row();
+            match command(*kind) {
+                None => assert_eq!(row.door, Door::Inside, "{}", row.name),
+                Some(Stop) => assert!(matches!(row.effect, Effect::Calms), "{}", row.name),
+                Some(need) => assert!(matches!(need, At(_)), "{}", row.name),
+            }
         }
-        assert_eq!(command("SELF_DESTRUCT"), None);
+    }
+
+    #[test]
+    fn a_viewer_may_send_what_only_reads_and_an_operator_nothing_that_is_saved() {
+        for kind in CommandKind::ALL {
+            let row = kind.row();
+            let needs = |role| command(*kind) == Some(At(role));
+            assert_eq!(needs(Role::Viewer), matches!(row.effect, Effect::Reads), "{}", row.name);
+            assert!(!(row.effect.saves() && needs(Operator)), "{}", row.name);
+        }
     }
 
     #[test]

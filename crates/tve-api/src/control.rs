@@ -43,11 +43,11 @@ pub struct Success {
 pub struct Refused {
     /// Always `false`.
     pub success: bool,
-    /// A code in capitals, or a sentence that names the offending key.
+    /// A code in capitals; `INVALID_VALUE` is followed by a colon and the offending key.
     pub msg: String,
-    /// Values, limits and what to do, where `msg` is a code.
+    /// A sentence: values, limits and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
+    pub reason: Option<String>,
     /// Every fault of a refused configuration, as `path: reason`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<String>,

@@ -36,7 +36,7 @@ pub use sections::pins::{Pins, PinsPatch};
 pub use sections::plant::{Plant, PlantPatch};
 pub use sections::safety::{EstopContact, EstopDeclaration, Safety, SafetyPatch};
 pub use sections::security::{
-    HASH_PREFIXES, Limits, LimitsPatch, Role, Security, SecurityPatch, User,
+    HASH_PREFIXES, Limits, LimitsPatch, Security, SecurityPatch, User,
 };
 pub use sections::sensors::{
     CalPoint, Couple, Line, SensorConfig, SensorConfigPatch, SensorKind, Sensors, SensorsPatch,
@@ -52,4 +52,5 @@ pub use sections::settings::{
     Axis, History, HistoryPatch, Logging, LoggingPatch, Motion, MotionPatch, Series, TempSettings,
     TempSettingsPatch,
 };
+pub use tve_machine::Role;
 pub use update::{Difference, differences};

@@ -43,8 +43,9 @@ pub use alarm::{
 };
 pub use capabilities::{Capabilities, HARDWARE_PWM_PINS, MAX_PULSE_RATE, THREAD_PULSE_RATE};
 pub use command::{
-    AlarmSelector, Command, LoggingHealth, Mode, PinMode, Relay, Reply, TuneMethod, lenient_json,
-    parse_control, parse_gpio, parse_tune_start,
+    AlarmSelector, Command, CommandKind, CommandRow, Door, Effect, LoggingHealth, Mode, Param,
+    PinMode, Relay, Reply, Shape, TuneMethod, commands_markdown, control_kind, gpio_kind,
+    lenient_json, parse_control, parse_gpio, parse_named, parse_tune_start, random_value,
 };
 pub use controller::{Controller, Restored, RestoredAlarm, Unclean};
 pub use permissives::{Condition, ConditionKind, Permissives};

@@ -121,13 +121,13 @@ impl Permissives {
     fn check_but(&self, skip: impl Fn(ConditionKind) -> bool) -> Result<(), Refusal> {
         match self.conditions.iter().find(|c| !c.ok && !skip(c.kind)) {
             None => Ok(()),
-            Some(c) => Err(Refusal {
-                code: c.kind.refusal(),
-                detail: Some(match (c.value, c.limit) {
+            Some(c) => Err(Refusal::with(
+                c.kind.refusal(),
+                match (c.value, c.limit) {
                     (Some(v), Some(l)) => format!("{} is {v:.1}, limit {l:.1}", c.kind.name()),
                     _ => format!("{} does not hold", c.kind.name()),
-                }),
-            }),
+                },
+            )),
         }
     }
 }

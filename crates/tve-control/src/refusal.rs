@@ -1,159 +1,97 @@
-//! Why a command was not carried out: one code a reason, one class a code.
+//! A refused command: its code, the key that is at fault, and a sentence for a person.
 
 use core::fmt;
-
-/// What kind of refusal it is; the HTTP layer maps each class to one status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalClass {
-    /// The request itself is wrong.
-    BadInput,
-    /// The named thing does not exist.
-    NotFound,
-    /// Right request, wrong time.
-    Conflict,
-    /// Right request, too soon after the last.
-    TooFast,
-    /// The machine or its queue cannot take it.
-    Unavailable,
-}
-
-macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $class:ident;)*) => {
-        /// Machine-readable reason of a refusal.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum RefusalCode { $($(#[$doc])* $variant,)* }
-
-        impl RefusalCode {
-            /// Every code.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// Name on the wire.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// Its class.
-            pub const fn class(self) -> RefusalClass {
-                match self { $(Self::$variant => RefusalClass::$class,)* }
-            }
-        }
-    };
-}
-
-codes! {
-    /// A sentence says what is wrong with the input.
-    Invalid = "INVALID", BadInput;
-    /// No such command.
-    UnknownCommand = "UNKNOWN_COMMAND", BadInput;
-    /// No such GPIO command.
-    UnknownGpioCommand = "UNKNOWN_GPIO_COMMAND", BadInput;
-    /// Mode is neither AUTO nor MANUAL.
-    InvalidMode = "INVALID_MODE", BadInput;
-    /// Relay is neither fan nor pump.
-    InvalidRelay = "INVALID_RELAY", BadInput;
-    /// No such PWM channel.
-    InvalidPwmChannel = "INVALID_PWM_CHANNEL", BadInput;
-    /// Motor is neither main nor feed.
-    InvalidMotor = "INVALID_MOTOR", BadInput;
-    /// Speed is not 1 to 20000 steps/s.
-    InvalidSpeed = "INVALID_SPEED", BadInput;
-    /// Steps are not a whole number in range.
-    InvalidMoveParams = "INVALID_MOVE_PARAMS", BadInput;
-    /// Zone or params of UPDATE_PID.
-    InvalidZoneOrParams = "INVALID_ZONE_OR_PARAMS", BadInput;
-    /// Channel is not 0 to 3.
-    InvalidSensorChannel = "INVALID_SENSOR_CHANNEL", BadInput;
-    /// Pin is not BCM 0 to 27.
-    InvalidPin = "INVALID_PIN", BadInput;
-    /// State is not a boolean.
-    InvalidGpioState = "INVALID_GPIO_STATE", BadInput;
-    /// Pin or value of /api/gpio.
-    InvalidPinOrValue = "INVALID_PIN_OR_VALUE", BadInput;
-    /// Zone of a tune.
-    InvalidZone = "INVALID_ZONE", BadInput;
-    /// Setpoint of a tune.
-    InvalidSetpoint = "INVALID_SETPOINT", BadInput;
-    /// There is no tune result to apply.
-    NoResult = "NO_RESULT", BadInput;
-    /// No alarm has that id.
-    AlarmNotFound = "ALARM_NOT_FOUND", NotFound;
-    /// An alarm forbids it.
-    AlarmActive = "ALARM_ACTIVE", Conflict;
-    /// The emergency-stop button is still pressed.
-    EmergencyBtnActive = "EMERGENCY_BTN_ACTIVE", Conflict;
-    /// The cause of an alarm is still there.
-    CausePresent = "CAUSE_PRESENT", Conflict;
-    /// The device has neither pin nor PWM channel.
-    NotFitted = "NOT_FITTED", Conflict;
-    /// The controller owns the pin or channel.
-    PinInUse = "PIN_IN_USE", Conflict;
-    /// Only while idle.
-    MachineBusy = "MACHINE_BUSY", Conflict;
-    /// A tune runs, or MANUAL.
-    TuneBusy = "TUNE_BUSY", Conflict;
-    /// Sensors are not fresh.
-    TempDataStale = "TEMP_DATA_STALE", Conflict;
-    /// A zone is too cold for the screw.
-    ColdExtrusionProtection = "COLD_EXTRUSION_PROTECTION", Conflict;
-    /// No emergency stop is mapped or declared.
-    EstopNotDeclared = "ESTOP_NOT_DECLARED", Conflict;
-    /// The pin cannot make that many pulses.
-    PulseRate = "PULSE_RATE", Conflict;
-    /// The relay was switched less than 0.25 s ago.
-    RelayDebounce = "RELAY_DEBOUNCE", TooFast;
-    /// The pin was written less than 0.25 s ago.
-    GpioDebounce = "GPIO_DEBOUNCE", TooFast;
-    /// More commands than the controller takes.
-    QueueFull = "QUEUE_FULL", Unavailable;
-    /// The machine does not answer.
-    Hardware = "HARDWARE", Unavailable;
-}
+use std::borrow::Cow;
+use tve_config::Issue;
+pub use tve_machine::{RefusalClass, RefusalCode};
 
 /// A refused command. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The reason.
+    /// The reason, for a program.
     pub code: RefusalCode,
-    /// More for a person: values, limits, names. Stands for the code when that is
-    /// [`RefusalCode::Invalid`].
-    pub detail: Option<String>,
+    /// The key that [`RefusalCode::InvalidValue`] is about: a dotted path in the value of the
+    /// command, or in the configuration.
+    key: Option<String>,
+    /// More for a person: values, limits, names.
+    pub reason: Option<String>,
 }
 
 impl Refusal {
-    /// Bad input, explained by a sentence that names the key.
-    pub fn invalid(sentence: impl Into<String>) -> Self {
-        Self { code: RefusalCode::Invalid, detail: Some(sentence.into()) }
+    /// A value at `key` that is of a wrong kind or out of range, as `sentence` says.
+    pub fn invalid(key: &str, sentence: impl Into<String>) -> Self {
+        Self {
+            code: RefusalCode::InvalidValue,
+            key: Some(plain(key)).filter(|key| !key.is_empty()),
+            reason: Some(sentence.into()),
+        }
+    }
+
+    /// Faults of settings: the first one's key, every one's sentence.
+    pub fn of_issues(issues: &[Issue]) -> Self {
+        let sentences: Vec<String> = issues.iter().map(ToString::to_string).collect();
+        let key = issues.first().map_or("", |issue| &issue.path);
+        Self::invalid(key, sentences.join("; "))
     }
 
     /// A code with an explanation.
-    pub fn with(code: RefusalCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: Some(detail.into()) }
+    pub fn with(code: RefusalCode, reason: impl Into<String>) -> Self {
+        Self { code, key: None, reason: Some(reason.into()) }
     }
 
-    /// What `msg` says on the wire: the code, or the sentence where there is no code.
-    pub fn msg(&self) -> &str {
-        match (self.code, &self.detail) {
-            (RefusalCode::Invalid, Some(sentence)) => sentence,
-            _ => self.code.name(),
+    /// The same fault under another code, which says what is wrong by itself.
+    #[must_use]
+    pub(crate) fn under(self, code: RefusalCode) -> Self {
+        Self { code, key: None, ..self }
+    }
+
+    /// What `msg` says on the wire: the code; where a value is wrong, `INVALID_VALUE:` and its key.
+    pub fn msg(&self) -> Cow<'static, str> {
+        match &self.key {
+            None => self.code.name().into(),
+            Some(key) => format!("{}:{key}", self.code.name()).into(),
         }
     }
 }
 
+/// The part of a path that is made of what keys are made of: a foreign key may hold anything.
+fn plain(path: &str) -> String {
+    let of_a_key = |c: &char| c.is_ascii_alphanumeric() || "_.[]".contains(*c);
+    path.chars().take_while(of_a_key).collect()
+}
+
 impl From<RefusalCode> for Refusal {
     fn from(code: RefusalCode) -> Self {
-        Self { code, detail: None }
+        Self { code, key: None, reason: None }
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.detail {
-            Some(detail) if self.code != RefusalCode::Invalid => {
-                write!(f, "{}: {detail}", self.code.name())
-            }
-            _ => f.write_str(self.msg()),
-        }
+        f.write_str(&self.msg())?;
+        self.reason.iter().try_for_each(|reason| write!(f, ": {reason}"))
     }
 }
 
 impl core::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn msg_is_a_code_and_names_the_key_of_a_wrong_value() {
+        let refusal = Refusal::invalid("params.kp", "kp must be a number");
+        assert_eq!(refusal.msg(), "INVALID_VALUE:params.kp");
+        assert_eq!(refusal.to_string(), "INVALID_VALUE:params.kp: kp must be a number");
+        assert_eq!(Refusal::from(RefusalCode::NotFitted).msg(), "NOT_FITTED");
+        assert_eq!(refusal.under(RefusalCode::InvalidPin).msg(), "INVALID_PIN");
+    }
+
+    #[test]
+    fn a_foreign_key_brings_nothing_but_letters_into_the_code() {
+        let of = |key| Refusal::invalid(key, "").msg().into_owned();
+        assert_eq!(of("pins.my lamp"), "INVALID_VALUE:pins.my");
+        assert_eq!(of("\u{0}: DROP"), "INVALID_VALUE");
+    }
+}

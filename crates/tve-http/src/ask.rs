@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
 use tve_access::Caller;
-use tve_control::Refusal;
+use tve_control::{Refusal, RefusalCode};
 
 /// Characters of a wrong argument that its refusal repeats.
 const SHOWN: usize = 40;
@@ -32,7 +32,7 @@ pub(crate) type Asked<T> = Result<Query<T>, QueryRejection>;
 pub(crate) fn asked<T>(query: Asked<T>) -> Result<T, Refusal> {
     match query {
         Ok(Query(query)) => Ok(query),
-        Err(rejection) => Err(Refusal::invalid(rejection.body_text())),
+        Err(rejection) => Err(Refusal::with(RefusalCode::InvalidQuery, rejection.body_text())),
     }
 }
 
@@ -53,7 +53,8 @@ pub(crate) fn number<T: std::str::FromStr>(
     }
     text.parse().map_err(|_| {
         let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-        Refusal::invalid(format!("{name} must be a whole number, not \"{shown}\""))
+        let reason = format!("{name} must be a whole number, not \"{shown}\"");
+        Refusal::with(RefusalCode::InvalidQuery, reason)
     })
 }
 

@@ -4,10 +4,9 @@ use crate::reply::ApiError;
 use axum::body::Body;
 use axum::extract::Request;
 use http_body_util::BodyExt;
-use hyper::StatusCode;
 use serde_json::Value;
 use std::time::Duration;
-use tve_control::lenient_json;
+use tve_control::{CommandKind, RefusalCode, lenient_json};
 
 /// Largest request body. The largest command of the HMI, a whole section, is under 4 KiB.
 pub(crate) const LIMIT: usize = 64 * 1024;
@@ -23,11 +22,7 @@ pub(crate) struct Read {
 }
 
 pub(crate) fn too_large() -> ApiError {
-    ApiError::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "BODY_TOO_LARGE",
-        format!("a body may have {LIMIT} bytes"),
-    )
+    ApiError::new(RefusalCode::BodyTooLarge, format!("a body may have {LIMIT} bytes"))
 }
 
 /// Reads a body up to [`LIMIT`].
@@ -40,15 +35,13 @@ pub(crate) async fn read(mut body: Body) -> Read {
             Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(_))) => {
                 break Some(ApiError::new(
-                    StatusCode::BAD_REQUEST,
-                    "BODY_INCOMPLETE",
+                    RefusalCode::BodyIncomplete,
                     "the connection broke within the body",
                 ));
             }
             Err(_) => {
                 break Some(ApiError::new(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "BODY_TIMEOUT",
+                    RefusalCode::BodyTimeout,
                     format!("the body did not arrive within {} s", TIMEOUT.as_secs()),
                 ));
             }
@@ -86,6 +79,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, ApiError> {
 /// Whether `body` asks for an emergency stop, as far as it can be read: the key `command` of the
 /// outermost object with the value `EMERGENCY_STOP`, whatever is wrong with the rest.
 pub(crate) fn asks_for_emergency_stop(body: &[u8]) -> bool {
+    let stop = CommandKind::EmergencyStop.row().name;
     let mut depth = 0_usize;
     let mut rest = body;
     // The newest string at depth 1, and whether a colon has followed it.
@@ -110,7 +104,7 @@ pub(crate) fn asks_for_emergency_stop(body: &[u8]) -> bool {
                 let text = &rest[..end];
                 rest = &rest[end + 1..];
                 if depth == 1 {
-                    if matches!(key, Some((b"command", true))) && text == b"EMERGENCY_STOP" {
+                    if matches!(key, Some((b"command", true))) && text == stop.as_bytes() {
                         return true;
                     }
                     key = Some((text, false));

@@ -4,18 +4,18 @@ use crate::app::App;
 use crate::ask::{Answered, By, HeaderFault, Shared};
 use crate::audit;
 use crate::body::{self, json_body, parse};
-use crate::reply::{ApiError as Denied, success};
+use crate::reply::{ApiError, success};
 use axum::extract::{Extension, Request, State};
 use serde_json::Value;
-use tve_access::{Caller, Need, table};
-use tve_control::{Command, Refusal, parse_control, parse_gpio, parse_tune_start};
-use tve_runtime::access::{Access, Arrival, Lane, authorize};
+use tve_access::Caller;
+use tve_control::{Command, CommandKind, Door, Refusal, control_kind, parse_gpio};
+use tve_runtime::access::{Arrival, Lane};
 
 /// The command that a body asks for.
 fn command_in(
-    body: &Result<Value, Denied>,
+    body: &Result<Value, ApiError>,
     parse: fn(&Value) -> Result<Command, Refusal>,
-) -> Result<Command, Denied> {
+) -> Result<Command, ApiError> {
     match body {
         Ok(body) => Ok(parse(body)?),
         Err(denied) => Err(denied.clone()),
@@ -29,63 +29,81 @@ pub(crate) async fn control(
     request: Request,
 ) -> Answered {
     let (parts, body) = request.into_parts();
-    // There while logins are asked for: who sends it is not proven yet.
+    // There while logins are asked for: who sends it is not shown yet.
     let arrival = parts.extensions.get::<Arrival>();
     let read = body::read(body).await;
     if body::asks_for_emergency_stop(&read.bytes) {
-        let caller = match arrival {
-            Some(arrival) => prove(&app, arrival, "EMERGENCY_STOP", true).await?,
-            None => caller,
-        };
-        let command =
-            grant(app.door.access(), &caller, "EMERGENCY_STOP").map(|()| Command::EmergencyStop);
-        let asked = audit::of_path(caller, "EMERGENCY_STOP", Value::Null);
-        return audit::run(app, asked, command).await;
+        let stop = Asked { kind: CommandKind::EmergencyStop, command: Ok(Command::EmergencyStop) };
+        let (caller, command) = admit(&app, arrival, caller, Ok(stop)).await?;
+        let name = CommandKind::EmergencyStop.row().name;
+        return audit::run(app, audit::of_path(caller, name, Value::Null), command).await;
     }
     let fault = parts.extensions.get::<HeaderFault>().map(|f| f.0.clone()).or(read.fault);
     let body = match (fault, arrival) {
         (None, _) => parse(&read.bytes),
         (Some(fault), None) => Err(fault),
-        // What nobody has proven to have sent leaves no line: the journal is not a stranger's to
+        // What nobody has shown to have sent leaves no line: the journal is not a stranger's to
         // fill.
         (Some(fault), Some(_)) => return Err(fault),
     };
-    let mut command = command_in(&body, parse_control);
-    let caller = match arrival {
-        None => caller,
-        Some(arrival) => {
-            let named = body.as_ref().ok().and_then(|body| body.get("command")?.as_str());
-            let name = named.unwrap_or("");
-            let calms = command.as_ref().is_ok_and(Command::only_calms);
-            let caller = prove(&app, arrival, name, calms).await?;
-            command = grant(app.door.access(), &caller, name).and(command);
-            caller
-        }
+    let asked = match &body {
+        Ok(body) => Asked::of(body).map_err(ApiError::from),
+        Err(denied) => Err(denied.clone()),
     };
+    let (caller, command) = admit(&app, arrival, caller, asked).await?;
     audit::run(app, audit::of_body(caller, "POST /api/control", body), command).await
 }
 
-/// What a command needs; one of no row is unknown, and told so to whoever may send any.
-fn need(name: &str) -> Need {
-    table::command(name).unwrap_or(Need::Commands)
+/// What a body asks for: a kind of the table, and the command if its value is good. What names no
+/// kind is no such thing, so that nothing can be authorised by a name.
+struct Asked {
+    kind: CommandKind,
+    command: Result<Command, Refusal>,
 }
 
-/// Who sends a command, proven where the command needs a login.
-async fn prove(app: &App, arrival: &Arrival, name: &str, calms: bool) -> Result<Caller, Denied> {
+impl Asked {
+    fn of(body: &Value) -> Result<Self, Refusal> {
+        let kind = control_kind(body)?;
+        Ok(Self { kind, command: kind.parse(body.get("value")) })
+    }
+}
+
+/// Who asks, and the command if that one may send it. Whether its value is good is told to nobody
+/// else; that a body names no command, to whoever has a login.
+async fn admit(
+    app: &App,
+    arrival: Option<&Arrival>,
+    caller: Caller,
+    asked: Result<Asked, ApiError>,
+) -> Result<(Caller, Result<Command, ApiError>), ApiError> {
+    let asked = match (asked, arrival) {
+        (Ok(asked), _) => asked,
+        (Err(denied), None) => return Ok((caller, Err(denied))),
+        (Err(denied), Some(arrival)) => {
+            let caller = app.door.access().authenticate(arrival, Lane::Ordinary).await?;
+            return Ok((caller, Err(denied)));
+        }
+    };
+    let caller = match arrival {
+        None => caller,
+        Some(arrival) => authenticate(app, arrival, &asked).await?,
+    };
+    let command = match app.door.access().authorize(&caller, asked.kind) {
+        Ok(()) => asked.command.map_err(ApiError::from),
+        Err(error) => Err(error.into()),
+    };
+    Ok((caller, command))
+}
+
+/// Who sends a command: authenticated where the command needs a login.
+async fn authenticate(app: &App, arrival: &Arrival, asked: &Asked) -> Result<Caller, ApiError> {
     let access = app.door.access();
-    if access.role(need(name)).is_none() {
+    if access.role_for(asked.kind)?.is_none() {
         return Ok(access.glance(arrival));
     }
+    let calms = asked.command.as_ref().is_ok_and(Command::only_calms);
     let lane = if calms { Lane::Calming } else { Lane::Ordinary };
     Ok(access.authenticate(arrival, lane).await?)
-}
-
-/// Whether `caller` may send a command.
-fn grant(access: &Access, caller: &Caller, name: &str) -> Result<(), Denied> {
-    match access.role(need(name)) {
-        Some(role) => Ok(authorize(caller, role, name)?),
-        None => Ok(()),
-    }
 }
 
 /// `POST /api/gpio`.
@@ -97,29 +115,36 @@ pub(crate) async fn gpio(State(app): Shared, Extension(caller): By, request: Req
 
 /// `POST /api/tune/start`.
 pub(crate) async fn tune_start(app: Shared, by: By, request: Request) -> Answered {
-    tune(app, by, "POST /api/tune/start", request, parse_tune_start).await
+    tune(app, by, CommandKind::TuneStart, request).await
 }
 
 /// `POST /api/tune/stop`.
 pub(crate) async fn tune_stop(app: Shared, by: By, request: Request) -> Answered {
-    tune(app, by, "POST /api/tune/stop", request, |_| Ok(Command::TuneStop)).await
+    tune(app, by, CommandKind::TuneStop, request).await
 }
 
 /// `POST /api/tune/apply`.
 pub(crate) async fn tune_apply(app: Shared, by: By, request: Request) -> Answered {
-    tune(app, by, "POST /api/tune/apply", request, |_| Ok(Command::TuneApply)).await
+    tune(app, by, CommandKind::TuneApply, request).await
 }
 
+/// A command with a route of its own, whose body is its value.
 async fn tune(
     State(app): Shared,
     Extension(caller): By,
-    path: &str,
+    kind: CommandKind,
     request: Request,
-    parse: fn(&Value) -> Result<Command, Refusal>,
 ) -> Answered {
+    let name = match kind.row().door {
+        Door::Route(route) => route,
+        Door::Control | Door::Gpio | Door::Inside => kind.row().name,
+    };
     let body = json_body(request).await;
-    let command = command_in(&body, parse);
-    let asked = audit::of_path(caller, path, body.unwrap_or_default());
+    let command = match &body {
+        Ok(body) => kind.parse(Some(body)).map_err(ApiError::from),
+        Err(denied) => Err(denied.clone()),
+    };
+    let asked = audit::of_path(caller, name, body.unwrap_or_default());
     audit::run(app, asked, command).await
 }
 

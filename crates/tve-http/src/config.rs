@@ -7,13 +7,12 @@ use crate::reply::ApiError;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::response::Response;
-use hyper::StatusCode;
 use hyper::header::{ETAG, HeaderMap, HeaderValue, IF_MATCH};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use tve_api as api;
-use tve_control::Refusal;
+use tve_control::{Refusal, RefusalCode};
 use tve_runtime::{ConfigChange, Expected, tag};
 
 fn tagged(mut response: Response, tag: &str) -> Response {
@@ -48,8 +47,7 @@ pub(crate) async fn replace(
         return refused(
             asked,
             ApiError::new(
-                StatusCode::PRECONDITION_REQUIRED,
-                "IF_MATCH_REQUIRED",
+                RefusalCode::IfMatchRequired,
                 "send If-Match with the ETag of GET /api/config, so that no change of another is lost",
             ),
         );
@@ -80,7 +78,8 @@ pub(crate) async fn restore(
         other => other.and_then(Value::as_f64),
     };
     let Some(number) = number.filter(|n: &f64| *n >= 1.0 && n.fract() == 0.0) else {
-        let refusal = Refusal::invalid("generation must be the number of one, such as 1");
+        let sentence = "generation must be the number of one, such as 1";
+        let refusal = Refusal::invalid("generation", sentence);
         return Err(app.door.refuse(asked, refusal.into()).into());
     };
     Ok(changed(app.door.restore_config(asked, expected, number as u32).await?))

@@ -34,7 +34,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use tower::Service as _;
 use tve_access::{Caller, Need, Role};
-use tve_runtime::access::{Access, Arrival, Lane, anybody, authorize};
+use tve_control::RefusalCode;
+use tve_runtime::access::{Access, Arrival, Lane, anybody, require};
 
 /// Where a proxy says for whom it speaks.
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -210,7 +211,7 @@ impl Shared {
         let what = route.row().path;
         match access.at_once(&arrival) {
             Some(Err(error)) => Work::refused(error.into()),
-            Some(Ok(caller)) => match authorize(&caller, role, what) {
+            Some(Ok(caller)) => match require(&caller, role, what) {
                 Ok(()) => self.dispatch(operation, request, |_| caller),
                 Err(error) => Work::refused(error.into()),
             },
@@ -220,7 +221,7 @@ impl Shared {
                     let proven =
                         front.app.door.access().authenticate(&arrival, Lane::Ordinary).await;
                     let granted = proven.and_then(|caller| {
-                        authorize(&caller, role, what)?;
+                        require(&caller, role, what)?;
                         Ok(caller)
                     });
                     match granted {
@@ -304,16 +305,14 @@ impl Shared {
     ) -> Option<ApiError> {
         if !self.gate.host_is_ours(headers) {
             return Some(ApiError::new(
-                StatusCode::FORBIDDEN,
-                "FOREIGN_HOST",
+                RefusalCode::ForeignHost,
                 "the Host header names another machine; add the name to server.hosts",
             ));
         }
         let guarded = !matches!(*method, Method::GET | Method::HEAD) || route == Route::Socket;
         (origin == Origin::Foreign && guarded).then(|| {
             ApiError::new(
-                StatusCode::FORBIDDEN,
-                "FOREIGN_ORIGIN",
+                RefusalCode::ForeignOrigin,
                 "pages of that origin may not use this machine; see server.allowed_origins",
             )
         })
@@ -362,8 +361,7 @@ fn body_fault(media: Media, headers: &HeaderMap, body: &Incoming) -> Option<ApiE
         || text && essence.eq_ignore_ascii_case("text/plain");
     (!fits).then(|| {
         ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
+            RefusalCode::UnsupportedMediaType,
             "send the body as Content-Type: application/json",
         )
     })

@@ -10,7 +10,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use std::sync::Arc;
 use tve_api as api;
-use tve_control::Refusal;
+use tve_control::RefusalCode;
 
 /// Samples of a history reply without `points`.
 const HISTORY_NEWEST: usize = 1000;
@@ -49,7 +49,7 @@ pub(crate) async fn history(State(app): Shared, query: Asked<HistoryQuery>) -> A
     let points: usize = number("points", &query.points, HISTORY_NEWEST)?;
     if points == 0 || points > HISTORY_POINTS_MAX {
         let reason = format!("points must be 1 to {HISTORY_POINTS_MAX}, not {points}");
-        return Err(Refusal::invalid(reason).into());
+        return Err(ApiError::new(RefusalCode::InvalidQuery, reason));
     }
     let all = query.since.is_empty() && query.points.is_empty();
     let samples = if all {

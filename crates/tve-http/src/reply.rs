@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use tve_control::{Refusal, Reply};
+use tve_control::{Refusal, RefusalCode, Reply};
 use tve_runtime::ServiceError;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -14,7 +14,7 @@ const CHALLENGES: [HeaderValue; 2] = [
     HeaderValue::from_static("Bearer realm=\"TVE-micro\""),
 ];
 
-/// A refusal on its way out: `{"success": false, "msg": ...}` with its status.
+/// A refusal on its way out: `{"success": false, "msg": CODE, "reason": ...}` with its status.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     inner: ServiceError,
@@ -22,8 +22,8 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn new(status: StatusCode, msg: &'static str, detail: impl Into<String>) -> Self {
-        ServiceError::new(status.as_u16(), msg, detail).into()
+    pub(crate) fn new(code: RefusalCode, reason: impl Into<String>) -> Self {
+        ServiceError::new(code, reason).into()
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
@@ -31,8 +31,7 @@ impl ApiError {
     }
 
     pub(crate) fn method_not_allowed(allow: String) -> Self {
-        let detail = format!("this path has {allow}");
-        let error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
+        let error = Self::new(RefusalCode::MethodNotAllowed, format!("this path has {allow}"));
         Self { allow: Some(allow), ..error }
     }
 
@@ -67,8 +66,8 @@ impl IntoResponse for ApiError {
         let status = self.status();
         let body = tve_api::Refused {
             success: false,
-            msg: self.inner.msg().to_owned(),
-            detail: self.inner.detail().map(str::to_owned),
+            msg: self.inner.msg().into_owned(),
+            reason: self.inner.reason().map(str::to_owned),
             errors: self.inner.errors().to_vec(),
         };
         let mut response = json(status, crate::view::json(&body));
@@ -108,7 +107,23 @@ pub(crate) fn success(reply: Reply) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tve_control::RefusalCode;
+
+    async fn body(error: ApiError) -> serde_json::Value {
+        use http_body_util::BodyExt as _;
+        let bytes = error.into_response().into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn msg_is_a_code_and_the_sentence_stands_in_reason() {
+        let error = ApiError::from(Refusal::invalid("z1", "z1 must be a number"));
+        assert_eq!(error.status(), StatusCode::BAD_REQUEST);
+        let said = body(error).await;
+        assert_eq!(said["msg"], "INVALID_VALUE:z1");
+        assert_eq!(said["reason"], "z1 must be a number");
+        let said = body(ApiError::from(Refusal::from(RefusalCode::AlarmActive))).await;
+        assert_eq!(said, serde_json::json!({"success": false, "msg": "ALARM_ACTIVE"}));
+    }
 
     #[test]
     fn too_fast_says_when_to_come_back() {

@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tve_config::Config;
-use tve_control::Snapshot;
+use tve_control::{RefusalCode, Snapshot};
 use tve_runtime::{Published, stopped};
 use tve_units::Celsius;
 
@@ -151,7 +151,7 @@ pub(crate) fn service(app: Arc<App>) -> (Service, SocketIo) {
     let door = Arc::clone(&app);
     // Whoever was dismissed keeps the transport, and may ask again over it.
     let admit = async move |socket: SocketRef| {
-        may_listen(&door, &socket).then_some(()).ok_or("the token has expired or is revoked")
+        may_listen(&door, &socket).then_some(()).ok_or(RefusalCode::LoginFailed.name())
     };
     let joined = async move |socket: SocketRef| {
         app.metrics.socket_connected();

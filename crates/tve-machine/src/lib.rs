@@ -1,5 +1,5 @@
-//! The vocabulary of a machine: its zones, motors and sensors by id, lists that follow them, and
-//! the tables that belong to no behaviour.
+//! The vocabulary of a machine: its zones, motors and sensors by id, lists that follow them, roles,
+//! the codes of refusals, and the tables that belong to no behaviour.
 //!
 //! *Id*: the position of a [`Zone`], [`Motor`] or [`Sensor`] in the lists of the configuration; what
 //! it is called is a [`Name`] of the configuration and never the code's. *Bounded list*: as long as
@@ -21,11 +21,15 @@
 mod ids;
 mod name;
 mod per;
+mod refusal;
+mod role;
 mod signal;
 
 pub use ids::{Id, MAX_MOTORS, MAX_SENSORS, MAX_ZONES, Motor, OutOfBounds, Sensor, Zone};
 pub use name::{Name, NotAName};
 pub use per::{Per, PerMotor, PerSensor, PerZone};
+pub use refusal::{RefusalClass, RefusalCode};
+pub use role::{Right, Role};
 pub use signal::{
     Each, Lamp, Level, Mover, Names, PWM_OUTPUTS, PwmOutput, PwmRow, SIGNALS, Signal, SignalRow,
 };

@@ -5,11 +5,11 @@
 
 use crate::certify::State;
 use crate::crew;
-use crate::rig::{Rig, parse};
+use crate::rig::Rig;
 use crate::walk::{Observer, Violation};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tve_control::{Command, Unclean};
+use tve_control::{Command, Unclean, parse_named};
 
 /// One operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,12 +142,12 @@ fn play(order: &[Operation], pause: u32) -> Result<(), Violation> {
         tick(&mut rig, &mut observer)?;
     }
     let both = json!({"z1": 200, "z2": 200});
-    if let Ok(command) = parse("SET_TARGET", &both) {
+    if let Ok(command) = parse_named("SET_TARGET", &both) {
         send(&mut rig, &mut observer, &command)?;
     }
     for op in order {
         if let Some((name, value)) = op.command() {
-            if let Ok(command) = parse(name, &value) {
+            if let Ok(command) = parse_named(name, &value) {
                 send(&mut rig, &mut observer, &command)?;
             }
         } else {

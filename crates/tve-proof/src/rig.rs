@@ -1,7 +1,7 @@
 //! The rig as the proof looks at it: what its sensors say by the proof's own reckoning, and what an
 //! alarm or a tick's outputs mean for a machine that must be safe.
 
-pub(crate) use tve_rig::{Rig, TICK, parse};
+pub(crate) use tve_rig::{Rig, TICK};
 
 use crate::thermometer;
 use tve_config::Config;

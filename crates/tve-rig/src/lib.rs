@@ -9,4 +9,4 @@ mod dice;
 mod rig;
 
 pub use dice::Dice;
-pub use rig::{EPOCH_MS, Latched, Rig, TICK, parse};
+pub use rig::{EPOCH_MS, Latched, Rig, TICK};

@@ -4,11 +4,11 @@
 //! The *journal* is kept from the controller's events alone, as the recorder keeps it on disk.
 
 use core::fmt::{self, Write};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tve_config::Config;
 use tve_control::{
     AlarmEvent, AlarmRecord, Command, Controller, Refusal, Reply, Restored, RestoredAlarm,
-    Snapshot, Unclean, parse_control, parse_tune_start,
+    Snapshot, Unclean, parse_named,
 };
 use tve_hal::{Hardware, Inputs, MachineKind, Outputs};
 use tve_sim::{Fault, FaultKind, SimHardware, SimPowers};
@@ -175,7 +175,7 @@ impl Rig {
     /// # Errors
     /// What the parser or the controller refuses.
     pub fn command(&mut self, name: &str, value: &Value) -> Result<Reply, Refusal> {
-        self.send(parse(name, value)?)
+        self.send(parse_named(name, value)?)
     }
 
     /// The process dies and a new one starts from the journal.
@@ -251,19 +251,6 @@ impl Rig {
         // Writing into a number cannot fail.
         let _ = write!(hash, "{:?}", self.controller);
         hash.0
-    }
-}
-
-/// A command by its name on the wire, the tune's by those of scenario files.
-///
-/// # Errors
-/// What the parser refuses.
-pub fn parse(name: &str, value: &Value) -> Result<Command, Refusal> {
-    match name {
-        "TUNE_START" => parse_tune_start(value),
-        "TUNE_STOP" => Ok(Command::TuneStop),
-        "TUNE_APPLY" => Ok(Command::TuneApply),
-        _ => parse_control(&json!({"command": name, "value": value})),
     }
 }
 

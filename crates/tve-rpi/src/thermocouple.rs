@@ -7,13 +7,12 @@
 //!         (again after 1, 2, 4 ... 30 s)    for the first conversion
 //! ```
 
-use crate::backoff::Backoff;
 use crate::bus::TRIES;
 use crate::max31856::{Answer, Max31856};
 use embedded_hal::spi::SpiDevice;
 use tve_config::Couple;
 use tve_hal::Quality;
-use tve_units::Micros;
+use tve_units::{Backoff, Micros};
 
 /// Time between two looks, that of a channel of the other converter; at least one conversion, of
 /// 110 ms at most, lies between.
@@ -89,7 +88,7 @@ impl<S: SpiDevice> Thermocouple<S> {
                 return None;
             }
         }
-        self.phase = Phase::Gone { until: now + self.backoff.failed() };
+        self.phase = Phase::Gone { until: self.backoff.failed(now) };
         Some(ThermocoupleEvent::Gone)
     }
 }

@@ -19,9 +19,10 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tve_access::{
     Admission, Buckets, Caller, Client, Credentials, Login, LoginThrottle, Need, PasswordHash,
-    Role, TokenBook, Verdict, address_of,
+    Role, TokenBook, Verdict, address_of, table,
 };
 use tve_config::Security;
+use tve_control::{CommandKind, Refusal, RefusalCode};
 
 /// Logins that may wait for their password check.
 const WAITING: usize = 64;
@@ -148,6 +149,28 @@ impl Access {
         need.role(&self.security)
     }
 
+    /// The role that commands of `kind` need; `None` when no login is.
+    ///
+    /// # Errors
+    /// `UNKNOWN_COMMAND` for a kind that the service alone sends.
+    pub fn role_for(&self, kind: CommandKind) -> Result<Option<Role>, ServiceError> {
+        match table::command(kind) {
+            Some(need) => Ok(self.role(need)),
+            None => Err(Refusal::from(RefusalCode::UnknownCommand).into()),
+        }
+    }
+
+    /// Whether `caller` may send commands of `kind`.
+    ///
+    /// # Errors
+    /// 403 with both roles; `UNKNOWN_COMMAND` for a kind that the service alone sends.
+    pub fn authorize(&self, caller: &Caller, kind: CommandKind) -> Result<(), ServiceError> {
+        match self.role_for(kind)? {
+            Some(role) => require(caller, role, kind.row().name),
+            None => Ok(()),
+        }
+    }
+
     /// What a request over a connection from `peer` shows of its sender: the lines in which proxies
     /// say for whom they speak, oldest first, and its credentials as they stand in the header
     /// `Authorization`, of which there may be one.
@@ -170,8 +193,8 @@ impl Access {
     /// Decides without comparing a password: `None` when that is needed.
     pub fn at_once(&self, arrival: &Arrival) -> Option<Result<Caller, ServiceError>> {
         match &arrival.credentials {
-            Credentials::None => Some(Err(ServiceError::unauthenticated(
-                "LOGIN_REQUIRED",
+            Credentials::None => Some(Err(ServiceError::new(
+                RefusalCode::LoginRequired,
                 "send a user and password (HTTP Basic) or a token (Bearer)",
             ))),
             Credentials::Malformed => Some(Err(self.failed(
@@ -222,8 +245,8 @@ impl Access {
         });
         match check.await {
             Ok(Some(caller)) => caller,
-            Ok(None) => Err(ServiceError::unauthenticated(
-                "LOGIN_FAILED",
+            Ok(None) => Err(ServiceError::new(
+                RefusalCode::LoginFailed,
                 "user and password do not fit; five failures lock them out for 15 minutes",
             )),
             Err(_) => Err(ServiceError::internal()),
@@ -275,7 +298,7 @@ impl Access {
                  are never limited",
                 limits.commands_per_second, limits.burst
             );
-            ServiceError::too_fast("TOO_MANY_COMMANDS", detail, wait)
+            ServiceError::too_fast(RefusalCode::TooManyCommands, detail, wait)
         })
     }
 
@@ -323,14 +346,14 @@ impl Access {
 
     fn failed(&self, detail: &'static str) -> ServiceError {
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
-        ServiceError::unauthenticated("LOGIN_FAILED", detail)
+        ServiceError::new(RefusalCode::LoginFailed, detail)
     }
 
     fn locked(&self, left: Duration) -> ServiceError {
         self.counts.locked.fetch_add(1, Ordering::Relaxed);
         let detail = "five logins of this user from this address have failed; wait, or log in from \
                       another address";
-        ServiceError::too_fast("LOGIN_LOCKED", detail, left)
+        ServiceError::too_fast(RefusalCode::LoginLocked, detail, left)
     }
 }
 
@@ -346,7 +369,7 @@ impl Queue {
         if waiting.len() >= WAITING || (alike >= WAITING_FROM_ONE && !address.is_loopback()) {
             let wait = Duration::from_secs(1);
             return Err(ServiceError::too_fast(
-                "LOGIN_BUSY",
+                RefusalCode::LoginBusy,
                 "too many passwords wait to be checked",
                 wait,
             ));
@@ -384,11 +407,15 @@ pub fn anybody(address: IpAddr) -> Caller {
 ///
 /// # Errors
 /// 403 with both roles.
-pub fn authorize(caller: &Caller, needed: Role, what: &str) -> Result<(), ServiceError> {
+pub fn require(caller: &Caller, needed: Role, what: &str) -> Result<(), ServiceError> {
     if caller.role >= needed {
         return Ok(());
     }
-    Err(ServiceError::forbidden(what, needed, caller.role))
+    let (needed, role) = (needed.name(), caller.role.name());
+    Err(ServiceError::new(
+        RefusalCode::RoleTooLow,
+        format!("{what} needs the role {needed}; this login is {role}"),
+    ))
 }
 
 /// Users of the configuration who cannot log in, one sentence each.

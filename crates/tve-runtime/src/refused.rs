@@ -1,20 +1,17 @@
-//! Why the door did not do what was asked: a number, a code, a sentence.
+//! Why the door did not do what was asked: a refusal, and what else its sender is told.
 //!
-//! The number is that of HTTP, because the audit journal keeps it and every front can be told by it
+//! Its number is that of HTTP, because the audit journal keeps it and every front can be told by it
 //! whose fault it was. This is the one mapping from refusals to numbers.
 
 use std::borrow::Cow;
 use std::time::Duration;
-use tve_access::Role;
 use tve_config::ConfigErrors;
 use tve_control::{Refusal, RefusalClass, RefusalCode};
 
-/// Refused, or failed. Nothing has changed, unless the sentence says so.
+/// Refused, or failed. Nothing has changed, unless the reason says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceError {
-    status: u16,
-    msg: Cow<'static, str>,
-    detail: Option<String>,
+    refusal: Refusal,
     errors: Vec<String>,
     retry_after: Duration,
 }
@@ -24,70 +21,45 @@ pub struct ServiceError {
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl ServiceError {
-    /// A refusal with a number of HTTP (400 to 599), a code and a sentence.
-    pub fn new(status: u16, msg: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            msg: msg.into(),
-            detail: Some(detail.into()),
-            errors: Vec::new(),
-            retry_after: RETRY_AFTER,
-        }
+    /// A code with a sentence.
+    pub fn new(code: RefusalCode, reason: impl Into<String>) -> Self {
+        Refusal::with(code, reason).into()
     }
 
-    /// 404: there is no `what`.
+    /// There is no `what`.
     pub fn not_found(what: &str) -> Self {
-        Self::new(404, "NOT_FOUND", format!("there is no {what}"))
+        Self::new(RefusalCode::NotFound, format!("there is no {what}"))
     }
 
-    /// 500: a fault of ours.
+    /// A fault of ours.
     pub fn internal() -> Self {
-        Self::new(500, "INTERNAL", "a fault of the service; its log says more")
+        Self::new(RefusalCode::Internal, "a fault of the service; its log says more")
     }
 
-    /// 400: a configuration that is refused whole, with every fault.
-    pub fn bad_config(errors: &ConfigErrors) -> Self {
+    /// A configuration that is refused whole, with every fault.
+    pub fn bad_config(code: RefusalCode, errors: &ConfigErrors) -> Self {
         let errors: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
-        let detail = errors.join("; ");
-        Self { errors, ..Self::new(400, "INVALID_CONFIG", detail) }
+        Self { errors: errors.clone(), ..Self::new(code, errors.join("; ")) }
     }
 
-    /// 401: who asks is not known.
-    pub(crate) fn unauthenticated(msg: &'static str, detail: &'static str) -> Self {
-        Self::new(401, msg, detail)
-    }
-
-    /// 403: `what` needs the role `needed`.
-    pub(crate) fn forbidden(what: &str, needed: Role, role: Role) -> Self {
-        let (needed, role) = (needed.name(), role.name());
-        let detail = format!("{what} needs the role {needed}; this login is {role}");
-        Self::new(403, "ROLE_TOO_LOW", detail)
-    }
-
-    /// 429: come back after `wait`.
-    pub(crate) fn too_fast(msg: &'static str, detail: impl Into<String>, wait: Duration) -> Self {
-        Self { retry_after: wait.max(RETRY_AFTER), ..Self::new(429, msg, detail) }
-    }
-
-    /// The same with another number.
-    #[must_use]
-    pub(crate) fn with_status(self, status: u16) -> Self {
-        Self { status, ..self }
+    /// Come back after `wait`.
+    pub(crate) fn too_fast(code: RefusalCode, reason: impl Into<String>, wait: Duration) -> Self {
+        Self { retry_after: wait.max(RETRY_AFTER), ..Self::new(code, reason) }
     }
 
     /// The number of HTTP, 400 to 599.
     pub fn status(&self) -> u16 {
-        self.status
+        status_of(self.refusal.code.class())
     }
 
-    /// The code.
-    pub fn msg(&self) -> &str {
-        &self.msg
+    /// The code, as clients read it.
+    pub fn msg(&self) -> Cow<'static, str> {
+        self.refusal.msg()
     }
 
     /// The sentence, where there is more to say than the code.
-    pub fn detail(&self) -> Option<&str> {
-        self.detail.as_deref()
+    pub fn reason(&self) -> Option<&str> {
+        self.refusal.reason.as_deref()
     }
 
     /// The faults one by one, where a document has several.
@@ -100,12 +72,9 @@ impl ServiceError {
         self.retry_after
     }
 
-    /// What `msg` says, with the detail where there is one.
+    /// The code, with the reason where there is one.
     pub fn sentence(&self) -> String {
-        match &self.detail {
-            Some(detail) => format!("{}: {detail}", self.msg),
-            None => self.msg.clone().into_owned(),
-        }
+        self.refusal.to_string()
     }
 }
 
@@ -113,22 +82,25 @@ impl ServiceError {
 const fn status_of(class: RefusalClass) -> u16 {
     match class {
         RefusalClass::BadInput => 400,
+        RefusalClass::Unauthenticated => 401,
+        RefusalClass::Forbidden => 403,
         RefusalClass::NotFound => 404,
+        RefusalClass::MethodNotAllowed => 405,
+        RefusalClass::TimedOut => 408,
         RefusalClass::Conflict => 409,
+        RefusalClass::PreconditionFailed => 412,
+        RefusalClass::TooLarge => 413,
+        RefusalClass::UnsupportedMedia => 415,
+        RefusalClass::PreconditionRequired => 428,
         RefusalClass::TooFast => 429,
+        RefusalClass::Internal => 500,
         RefusalClass::Unavailable => 503,
     }
 }
 
 impl From<Refusal> for ServiceError {
     fn from(refusal: Refusal) -> Self {
-        let status = status_of(refusal.code.class());
-        let msg: Cow<'static, str> = match (refusal.code, &refusal.detail) {
-            (RefusalCode::Invalid, Some(sentence)) => sentence.clone().into(),
-            _ => refusal.code.name().into(),
-        };
-        let detail = refusal.detail.filter(|d| *d != msg);
-        Self { status, msg, detail, errors: Vec::new(), retry_after: RETRY_AFTER }
+        Self { refusal, errors: Vec::new(), retry_after: RETRY_AFTER }
     }
 }
 
@@ -137,18 +109,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sentence_stands_for_the_code_of_invalid_input_and_is_not_said_twice() {
-        let error = ServiceError::from(Refusal::invalid("z1 must be a number"));
-        assert_eq!(error.status, 400);
-        assert_eq!(error.msg, "z1 must be a number");
-        assert_eq!(error.detail, None);
-    }
-
-    #[test]
-    fn no_refusal_is_a_success_or_an_unmapped_server_error() {
+    fn no_refusal_is_a_success_and_none_but_a_fault_of_ours_is_an_internal_one() {
         for code in RefusalCode::ALL {
             let status = status_of(code.class());
-            assert!((400..500).contains(&status) || status == 503);
+            let ours = status == 500;
+            assert_eq!(ours, *code == RefusalCode::Internal, "{}", code.name());
+            assert!((400..500).contains(&status) || status == 503 || ours, "{}", code.name());
         }
     }
 }

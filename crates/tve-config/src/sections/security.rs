@@ -1,23 +1,20 @@
 //! Who may do what over the network.
 
-use crate::field::{Flag, Leniency, Named, Scalar, Shape, Spec, choice, int};
+use crate::field::{Flag, Leniency, Named, Scalar, Shape, Spec, int};
 use crate::issue::{Issue, join, shown, unknown};
 use crate::section::{object, section, sub};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use tve_machine::Role;
 
-choice! {
-    /// What a user may do; each role may also do what the ones before it may.
-    pub enum Role {
-        /// Look.
-        Viewer = "viewer",
-        /// Run the machine.
-        Operator = "operator",
-        /// Tune and set it up.
-        Engineer = "engineer",
-        /// Everything.
-        Admin = "admin",
+impl Named for Role {
+    const NAMES: &'static [&'static str] = Role::NAMES;
+    fn wire(self) -> &'static str {
+        self.name()
+    }
+    fn find(name: &str) -> Option<Self> {
+        Self::from_name(name)
     }
 }
 

@@ -1,9 +1,23 @@
 //! Commands as types: what a client may ask of the machine, parsed once at the edge.
 
+mod docs;
 mod parse;
+mod rows;
+mod sample;
+mod settings;
+mod spec;
+mod table;
 mod values;
 
-pub use parse::{lenient_json, parse_control, parse_gpio, parse_tune_start};
+pub use docs::commands_markdown;
+pub use parse::{
+    control_kind, gpio_kind, lenient_json, parse_control, parse_gpio, parse_named, parse_tune_start,
+};
+pub use rows::CommandKind;
+pub(crate) use rows::{TUNE_MARGIN, TUNE_MIN};
+pub use sample::random_value;
+pub use spec::{Param, Shape};
+pub use table::{CommandRow, Door, Effect};
 
 use tve_config::{
     Config, Dm556Patch, ExtruderSequencePatch, HistoryPatch, LoggingPatch, MotionPatch,
@@ -24,6 +38,14 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Auto, Self::Manual];
+
+    /// The mode with a name from the wire.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+
     /// Name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,6 +80,11 @@ impl Relay {
             Self::Fan => "fan",
             Self::Pump => "pump",
         }
+    }
+
+    /// The auxiliary with a name from the wire.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|relay| relay.name() == name)
     }
 }
 
@@ -95,6 +122,11 @@ impl TuneMethod {
             Self::ZieglerNichols => "ziegler_nichols",
             Self::NoOvershoot => "no_overshoot",
         }
+    }
+
+    /// The method with a name from the wire.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
     }
 }
 
@@ -207,35 +239,18 @@ impl Command {
     /// Whether the command can only bring the machine closer to rest: stops, and setpoints of zero.
     /// Nothing that protects the service from its clients may hold such a command up.
     pub fn only_calms(&self) -> bool {
-        match self {
-            Self::EmergencyStop | Self::Stop | Self::StopManualMove(_) | Self::TuneStop => true,
-            Self::SetMotor { rpm, .. } => rpm.is_zero(),
-            Self::SetHeater { duty, .. } | Self::SetPeltier(duty) => duty.is_zero(),
-            Self::SetTarget { zones } => {
-                zones.iter().any(Option::is_some) && zones.iter().flatten().all(|t| t.is_zero())
-            }
-            _ => false,
-        }
+        self.kind().row().effect.calms(self)
     }
 
     /// Whether the command may change the configuration: those that the black box leaves out, and
     /// the gains that a tune has found.
     pub const fn configures(&self) -> bool {
-        matches!(
-            self,
-            Self::TuneApply
-                | Self::UpdatePid { .. }
-                | Self::UpdatePins { .. }
-                | Self::SetPinName { .. }
-                | Self::UpdateExtruderSeq(_)
-                | Self::UpdateDm556(_)
-                | Self::SetTempSettings(_)
-                | Self::SetLoggingSettings(_)
-                | Self::UpdateMotionConfig(_)
-                | Self::SetHistorySettings(_)
-                | Self::SetSensorCalibration { .. }
-                | Self::ReplaceConfig(_)
-        )
+        self.kind().row().effect.configures()
+    }
+
+    /// Whether the configuration is written to its file once the command is carried out.
+    pub const fn saves(&self) -> bool {
+        self.kind().row().effect.saves()
     }
 }
 

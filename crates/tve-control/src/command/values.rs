@@ -1,17 +1,7 @@
-//! Reading single values of a command: one rule a kind, one sentence a fault.
+//! Reading single values of a command: one rule a kind.
 
-use crate::refusal::Refusal;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tve_units::Bcm;
-
-/// The object of a command; a missing or null value counts as `{}`.
-pub(super) fn object(value: Option<&Value>) -> Result<Map<String, Value>, Refusal> {
-    match value {
-        None | Some(Value::Null) => Ok(Map::new()),
-        Some(Value::Object(map)) => Ok(map.clone()),
-        Some(_) => Err(Refusal::invalid("value must be an object")),
-    }
-}
 
 /// A finite number, given as a number or as a numeric string.
 pub(super) fn finite(value: &Value) -> Option<f64> {
@@ -20,7 +10,8 @@ pub(super) fn finite(value: &Value) -> Option<f64> {
         Value::String(s) => s.trim().parse().ok()?,
         _ => return None,
     };
-    number.is_finite().then_some(number)
+    // Adding zero turns -0.0 into 0.0.
+    number.is_finite().then_some(number + 0.0)
 }
 
 /// A whole number, given as a number or as a numeric string.
@@ -42,42 +33,6 @@ pub(super) fn boolean(value: &Value) -> Option<bool> {
 }
 
 /// A header pin.
-pub(super) fn pin(value: Option<&Value>) -> Option<Bcm> {
-    Bcm::new(u8::try_from(whole(value?)?).ok()?).ok()
-}
-
-/// A required number in a range, refused by a sentence that names the key.
-pub(super) fn number_in(
-    map: &Map<String, Value>,
-    key: &str,
-    min: f64,
-    max: f64,
-    unit: &str,
-) -> Result<f64, Refusal> {
-    let Some(value) = map.get(key) else {
-        return Err(Refusal::invalid(format!(
-            "{key} is missing: a number from {min} to {max} {unit}"
-        )));
-    };
-    match finite(value) {
-        Some(n) if (min..=max).contains(&n) => Ok(n + 0.0),
-        Some(n) => {
-            Err(Refusal::invalid(format!("{key} must be between {min} and {max} {unit}, not {n}")))
-        }
-        None => Err(Refusal::invalid(format!(
-            "{key} must be a finite number from {min} to {max} {unit}"
-        ))),
-    }
-}
-
-/// A required boolean, refused by a sentence that names the key.
-pub(super) fn required_bool(map: &Map<String, Value>, key: &str) -> Result<bool, Refusal> {
-    map.get(key)
-        .and_then(boolean)
-        .ok_or_else(|| Refusal::invalid(format!("{key} must be true or false")))
-}
-
-/// A text, or `None` when the key is missing or another type.
-pub(super) fn text<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
-    map.get(key).and_then(Value::as_str)
+pub(super) fn pin(value: &Value) -> Option<Bcm> {
+    Bcm::new(u8::try_from(whole(value)?).ok()?).ok()
 }

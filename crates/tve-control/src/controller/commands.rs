@@ -7,7 +7,9 @@ use super::compose::PwmRole;
 use super::{COLD_JOG_RENEWAL, Controller};
 use crate::alarm::{AlarmCode, Cause};
 use crate::autotune::Autotune;
-use crate::command::{Command, LoggingHealth, Mode, Relay, Reply, TuneMethod};
+use crate::command::{
+    Command, LoggingHealth, Mode, Relay, Reply, TUNE_MARGIN, TUNE_MIN, TuneMethod,
+};
 use crate::motion::{highest_rpm, pulse_rate};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::sequence::{SequenceKind, motor_of};
@@ -18,10 +20,6 @@ use tve_units::{Celsius, Duty, Micros, Rpm};
 
 /// A relay may be switched again after this.
 const RELAY_DEBOUNCE: Micros = Micros::from_millis(250);
-/// Lowest setpoint of a tune, °C.
-const TUNE_MIN: f64 = 50.0;
-/// A tune stays this far below `safety.max_target`, °C.
-const TUNE_MARGIN: f64 = 15.0;
 
 impl Controller {
     /// Carries out a command, or says why not.
@@ -113,11 +111,14 @@ impl Controller {
             Command::SetTarget { zones } => {
                 for zone in Zone::ALL {
                     if let Some(t) = zones[zone.index()].filter(|t| t.get() > max) {
-                        return Err(Refusal::invalid(format!(
-                            "{} must be at most {max} °C (safety.max_target), not {}",
-                            zone.name(),
-                            t.get()
-                        )));
+                        let name = zone.name();
+                        return Err(Refusal::invalid(
+                            name,
+                            format!(
+                                "{name} must be at most {max} °C (safety.max_target), not {}",
+                                t.get()
+                            ),
+                        ));
                     }
                 }
                 Ok(())

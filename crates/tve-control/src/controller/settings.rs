@@ -117,11 +117,7 @@ impl Controller {
         change(&mut config);
         let mut issues = Vec::new();
         config.validate(&mut issues);
-        if issues.is_empty() {
-            return Ok(config);
-        }
-        let sentences: Vec<String> = issues.iter().map(ToString::to_string).collect();
-        Err(Refusal::invalid(sentences.join("; ")))
+        if issues.is_empty() { Ok(config) } else { Err(Refusal::of_issues(&issues)) }
     }
 
     fn adopt(&mut self, config: Config) {
@@ -240,8 +236,8 @@ impl Controller {
         map.insert(name.to_owned(), pin.get().into());
         let mut issues = Vec::new();
         let patch = Pins::patch_from(&map, tve_config::Leniency::Strict, "", &mut issues);
-        if let Some(issue) = issues.first() {
-            return Err(Refusal::invalid(issue.to_string()));
+        if !issues.is_empty() {
+            return Err(Refusal::of_issues(&issues));
         }
         self.update_pins(&patch, &[])
     }

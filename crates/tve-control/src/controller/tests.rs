@@ -360,7 +360,7 @@ fn clearing_names_what_remains_and_clears_the_rest() {
     bench.tick();
     let refusal = bench.send("CLEAR_ALARM", json!(null)).unwrap_err();
     assert_eq!(refusal.code, RefusalCode::CausePresent);
-    assert_eq!(refusal.detail.as_deref(), Some("DRIVER_FAULT"));
+    assert_eq!(refusal.reason.as_deref(), Some("DRIVER_FAULT"));
     assert_eq!(bench.active(), ["DRIVER_FAULT"]);
 }
 
@@ -501,11 +501,11 @@ fn known_functions_move_only_while_idle_and_labels_never_onto_owned_pins() {
     );
     assert_eq!(
         bench.refused("UPDATE_PINS", json!({"pins": {"led_green": 16}})),
-        RefusalCode::Invalid
+        RefusalCode::InvalidValue
     );
     assert_eq!(
         bench.refused("UPDATE_PINS", json!({"pins": {"led_green": 2}})),
-        RefusalCode::Invalid
+        RefusalCode::InvalidValue
     );
     bench.ok("SET_TARGET", json!({"z1": 100}));
     assert_eq!(
@@ -520,7 +520,7 @@ fn a_speed_beyond_the_pulse_rate_names_the_highest_possible() {
     let mut bench = Bench::at(200.0);
     let refusal = bench.send("SET_MOTOR", json!({"motor": "main", "rpm": 1900})).unwrap_err();
     assert_eq!(refusal.code, RefusalCode::PulseRate);
-    assert!(refusal.detail.unwrap().contains("1875.0 rpm"));
+    assert!(refusal.reason.unwrap().contains("1875.0 rpm"));
     bench.ok("SET_MOTOR", json!({"motor": "main", "rpm": 1875}));
 }
 

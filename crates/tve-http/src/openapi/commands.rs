@@ -1,120 +1,33 @@
 //! The schemas of command bodies: one alternative per command, as lenient as the parser.
 
 use serde_json::{Map, Value, json};
+use tve_control::{CommandKind, Door, Param, RefusalCode};
 
 /// A body of `POST /api/control`.
 pub(super) fn control() -> Value {
-    let config = tve_config::json_schema();
-    let section = |name: &str| lenient(&config["properties"][name]);
-    let params = |name: &str| object(&[("params", section(name))], &["params"]);
-    let plain = || any_object();
-    let motor = || json!({"enum": ["main", "feed"]});
-    let zone = || json!({"enum": ["z1", "z2"]});
-    let duty = || number(0.0, 100.0);
-    let mut calibration = lenient(&config["properties"]["sensors"]["properties"]["0"]);
-    calibration["properties"]["channel"] = whole(0, 3);
-    calibration["required"] = json!(["channel"]);
-    let mut pins = section("pins");
-    // Other names are labels.
-    pins["additionalProperties"] = json!({"anyOf": [pin(), {"type": "null"}]});
-    let alternatives = [
-        ("START", plain()),
-        ("STOP", plain()),
-        ("EMERGENCY_STOP", json!({"description": "Never looked at."})),
-        ("CLEAR_ALARM", plain()),
-        ("SAVE_CONFIG", plain()),
-        (
-            "ACKNOWLEDGE_ALARM",
-            object(&[("alarm_id", json!({"type": ["integer", "string"]}))], &["alarm_id"]),
-        ),
-        ("SET_MODE", object(&[("mode", json!({"enum": ["AUTO", "MANUAL"]}))], &["mode"])),
-        (
-            "SET_TARGET",
-            nullable(object(&[("z1", number(0.0, 265.0)), ("z2", number(0.0, 265.0))], &[])),
-        ),
-        ("SET_HEATER", object(&[("zone", zone()), ("duty", duty())], &["zone", "duty"])),
-        (
-            "SET_MOTOR",
-            object(&[("motor", motor()), ("rpm", number(-5000.0, 5000.0))], &["motor", "rpm"]),
-        ),
-        (
-            "SET_RELAY",
-            object(
-                &[("relay", json!({"enum": ["fan", "pump"]})), ("state", boolean())],
-                &["relay", "state"],
-            ),
-        ),
-        ("SET_PELTIER", object(&[("duty", duty())], &["duty"])),
-        ("SET_PWM_OUTPUT", object(&[("name", channel()), ("duty", duty())], &["name", "duty"])),
-        ("SET_FILL_TARGET", object(&[("level", number(0.0, 1000.0))], &["level"])),
-        (
-            "MOVE_MOTOR_STEPS",
-            object(
-                &[
-                    ("motor", motor()),
-                    ("steps", whole(-10_000_000, 10_000_000)),
-                    ("speed", number(1.0, 20_000.0)),
-                ],
-                &["motor", "steps"],
-            ),
-        ),
-        ("STOP_MANUAL_MOVE", object(&[("motor", motor())], &["motor"])),
-        ("UPDATE_PID", object(&[("zone", zone()), ("params", section("z1"))], &["zone", "params"])),
-        ("UPDATE_PINS", object(&[("pins", pins)], &["pins"])),
-        (
-            "SET_PIN_NAME",
-            object(&[("pin", pin()), ("name", json!({"type": ["string", "null"]}))], &["pin"]),
-        ),
-        (
-            "UPDATE_EXTRUDER_SEQ",
-            object(&[("sequence", section("extruder_sequence"))], &["sequence"]),
-        ),
-        ("UPDATE_DM556", params("dm556")),
-        ("SET_TEMP_SETTINGS", params("temp_settings")),
-        ("SET_LOGGING_SETTINGS", params("logging")),
-        ("UPDATE_MOTION_CONFIG", params("motion")),
-        ("SET_HISTORY_SETTINGS", params("history")),
-        ("SET_SENSOR_CALIBRATION", object(&[("params", calibration)], &["params"])),
-        (
-            "GPIO_CONFIG",
-            object(
-                &[
-                    ("pin", pin()),
-                    (
-                        "direction",
-                        json!({"type": "string", "pattern": "^([iI][nN]|[oO][uU][tT])$"}),
-                    ),
-                    ("pull", pull()),
-                ],
-                &["pin"],
-            ),
-        ),
-        ("GPIO_WRITE", object(&[("pin", pin()), ("state", boolean())], &["pin", "state"])),
-        ("GPIO_READ", object(&[("pin", pin())], &["pin"])),
-    ];
-    one_of(alternatives.into_iter())
+    by_name(Door::Control)
 }
 
 /// A body of `POST /api/gpio`.
 pub(super) fn gpio() -> Value {
-    let mode = json!({"type": "string", "pattern": "^([iI][nN]|[oO][uU][tT])$"});
-    let mode =
-        object(&[("pin", pin()), ("mode", mode), ("pull_up_down", pull())], &["pin", "mode"]);
-    let value = object(&[("pin", pin()), ("value", boolean())], &["pin", "value"]);
-    one_of([("SET_GPIO_MODE", mode), ("SET_GPIO_VALUE", value)].into_iter())
+    by_name(Door::Gpio)
 }
 
 /// A body of `POST /api/tune/start`.
 pub(super) fn tune_start() -> Value {
-    let methods = ["tyreus_luyben", "ziegler_nichols", "no_overshoot"];
-    object(
-        &[
-            ("zone", json!({"enum": ["z1", "z2"]})),
-            ("setpoint", number(50.0, 250.0)),
-            ("method", json!({"enum": methods})),
-        ],
-        &["zone", "setpoint"],
-    )
+    value_of(CommandKind::TuneStart)
+}
+
+/// The codes of refusals: each by itself, and the one that a key follows.
+pub(super) fn codes() -> Value {
+    let lines = RefusalCode::ALL.iter().map(|c| format!("- `{}`: {}", c.name(), c.meaning()));
+    let names: Vec<&str> = RefusalCode::ALL.iter().map(|c| c.name()).collect();
+    let invalid = RefusalCode::InvalidValue.name();
+    json!({
+        "type": "string",
+        "pattern": format!(r"^({}|{invalid}:[A-Za-z0-9_.\[\]]+)$", names.join("|")),
+        "description": lines.collect::<Vec<_>>().join("\n"),
+    })
 }
 
 /// A body of `POST /api/config/restore`.
@@ -139,20 +52,52 @@ fn or_empty(schema: &Value) -> Value {
     json!({"anyOf": [schema, {"type": "string", "maxLength": 0}]})
 }
 
-fn one_of(commands: impl Iterator<Item = (&'static str, Value)>) -> Value {
-    let alternatives: Vec<Value> = commands
-        .map(|(name, value)| {
+/// The commands that come in at `door` by their names, one alternative each.
+fn by_name(door: Door) -> Value {
+    let kinds = CommandKind::ALL.iter().filter(|kind| kind.row().door == door);
+    let alternatives: Vec<Value> = kinds
+        .map(|kind| {
+            let row = kind.row();
+            let value = value_of(*kind);
             let required: &[&str] =
                 if value.get("required").is_some() { &["command", "value"] } else { &["command"] };
             json!({
-                "title": name,
+                "title": row.name,
+                "description": row.doc,
                 "type": "object",
                 "required": required,
-                "properties": {"command": {"const": name}, "value": value},
+                "properties": {"command": {"const": row.name}, "value": value},
             })
         })
         .collect();
     json!({"oneOf": alternatives})
+}
+
+/// The value of a command.
+fn value_of(kind: CommandKind) -> Value {
+    if kind.ignores_value() {
+        return json!({"description": "Never looked at."});
+    }
+    let mut required = Vec::new();
+    let mut properties = Map::new();
+    for Param { key, doc, shape } in kind.parameters() {
+        if shape.required {
+            required.push(key);
+        }
+        let mut schema = lenient(&shape.schema);
+        schema["description"] = json!(doc);
+        properties.insert(key.to_owned(), schema);
+    }
+    // Null counts as no members.
+    let types = if required.is_empty() { json!(["object", "null"]) } else { json!("object") };
+    let mut schema = json!({"type": types});
+    if !properties.is_empty() {
+        schema["properties"] = properties.into();
+    }
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schema
 }
 
 fn object(properties: &[(&str, Value)], required: &[&str]) -> Value {
@@ -165,43 +110,8 @@ fn object(properties: &[(&str, Value)], required: &[&str]) -> Value {
     schema
 }
 
-/// Null counts as no members.
-fn nullable(mut schema: Value) -> Value {
-    schema["type"] = json!(["object", "null"]);
-    schema
-}
-
-/// The channels that a new machine has.
-fn channel() -> Value {
-    let channels = tve_config::Config::embedded().pwm.channels;
-    let names: Vec<_> = channels.keys().collect();
-    json!({"enum": names, "description": "A name of pwm.channels; these are the default's."})
-}
-
-fn any_object() -> Value {
-    json!({"type": ["object", "null"]})
-}
-
 fn boolean() -> Value {
     json!({"enum": [true, false, 0, 1, "true", "false"]})
-}
-
-fn number(min: f64, max: f64) -> Value {
-    or_text(json!({"type": "number", "minimum": min, "maximum": max}), min, max)
-}
-
-fn whole(min: i64, max: i64) -> Value {
-    let schema = json!({"type": "integer", "minimum": min, "maximum": max});
-    or_text(schema, min as f64, max as f64)
-}
-
-fn pin() -> Value {
-    whole(0, 27)
-}
-
-fn pull() -> Value {
-    let names = "^([uU][pP]|[dD][oO][wW][nN]|[oO][fF][fF]|[nN][oO][nN][eE])$";
-    json!({"anyOf": [{"type": "string", "pattern": names}, {"type": "null"}]})
 }
 
 /// A number may also come as a text. A pattern cannot say a range, so it names those texts that are
@@ -255,16 +165,37 @@ fn lenient(schema: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tve_control::parse_control;
 
     #[test]
-    fn every_alternative_is_a_command_that_the_parser_knows() {
-        for alternative in control()["oneOf"].as_array().unwrap() {
-            let name = alternative["properties"]["command"]["const"].as_str().unwrap();
-            let answer = parse_control(&json!({"command": name}));
-            let unknown = answer.is_err_and(|r| r.code.name() == "UNKNOWN_COMMAND");
-            assert!(!unknown, "{name}");
+    fn every_command_from_outside_is_described_once() {
+        let named = [control(), gpio()];
+        let mut names: Vec<&str> = named
+            .iter()
+            .flat_map(|schema| schema["oneOf"].as_array().unwrap())
+            .map(|alternative| alternative["properties"]["command"]["const"].as_str().unwrap())
+            .collect();
+        let mut table: Vec<&str> = CommandKind::ALL
+            .iter()
+            .map(|kind| kind.row())
+            .filter(|row| matches!(row.door, Door::Control | Door::Gpio))
+            .map(|row| row.name)
+            .collect();
+        names.sort_unstable();
+        table.sort_unstable();
+        assert_eq!(names, table);
+    }
+
+    #[test]
+    fn the_codes_of_refusals_are_those_that_the_service_says() {
+        let pattern = codes()["pattern"].as_str().unwrap().to_owned();
+        for code in RefusalCode::ALL {
+            assert!(pattern.contains(code.name()), "{}", code.name());
         }
+        assert!(pattern.ends_with(r"|INVALID_VALUE:[A-Za-z0-9_.\[\]]+)$"), "{pattern}");
+    }
+
+    fn number(min: f64, max: f64) -> Value {
+        lenient(&json!({"type": "number", "minimum": min, "maximum": max}))
     }
 
     #[test]

@@ -34,6 +34,7 @@ fn complete() -> Value {
     schemas["RestoreRequest"] = commands::restore();
     schemas["GpioRequest"] = commands::gpio();
     schemas["TuneStartRequest"] = commands::tune_start();
+    schemas["Refused"]["properties"]["msg"] = commands::codes();
     schemas["Config"] = tve_config::json_schema();
     // Those of a document of its own.
     if let Some(members) = schemas["Config"].as_object_mut() {
@@ -91,7 +92,7 @@ fn describe() -> OpenApi {
         .info(InfoBuilder::new().title("TVE-micro").version(env!("CARGO_PKG_VERSION")).description(
             Some(
                 "Controller of a small plastics extruder. A refusal is always \
-                     {\"success\": false, \"msg\": CODE_OR_SENTENCE} and changes nothing.",
+                     {\"success\": false, \"msg\": CODE, \"reason\": SENTENCE} and changes nothing.",
             ),
         ))
         .paths(paths)

@@ -9,10 +9,10 @@ pub(crate) use invariants::Observer;
 pub use invariants::Violation;
 
 use crate::crew;
-use crate::rig::{Rig, TICK, parse};
+use crate::rig::{Rig, TICK};
 use script::{Event, Script};
 use serde::Serialize;
-use tve_control::{Command, Refusal, Snapshot, Unclean};
+use tve_control::{Command, Refusal, Snapshot, Unclean, parse_named};
 use tve_sim::FaultKind;
 use tve_units::Micros;
 
@@ -116,7 +116,7 @@ fn play(script: &Script) -> (Count, Result<(), Violation>) {
             let outcome = match event {
                 Event::Command(name, value) => {
                     count.commands += 1;
-                    if let Ok(command) = parse(name, value) {
+                    if let Ok(command) = parse_named(name, value) {
                         let deep = count.commands.is_multiple_of(DEEP);
                         let depth = if deep { Depth::Everything } else { Depth::Shown };
                         let answer = send(&mut rig, &mut observer, &command, depth);

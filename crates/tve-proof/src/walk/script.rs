@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tve_config::{Config, EstopContact, PidGains};
+use tve_control::{CommandKind, Door, random_value};
 use tve_hal::{Sensor, Zone};
 use tve_rig::Dice;
 use tve_sim::FaultKind;
@@ -138,7 +139,7 @@ fn operator(dice: &mut Dice) -> Event {
             }
         }
         28 => ("SET_PELTIER", json!({"duty": *dice.pick(&[0, 50, 100, -1])})),
-        _ => match dice.below(6) {
+        _ => match dice.below(7) {
             0 => ("SET_RELAY", json!({"relay": "fan", "state": dice.one_in(2)})),
             1 => {
                 let params = json!({"kp": dice.between(-1.0, 20.0), "ki": dice.between(0.0, 0.2)});
@@ -151,10 +152,30 @@ fn operator(dice: &mut Dice) -> Event {
             }
             3 => ("UPDATE_DM556", json!({"params": {"microsteps": *dice.pick(&[1600, 3200, 7])}})),
             4 => ("GPIO_WRITE", json!({"pin": dice.below(28), "state": true})),
-            _ => ("SET_PWM_OUTPUT", json!({"name": "fan_nozzle", "duty": 50})),
+            5 => ("SET_PWM_OUTPUT", json!({"name": "fan_nozzle", "duty": 50})),
+            _ => any_command(dice),
         },
     };
     Event::Command(name, value)
+}
+
+/// Any command of the table that leaves the configuration alone, with a value that it takes. What is
+/// added to the table is walked with, too.
+fn any_command(dice: &mut Dice) -> (&'static str, Value) {
+    const TRIES: usize = 8;
+    let walked =
+        |kind: &CommandKind| !kind.row().effect.configures() && kind.row().door != Door::Inside;
+    let kinds: Vec<CommandKind> = CommandKind::ALL.iter().copied().filter(walked).collect();
+    let kind = *dice.pick(&kinds);
+    let good = (0..TRIES)
+        .map(|_| random_value(kind, &mut |n| dice.below(n)))
+        .find(|value| kind.parse(Some(value)).is_ok());
+    let mut value = good.unwrap_or_default();
+    if let Value::Object(members) = &mut value {
+        // A null that is taken counts as none, and scenario files have none.
+        members.retain(|_, member| !member.is_null());
+    }
+    (kind.row().name, value)
 }
 
 /// What operators do in one go, where one thing must not survive the next.

@@ -2,10 +2,10 @@
 
 use super::script::{Event, Script};
 use super::{Finding, Violation, play};
-use crate::rig::parse;
 use core::fmt::Write;
 use serde_json::Value;
 use tve_config::EstopContact;
+use tve_control::parse_named;
 use tve_units::Micros;
 
 /// Plays at most this often while shrinking.
@@ -139,7 +139,7 @@ fn scenario(script: &Script, violation: &Violation) -> String {
                     lines = format!("{lines}\nvalue = {}", toml_value(value));
                 }
                 // What no moment could make right must be said to be refused.
-                if let Err(refusal) = parse(name, value) {
+                if let Err(refusal) = parse_named(name, value) {
                     lines = format!("{lines}\nrefused = \"{}\"", refusal.code.name());
                 }
                 writeln!(text, "{lines}")

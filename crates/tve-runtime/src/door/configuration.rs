@@ -34,8 +34,7 @@ impl Expected {
             return Ok(());
         }
         Err(ServiceError::new(
-            412,
-            "CONFIG_CHANGED",
+            RefusalCode::ConfigChanged,
             format!(
                 "the configuration in force is {current}; read it again and repeat the change on it"
             ),
@@ -82,9 +81,12 @@ impl Door {
     ) -> Result<ConfigChange, ServiceError> {
         let service = Arc::clone(&self.0);
         to_the_end(service.change(asked, Some(expected), move |_, current| {
-            let text = std::str::from_utf8(&document)
-                .map_err(|_| ServiceError::from(Refusal::invalid("the body must be UTF-8")))?;
-            current.parse_update(text).map_err(|errors| ServiceError::bad_config(&errors))
+            let text = std::str::from_utf8(&document).map_err(|_| {
+                ServiceError::new(RefusalCode::InvalidJson, "the body must be UTF-8")
+            })?;
+            current
+                .parse_update(text)
+                .map_err(|errors| ServiceError::bad_config(RefusalCode::InvalidConfig, &errors))
         }))
         .await
     }
@@ -152,8 +154,9 @@ impl Service {
                 check_role(role, &before, &new)?;
                 if before.server != new.server || before.security != new.security {
                     // The next start must not fail by what was accepted today.
-                    (service.veto)(&new)
-                        .map_err(|sentence| ServiceError::new(400, "INVALID_CONFIG", sentence))?;
+                    (service.veto)(&new).map_err(|sentence| {
+                        ServiceError::new(RefusalCode::InvalidConfig, sentence)
+                    })?;
                 }
                 Ok(new)
             })
@@ -192,7 +195,7 @@ impl Service {
                 let path = path.display();
                 tracing::error!(%path, %error, "the configuration could not be saved");
                 Refusal::with(
-                    RefusalCode::Hardware,
+                    RefusalCode::DiskFailed,
                     format!(
                         "the configuration is in force but {path} could not be written: {error}; \
                          check the disk and save again"
@@ -202,7 +205,7 @@ impl Service {
         });
         match task.await {
             Ok(saved) => saved.map(|_| ()),
-            Err(_) => Err(Refusal::with(RefusalCode::Hardware, "saving was cut off; save again")),
+            Err(_) => Err(Refusal::with(RefusalCode::DiskFailed, "saving was cut off; save again")),
         }
     }
 
@@ -216,7 +219,9 @@ impl Service {
             }
             LoadError::Read { source, .. } => unreadable(&source),
             // An older file may be from before a rule of today.
-            LoadError::Invalid { errors, .. } => ServiceError::bad_config(&errors).with_status(409),
+            LoadError::Invalid { errors, .. } => {
+                ServiceError::bad_config(RefusalCode::OutdatedConfig, &errors)
+            }
         })
     }
 }
@@ -227,7 +232,7 @@ fn check_role(role: Role, old: &Config, new: &Config) -> Result<(), ServiceError
         return Ok(());
     }
     let detail = "changing security or server needs the role admin";
-    Err(ServiceError::new(403, "ROLE_TOO_LOW", detail))
+    Err(ServiceError::new(RefusalCode::RoleTooLow, detail))
 }
 
 fn no_such_generation() -> ServiceError {

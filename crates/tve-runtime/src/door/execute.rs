@@ -68,12 +68,12 @@ pub(super) async fn to_the_end<T: Send + 'static>(
 }
 
 impl Door {
-    /// Has a command carried out and noted, and the configuration saved where that belongs to it;
+    /// Has a command of somebody who may send it carried out and noted, and the configuration saved where that belongs to it;
     /// what was refused before it came here is noted as that. Goes on to its end also when the
     /// future is dropped.
     ///
     /// # Errors
-    /// The refusal, 429 for a client that sends too much, 503 when the queue is full, the control
+    /// The refusal, 403 where the role is too low, 429 for a client that sends too much, 503 when the queue is full, the control
     /// thread has ended or the file of the configuration cannot be written.
     pub async fn execute(
         &self,
@@ -82,7 +82,11 @@ impl Door {
     ) -> Result<Reply, ServiceError> {
         let service = Arc::clone(&self.0);
         to_the_end(async move {
-            let command = match command {
+            // Whichever way a command has come, nobody gets one past here that they may not send.
+            let may = |command: Command| {
+                service.access.authorize(&asked.caller, command.kind()).map(|()| command)
+            };
+            let command = match command.and_then(may) {
                 Ok(command) => command,
                 Err(error) => return Err(asked.refuse(&service, error)),
             };
@@ -91,7 +95,7 @@ impl Door {
             if !command.only_calms() {
                 service.access.take(&asked.caller)?;
             }
-            let saves = matches!(command, Command::SaveConfig | Command::TuneApply);
+            let saves = command.saves();
             let (answer, changed) = service.carry_out(command).await;
             let answer = match answer {
                 Ok(reply) if saves => service.save().await.map(|()| reply),

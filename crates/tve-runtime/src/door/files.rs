@@ -11,7 +11,7 @@ use tve_recorder::RunList;
 pub(super) fn unreadable(error: &io::Error) -> ServiceError {
     tracing::warn!(%error, "the data folder cannot be read");
     Refusal::with(
-        RefusalCode::Hardware,
+        RefusalCode::DiskFailed,
         format!("the data folder cannot be read: {error}; check the disk of the data folder"),
     )
     .into()

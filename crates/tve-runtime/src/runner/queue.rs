@@ -264,7 +264,7 @@ mod tests {
             for command in [Command::Start, Command::EmergencyStop] {
                 let refusal = sender.send(command).await.unwrap_err();
                 assert_eq!(refusal.code, RefusalCode::Hardware);
-                assert!(refusal.detail.is_some_and(|d| d.contains(cause)), "{stopped}");
+                assert!(refusal.reason.is_some_and(|d| d.contains(cause)), "{stopped}");
             }
         }
     }

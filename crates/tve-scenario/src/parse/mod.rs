@@ -181,7 +181,7 @@ fn command(clock: &Clock, place: &str, raw: &RawCommand) -> Result<Timed, Scenar
         Some(value) => serde_json::to_value(value)
             .map_err(|error| ScenarioError::invalid(place, error.to_string()))?,
     };
-    let parsed = tve_rig::parse(&raw.command, &value);
+    let parsed = tve_control::parse_named(&raw.command, &value);
     let refused = raw
         .refused
         .as_deref()

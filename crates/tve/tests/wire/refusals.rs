@@ -2,6 +2,7 @@
 
 use crate::rig::Rig;
 use serde_json::json;
+use tve_control::RefusalCode;
 
 #[tokio::test]
 async fn unknown_paths_and_methods_have_the_shape_of_a_refusal() {
@@ -195,5 +196,94 @@ async fn query_strings_are_judged_like_bodies() {
         let answer = rig.get(&format!("/api/log/{name}")).await;
         assert_eq!((answer.status, &answer.json()["success"]), (404, &json!(false)), "{name}");
     }
+    rig.running.stop().await.unwrap();
+}
+
+/// Whether `msg` is a code of the table: by itself, or with the key whose value is wrong.
+fn is_code(msg: &str) -> bool {
+    let (name, key) = msg.split_once(':').unwrap_or((msg, ""));
+    let of_key = |c: char| c.is_ascii_alphanumeric() || "_.[]".contains(c);
+    RefusalCode::ALL.iter().any(|code| code.name() == name)
+        && key.chars().all(of_key)
+        && (key.is_empty() || name == RefusalCode::InvalidValue.name())
+}
+
+#[tokio::test]
+async fn the_msg_of_every_refusal_is_a_code_and_its_sentence_stands_in_reason() {
+    let rig = Rig::start().await;
+    let control = |body: &str| ("POST", "/api/control", body.to_owned());
+    let command = |name: &str, value: &str| {
+        ("POST", "/api/control", format!(r#"{{"command":"{name}","value":{value}}}"#))
+    };
+    let route = |method, path| (method, path, String::new());
+    let (tag, whole) = (r#""nothing""#, r#"{"z1":{"kp":-1},"no such\u0000 section":1}"#);
+    let requests = [
+        (control("{"), "INVALID_JSON"),
+        (control("[1,2]"), "INVALID_BODY"),
+        (control("{}"), "UNKNOWN_COMMAND"),
+        (command("SET_TARGET", r#"{"z1":"hot"}"#), "INVALID_VALUE:z1"),
+        (command("SET_TARGET", r#"{"z1":450}"#), "INVALID_VALUE:z1"),
+        (command("SET_TARGET", "[1]"), "INVALID_VALUE:value"),
+        (command("SET_HEATER", "null"), "INVALID_VALUE:zone"),
+        (command("UPDATE_PID", r#"{"zone":"z1","params":{"kp":-1}}"#), "INVALID_VALUE:params.kp"),
+        (command("UPDATE_PINS", r#"{"pins":[17]}"#), "INVALID_PINS"),
+        (command("UPDATE_PINS", r#"{"pins":{"ssr_z1":24}}"#), "INVALID_VALUE:pins.ssr_z2"),
+        (command("SET_PIN_NAME", r#"{"pin":"x","name":"lamp"}"#), "INVALID_ARGS"),
+        (command("SET_TEMP_SETTINGS", r#"{"params":{"é: x":1}}"#), "INVALID_VALUE:params."),
+        (command("UPDATE_DM556", r#"{"params":7}"#), "INVALID_DM556_PARAMS"),
+        (command("GPIO_WRITE", r#"{"pin":5,"state":"yes"}"#), "INVALID_GPIO_STATE"),
+        (("POST", "/api/gpio", "{}".into()), "UNKNOWN_GPIO_COMMAND"),
+        (("POST", "/api/tune/start", r#"{"zone":"z9"}"#.into()), "INVALID_ZONE"),
+        (("POST", "/api/tune/start", "[1]".into()), "INVALID_BODY"),
+        (route("POST", "/api/tune/apply"), "NO_RESULT"),
+        (route("GET", "/api/history/sensors?points=x"), "INVALID_QUERY"),
+        (route("GET", "/api/history/sensors?points=0"), "INVALID_QUERY"),
+        (route("GET", "/api/log?page=-1"), "INVALID_QUERY"),
+        (route("GET", "/api/log/nothing.csv"), "NOT_FOUND"),
+        (route("GET", "/api/nowhere"), "NOT_FOUND"),
+        (route("DELETE", "/api/data"), "METHOD_NOT_ALLOWED"),
+        (("PUT", "/api/config", whole.into()), "IF_MATCH_REQUIRED"),
+        (("POST", "/api/config/restore", r#"{"generation":0}"#.into()), "INVALID_VALUE:generation"),
+        (route("GET", "/api/config/generations/9"), "NOT_FOUND"),
+    ];
+    for ((method, path, body), code) in requests {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let answer = rig.send(&head, body.as_bytes()).await;
+        let msg = answer.msg();
+        assert!(is_code(&msg), "{method} {path} {body}: {msg}");
+        assert_eq!(msg, code, "{method} {path} {body}: {}", answer.json());
+        let reason = answer.json()["reason"].clone();
+        assert!(reason.is_null() || reason.as_str().is_some_and(|r| r.contains(' ')), "{reason}");
+    }
+    for condition in [tag, "*"] {
+        let head = format!(
+            "PUT /api/config HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             If-Match: {condition}\r\nContent-Length: {}\r\n\r\n",
+            whole.len()
+        );
+        let answer = rig.send(&head, whole.as_bytes()).await;
+        assert!(["CONFIG_CHANGED", "INVALID_CONFIG"].contains(&answer.msg().as_str()));
+    }
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pin_that_is_written_on_or_off_reads_so() {
+    let rig = Rig::start().await;
+    for (command, value) in [
+        ("SET_GPIO_MODE", json!({"pin": 5, "mode": "OUT"})),
+        ("SET_GPIO_VALUE", json!({"pin": 5, "value": "on"})),
+    ] {
+        let body = json!({"command": command, "value": value}).to_string();
+        assert_eq!(rig.post("/api/gpio", &body).await.status, 200, "{command}");
+    }
+    assert_eq!(rig.command("GPIO_READ", json!({"pin": 5})).await.json()["value"], true);
+    let answer = rig.command("GPIO_WRITE", json!({"pin": 5, "state": "off"})).await;
+    assert_eq!(answer.status, 200, "{}", answer.msg());
+    assert_eq!(rig.command("GPIO_READ", json!({"pin": 5})).await.json()["value"], false);
     rig.running.stop().await.unwrap();
 }

@@ -218,8 +218,8 @@ async fn a_configuration_that_cannot_be_saved_is_said_with_its_path() {
     .await;
     std::fs::remove_dir_all(rig.folder.path().join("gone")).unwrap();
     let answer = rig.command("SAVE_CONFIG", Value::Null).await;
-    assert_eq!((answer.status, answer.msg()), (503, "HARDWARE".into()));
-    assert!(answer.json()["detail"].as_str().unwrap().contains("config.json"));
+    assert_eq!((answer.status, answer.msg()), (503, "DISK_FAILED".into()));
+    assert!(answer.json()["reason"].as_str().unwrap().contains("config.json"));
     rig.running.stop().await.unwrap();
 }
 

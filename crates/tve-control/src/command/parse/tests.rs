@@ -1,14 +1,17 @@
 //! What each command accepts and refuses.
 
 use super::*;
+use crate::command::{PinMode, Relay};
 use serde_json::json;
+use tve_hal::Pull;
+use tve_units::{Bcm, Celsius};
 
 fn control(name: &str, value: &Value) -> Result<Command, Refusal> {
     parse_control(&json!({"command": name, "value": value}))
 }
 
 fn msg(name: &str, value: &Value) -> String {
-    control(name, value).expect_err("should be refused").msg().to_owned()
+    control(name, value).expect_err("should be refused").msg().into_owned()
 }
 
 #[test]
@@ -17,7 +20,7 @@ fn numbers_may_come_as_numeric_strings_and_never_as_nan() {
     let Command::SetTarget { zones } = accepted else { panic!("{accepted:?}") };
     assert_eq!(zones, [Some(Celsius::new(210.5).unwrap()), None]);
     for bad in [json!("NaN"), json!("inf"), json!([1]), json!(null), json!({}), json!(true)] {
-        assert!(msg("SET_TARGET", &json!({"z1": bad})).contains("z1"), "{bad}");
+        assert_eq!(msg("SET_TARGET", &json!({"z1": bad})), "INVALID_VALUE:z1", "{bad}");
     }
 }
 
@@ -25,7 +28,7 @@ fn numbers_may_come_as_numeric_strings_and_never_as_nan() {
 fn a_bare_nan_in_the_body_is_reported_at_its_key() {
     let body = lenient_json(br#"{"command":"SET_MOTOR","value":{"motor":"main","rpm":-Infinity}}"#);
     let refusal = parse_control(&body.unwrap()).unwrap_err();
-    assert!(refusal.msg().contains("rpm"), "{refusal}");
+    assert_eq!(refusal.msg(), "INVALID_VALUE:rpm");
 }
 
 #[test]
@@ -74,7 +77,7 @@ fn a_settings_command_accepts_what_status_shows_and_names_what_it_does_not_know(
     let shown = json!({"params": {"poll_interval": 0.5, "freshness_timeout": 9}});
     assert!(control("SET_TEMP_SETTINGS", &shown).is_ok());
     let unknown = json!({"params": {"pol_interval": 0.5}});
-    assert!(msg("SET_TEMP_SETTINGS", &unknown).contains("pol_interval"));
+    assert_eq!(msg("SET_TEMP_SETTINGS", &unknown), "INVALID_VALUE:params.pol_interval");
 }
 
 #[test]
@@ -85,7 +88,10 @@ fn pins_with_functions_and_labels_are_told_apart() {
     };
     assert_eq!(functions.get("led_red"), Some(Some(Bcm::new(16).unwrap())));
     assert_eq!(labels, [("old".to_owned(), None), ("warp_core".to_owned(), Bcm::new(12).ok())]);
-    assert!(msg("UPDATE_PINS", &json!({"pins": {"ssr_z1": 99}})).contains("pin"));
+    let wrong = json!({"pins": {"ssr_z1": 99}});
+    assert_eq!(msg("UPDATE_PINS", &wrong), "INVALID_VALUE:pins.ssr_z1");
+    let wrong = json!({"pins": {"warp_core": 99}});
+    assert_eq!(msg("UPDATE_PINS", &wrong), "INVALID_VALUE:pins.warp_core");
 }
 
 #[test]
@@ -105,7 +111,70 @@ fn gpio_bodies_refuse_with_their_own_code() {
     assert_eq!(input, Ok(Command::GpioConfig { pin, mode: PinMode::In(Pull::Down) }));
 }
 
-use tve_units::Bcm;
+#[test]
+fn what_is_no_object_is_refused_by_the_code_that_clients_know() {
+    for (name, value, code) in [
+        ("UPDATE_PINS", json!({"pins": [17]}), "INVALID_PINS"),
+        ("UPDATE_PINS", json!({}), "INVALID_PINS"),
+        ("UPDATE_EXTRUDER_SEQ", json!({"sequence": 1}), "INVALID_SEQUENCE"),
+        ("UPDATE_DM556", json!({"params": []}), "INVALID_DM556_PARAMS"),
+        ("SET_TEMP_SETTINGS", json!({"params": "x"}), "INVALID_TEMP_SETTINGS"),
+        ("SET_LOGGING_SETTINGS", json!({"params": null}), "INVALID_LOGGING_PARAMS"),
+        ("SET_SENSOR_CALIBRATION", json!({"params": 7}), "INVALID_SENSOR_PARAMS"),
+        ("UPDATE_MOTION_CONFIG", json!({"params": 7}), "INVALID_VALUE:params"),
+        ("SET_TARGET", json!([200]), "INVALID_VALUE:value"),
+    ] {
+        assert_eq!(msg(name, &value), code, "{name} {value}");
+    }
+}
+
+#[test]
+fn a_pin_name_without_a_pin_is_refused_by_the_code_that_clients_know() {
+    for value in [json!({"pin": "x", "name": "lamp"}), json!({"name": "lamp"}), json!({"pin": 28})]
+    {
+        assert_eq!(msg("SET_PIN_NAME", &value), "INVALID_ARGS", "{value}");
+    }
+    assert_eq!(msg("SET_PIN_NAME", &json!({"pin": 5, "name": 7})), "INVALID_ARGS");
+    let long = json!({"pin": 5, "name": "x".repeat(33)});
+    assert_eq!(msg("SET_PIN_NAME", &long), "INVALID_VALUE:name");
+}
+
+#[test]
+fn a_pin_is_written_by_the_states_of_a_relay_and_by_on_and_off() {
+    let pin = Bcm::new(5).unwrap();
+    for (state, high) in [
+        (json!(true), true),
+        (json!(false), false),
+        (json!(1), true),
+        (json!(0), false),
+        (json!("true"), true),
+        (json!("false"), false),
+        (json!("on"), true),
+        (json!("off"), false),
+    ] {
+        let written = control("GPIO_WRITE", &json!({"pin": 5, "state": state}));
+        assert_eq!(written, Ok(Command::GpioWrite { pin, high, debounced: true }), "{state}");
+        let body = json!({"command": "SET_GPIO_VALUE", "value": {"pin": 5, "value": state}});
+        let written = parse_gpio(&body);
+        assert_eq!(written, Ok(Command::GpioWrite { pin, high, debounced: false }), "{state}");
+    }
+    for bad in [json!("yes"), json!(2), json!([1]), json!(null), json!("1")] {
+        assert_eq!(msg("GPIO_WRITE", &json!({"pin": 5, "state": bad})), "INVALID_GPIO_STATE");
+    }
+}
+
+#[test]
+fn a_body_says_its_kind_whatever_its_value_is() {
+    let body = json!({"command": "SET_MOTOR", "value": [1]});
+    assert_eq!(control_kind(&body), Ok(CommandKind::SetMotor));
+    for (body, code) in [(json!([1]), "INVALID_BODY"), (json!({"command": 7}), "UNKNOWN_COMMAND")] {
+        assert_eq!(control_kind(&body).unwrap_err().msg(), code);
+    }
+    // What the service alone sends has no name outside, nor a command the name of another door.
+    for name in ["REPORT_LOGGING", "REPLACE_CONFIG", "SET_GPIO_VALUE", "TUNE_APPLY"] {
+        assert_eq!(msg(name, &json!({})), "UNKNOWN_COMMAND", "{name}");
+    }
+}
 
 #[test]
 fn only_stops_and_zero_setpoints_only_calm_the_machine() {
