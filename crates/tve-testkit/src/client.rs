@@ -155,6 +155,8 @@ impl Client {
             answered
         } else {
             let fresh = TcpStream::connect(self.address).await.expect("the service listens");
+            // Head and body are two writes; the second must not wait for the first's receipt.
+            fresh.set_nodelay(true).expect("an open connection");
             patient(fresh).await.expect("an answer")
         };
         let closes = |value: &str| value.eq_ignore_ascii_case("close");

@@ -159,7 +159,7 @@ fn what_accepted_commands_leave_behind_loads_again() {
             let text = rig.controller.config().to_json().to_string();
             match Config::parse(&text) {
                 Ok(again) => {
-                    assert_eq!(again, *rig.controller.config(), "seed {seed}: {name} {value}")
+                    assert_eq!(again, *rig.controller.config(), "seed {seed}: {name} {value}");
                 }
                 Err(errors) => panic!("seed {seed}: after {name} {value}:\n{errors}"),
             }
