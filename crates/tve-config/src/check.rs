@@ -35,7 +35,7 @@ pub(crate) const RULES: &[&str] = &[
     "No two enabled channels measure the same thing, and a thermistor's channel is on a converter that is there.",
     "`zones` and `motors` come together, and then `z1` and `z2` are absent: each zone gives its own gains.",
     "No two zones or motors have one name, and what they refer to is there: each zone has a sensor of its own.",
-    "No two converters share an address, and no two thermocouples a chip select.",
+    "No two converters share an address, no two thermocouples a chip select, and the pins of their SPI bus serve nothing else.",
     "Calibration points are empty, or give a line with slope 0.8 to 1.25 and offset within 15 °C.",
     "`safety.max_target` is at least 15 °C below `safety.over_temperature`.",
     "`safety.frozen_uncertain_after` is not above `safety.frozen_after`.",
@@ -82,6 +82,10 @@ impl Config {
         for (name, signal) in &signals {
             let Some(pin) = self.pins.get(name) else { continue };
             let at = || join("pins", name);
+            if let Some(channel) = self.spi_user(pin) {
+                let reason = format!("pin {} is on the SPI bus of sensors.{channel}", pin.get());
+                errors.push(Issue::new(at(), reason));
+            }
             if let Some(other) = owners.insert(pin, name) {
                 let reason = format!("pin {} already serves {other}", pin.get());
                 errors.push(Issue::new(at(), reason));
@@ -122,6 +126,16 @@ impl Config {
                 | Signal::DriveAlarm(_) => {}
             }
         }
+    }
+
+    /// The channel whose thermocouple needs a pin for its bus.
+    fn spi_user(&self, pin: Bcm) -> Option<u8> {
+        let mut channels = self.sensors.channels().filter(|(_, sensor)| sensor.enabled);
+        channels
+            .find(|(_, sensor)| {
+                sensor.as_thermocouple().is_some_and(|tc| tc.pins().any(|used| used == pin))
+            })
+            .map(|(channel, _)| channel)
     }
 
     fn check_cooler(&self, path: String, zone: usize, errors: &mut Vec<Issue>) {

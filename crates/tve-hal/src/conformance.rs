@@ -4,10 +4,9 @@
 //! on the Raspberry Pi over a fake board, and on a real one. What the pins do is looked at from
 //! outside, by tests that know where to look.
 
-use crate::{
-    AdcReading, Hardware, Inputs, JogId, Motor, MotorDrive, Outputs, PWM_CHANNELS, UserPin,
-};
-use tve_config::Config;
+use crate::{Hardware, Inputs, JogId, Motor, MotorDrive, Outputs, Sensor, UserPin};
+use tve_config::{Config, MachineConfig, PwmUse};
+use tve_machine::{Name, Names};
 use tve_units::{Bcm, Duty, Micros, StepRate};
 
 /// A machine, and a way to let time pass on its clock.
@@ -41,19 +40,21 @@ pub fn check(
     motors: &[Motor],
     patience: Micros,
 ) -> Result<Vec<&'static str>, String> {
-    let mut play = Play { bench, inputs: Inputs::default(), patience };
-    play.samples(config)?;
-    play.everything_on(config)?;
+    let machine = config.machine();
+    let inputs = Inputs::unread(machine.motors.len(), machine.sensors.len());
+    let mut play = Play { bench, inputs, names: machine.names, patience };
+    play.samples(&machine)?;
+    play.everything_on(&machine)?;
     for motor in motors {
         play.counted_move(*motor)?;
         play.move_cut_off(*motor)?;
     }
     play.safe(motors)?;
-    play.free_pin(config)?;
+    play.free_pin(&machine)?;
     play.bench.machine().configure(config).map_err(|e| format!("configured again: {e}"))?;
-    play.samples(config)?;
+    play.samples(&machine)?;
     Ok(vec![
-        "every channel is sampled, and no sample is from the future or older than the last",
+        "every sensor is sampled, and no sample is from the future or older than the last",
         "everything may be on at once and no output disagrees with what was written",
         "a counted move takes its time and is reported done, by its own id, once and for good",
         "a move that is cut off is reported done",
@@ -66,10 +67,21 @@ pub fn check(
 struct Play<'a> {
     bench: &'a mut dyn Bench,
     inputs: Inputs,
+    names: Names,
     patience: Micros,
 }
 
 impl Play<'_> {
+    fn off(&self) -> Outputs {
+        Outputs::off(self.names.zones.len(), self.names.motors.len())
+    }
+
+    fn jog(&self, motor: Motor, id: JogId, steps: i32) -> Outputs {
+        let mut outputs = self.off();
+        outputs.motors[motor] = MotorDrive::Jog { id, steps, rate: RATE };
+        outputs
+    }
+
     fn tick(&mut self, outputs: &Outputs) -> Result<Micros, String> {
         let now = self.bench.tick();
         let machine = self.bench.machine();
@@ -96,59 +108,61 @@ impl Play<'_> {
         Ok(now.since(began))
     }
 
-    fn samples(&mut self, config: &Config) -> Result<(), String> {
-        let sampled: Vec<usize> = (0..config.sensors.len())
-            .filter(|channel| config.adc.enabled && config.sensors[*channel].enabled)
-            .collect();
-        let rest = Outputs::default();
-        let has_sample = |reading| matches!(reading, AdcReading::Sample { .. });
-        self.until("a sample of each channel", &rest, |inputs| {
-            sampled.iter().all(|channel| has_sample(inputs.adc[*channel]))
+    fn samples(&mut self, machine: &MachineConfig) -> Result<(), String> {
+        let wired = machine.sensors.entries().filter(|(_, point)| point.source.is_some());
+        let sampled: Vec<(Sensor, Name)> = wired.map(|(id, point)| (id, point.name)).collect();
+        let rest = self.off();
+        self.until("a sample of each sensor", &rest, |inputs| {
+            sampled.iter().all(|(id, _)| inputs.sensor(machine, *id).taken_at().is_some())
         })?;
-        let first = self.inputs.adc;
+        let first = self.inputs;
         let mut before = first;
         let began = self.tick(&rest)?;
         loop {
             let now = self.tick(&rest)?;
-            for channel in &sampled {
-                let (AdcReading::Sample { taken_at: old, .. }, AdcReading::Sample { taken_at, .. }) =
-                    (before[*channel], self.inputs.adc[*channel])
-                else {
-                    return Err(format!("channel {channel} lost its sample"));
+            for (id, name) in &sampled {
+                let taken = |inputs: &Inputs| inputs.sensor(machine, *id).taken_at();
+                let (Some(old), Some(taken_at)) = (taken(&before), taken(&self.inputs)) else {
+                    return Err(format!("{name} lost its sample"));
                 };
                 if taken_at > now || taken_at < old {
                     let (taken, old, now) = (taken_at.secs(), old.secs(), now.secs());
                     return Err(format!(
-                        "channel {channel} was sampled at {taken} s, after {old} s, at {now} s"
+                        "{name} was sampled at {taken} s, after {old} s, at {now} s"
                     ));
                 }
             }
-            before = self.inputs.adc;
-            let stale = sampled.iter().find(|channel| first[**channel] == before[**channel]);
+            before = self.inputs;
+            let stale = sampled
+                .iter()
+                .find(|(id, _)| first.sensor(machine, *id) == before.sensor(machine, *id));
             match stale {
                 None if now.since(began) >= WHILE => return Ok(()),
-                Some(channel) if now.since(began) >= self.patience => {
-                    return Err(format!("channel {channel} was sampled once and never again"));
+                Some((_, name)) if now.since(began) >= self.patience => {
+                    return Err(format!("{name} was sampled once and never again"));
                 }
                 _ => {}
             }
         }
     }
 
-    fn everything_on(&mut self, config: &Config) -> Result<(), String> {
+    fn everything_on(&mut self, machine: &MachineConfig) -> Result<(), String> {
         let mut on = Outputs {
-            heaters: [true; 2].into(),
+            heaters: machine.zones.map(|_, _| true),
+            coolers: machine.zones.map(|_, zone| zone.has_cooler),
             contactor: true,
             fan: true,
             pump: true,
             peltier: Duty::FULL,
-            motors: [MotorDrive::Run(StepRate::ZERO); 2].into(),
-            ..Outputs::default()
+            motors: machine.motors.map(|_, _| MotorDrive::Run(StepRate::ZERO)),
+            ..self.off()
         };
-        for channel in config.pwm.channels.values().filter(|c| usize::from(**c) < PWM_CHANNELS) {
-            on.pwm[usize::from(*channel)] = Duty::FULL;
+        for (duty, used) in on.pwm.iter_mut().zip(machine.pwm.channels) {
+            if used != PwmUse::Unused {
+                *duty = Duty::FULL;
+            }
         }
-        for outputs in [on, Outputs::default()] {
+        for outputs in [on, self.off()] {
             let began = self.tick(&outputs)?;
             while self.tick(&outputs)?.since(began) < WHILE {
                 // One read-back may fall between the write and the register.
@@ -162,12 +176,15 @@ impl Play<'_> {
 
     fn counted_move(&mut self, motor: Motor) -> Result<(), String> {
         let id = JogId(1);
-        let done = |inputs: &Inputs| inputs.motors[motor.index()].jog_done == Some(id);
+        let done = |inputs: &Inputs| inputs.motors[motor].jog_done == Some(id);
         if done(&self.inputs) {
-            return Err(format!("{} reports a move that was never asked for", motor.name()));
+            return Err(format!(
+                "{} reports a move that was never asked for",
+                self.names.motors[motor]
+            ));
         }
-        let what = format!("{}: {STEPS} steps", motor.name());
-        let took = self.until(&what, &jog(motor, id, STEPS), done)?;
+        let what = format!("{}: {STEPS} steps", self.names.motors[motor]);
+        let took = self.until(&what, &self.jog(motor, id, STEPS), done)?;
         let least = f64::from(STEPS - 1) / RATE;
         if took.secs() < least {
             return Err(format!(
@@ -175,8 +192,8 @@ impl Play<'_> {
                 took.secs()
             ));
         }
-        self.tick(&Outputs::default())?;
-        self.tick(&Outputs::default())?;
+        self.tick(&self.off())?;
+        self.tick(&self.off())?;
         if !done(&self.inputs) {
             return Err(format!("{what}: done, and then no more"));
         }
@@ -185,41 +202,40 @@ impl Play<'_> {
 
     fn move_cut_off(&mut self, motor: Motor) -> Result<(), String> {
         let id = JogId(2);
-        let done = |inputs: &Inputs| inputs.motors[motor.index()].jog_done == Some(id);
+        let done = |inputs: &Inputs| inputs.motors[motor].jog_done == Some(id);
         for _ in 0..10 {
-            self.tick(&jog(motor, id, ENDLESS))?;
+            self.tick(&self.jog(motor, id, ENDLESS))?;
         }
         if done(&self.inputs) {
-            return Err(format!("{}: {ENDLESS} steps in 0.1 s", motor.name()));
+            return Err(format!("{}: {ENDLESS} steps in 0.1 s", self.names.motors[motor]));
         }
-        let what = format!("{}: a move that is cut off is over", motor.name());
-        self.until(&what, &Outputs::default(), done).map(drop)
+        let what = format!("{}: a move that is cut off is over", self.names.motors[motor]);
+        self.until(&what, &self.off(), done).map(drop)
     }
 
     fn safe(&mut self, motors: &[Motor]) -> Result<(), String> {
         for motor in motors {
             for _ in 0..10 {
-                self.tick(&jog(*motor, JogId(3), -ENDLESS))?;
+                self.tick(&self.jog(*motor, JogId(3), -ENDLESS))?;
             }
         }
         self.bench.machine().safe();
         // What came before does not come back by itself, and a new move works.
         let id = JogId(4);
         for motor in motors {
-            self.until("a move after safe", &jog(*motor, id, -STEPS), |inputs| {
-                inputs.motors[motor.index()].jog_done == Some(id)
+            self.until("a move after safe", &self.jog(*motor, id, -STEPS), |inputs| {
+                inputs.motors[*motor].jog_done == Some(id)
             })?;
         }
         Ok(())
     }
 
-    fn free_pin(&mut self, config: &Config) -> Result<(), String> {
-        let is_owned = |pin: Bcm| config.pins.iter().any(|(_, owned)| owned == Some(pin));
-        // GPIO 0 to 3 belong to the buses.
-        let free = (4..28).filter_map(|n| Bcm::new(n).ok()).find(|pin| !is_owned(*pin));
+    fn free_pin(&mut self, machine: &MachineConfig) -> Result<(), String> {
+        let is_owned = |pin: Bcm| machine.signals.owns(pin) || machine.is_bus(pin);
+        let free = Bcm::all().find(|pin| !is_owned(*pin));
         let Some(pin) = free else { return Ok(()) };
         for level in [true, false, true] {
-            let mut outputs = Outputs::default();
+            let mut outputs = self.off();
             outputs.user_pins[pin.index()] = UserPin::Output(level);
             let what = format!("pin {} at level {}", pin.get(), u8::from(level));
             self.until(&what, &outputs, |inputs| {
@@ -228,10 +244,4 @@ impl Play<'_> {
         }
         Ok(())
     }
-}
-
-fn jog(motor: Motor, id: JogId, steps: i32) -> Outputs {
-    let mut outputs = Outputs::default();
-    outputs.motors[motor.index()] = MotorDrive::Jog { id, steps, rate: RATE };
-    outputs
 }

@@ -1,6 +1,7 @@
 //! What the machine tells the controller each tick.
 
-use crate::{ADC_CHANNELS, PerMotor, PerSensor};
+use crate::{ADC_CHANNELS, PerMotor, PerSensor, Sensor};
+use tve_config::{MachineConfig, Source};
 use tve_units::{Micros, WallMillis};
 
 /// The newest word of the converter about one channel.
@@ -164,6 +165,19 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// The newest word about a sensor of `machine`.
+    // goes when every machine fills `sensors`
+    pub fn sensor(&self, machine: &MachineConfig, sensor: Sensor) -> SensorInput {
+        match (self.sensors.get(sensor), machine.sensors.get(sensor).and_then(|s| s.source)) {
+            (Some(input), _) if *input != SensorInput::None => *input,
+            (_, Some(Source::Adc { converter: 0, input })) => {
+                let fsr = machine.converters.first().map_or(0.0, |converter| converter.fsr);
+                SensorInput::of_adc(self.adc[usize::from(input)], fsr)
+            }
+            _ => SensorInput::None,
+        }
+    }
+
     /// Of a machine with so many motors and sensors, before it was read.
     pub fn unread(motors: usize, sensors: usize) -> Self {
         Self {

@@ -241,6 +241,15 @@ impl MachineConfig {
             .map(|(motor, _)| motor)
     }
 
+    /// Whether a pin belongs to a bus: I2C always, SPI where a thermocouple hangs on it.
+    pub fn is_bus(&self, pin: Bcm) -> bool {
+        pin.is_i2c()
+            || self.sensors.iter().any(|point| match point.source {
+                Some(Source::Max31856(chip)) => chip.pins().any(|used| used == pin),
+                Some(Source::Adc { .. }) | None => false,
+            })
+    }
+
     /// Whether a zone has a heater: a pin or a channel of the PWM board.
     pub fn has_heater(&self, zone: Zone) -> bool {
         self.signals.pin(tve_machine::Signal::Heater(zone)).is_some()

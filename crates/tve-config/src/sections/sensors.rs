@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 use tve_machine::{MAX_SENSORS, Name};
+use tve_units::Bcm;
 
 /// Channels of the first converter, which every machine was made with.
 const FIRST: usize = 4;
@@ -125,6 +126,20 @@ section! {
         decimals: u8 = 2, int(0, 5, "");
         /// Calibration: readings and true temperatures in °C; empty for none.
         cal_points: Vec<CalPoint> = Vec::new(), CalPoints;
+    }
+}
+
+impl Thermocouple {
+    /// The header pins of its bus: chip select, data in, data out, clock. Only the buses of every
+    /// Raspberry Pi are known, 0 and 1.
+    pub fn pins(self) -> impl Iterator<Item = Bcm> {
+        let (selects, wires): (&[u8], &[u8]) = match self.spi {
+            0 => (&[8, 7], &[9, 10, 11]),
+            1 => (&[18, 17, 16], &[19, 20, 21]),
+            _ => (&[], &[]),
+        };
+        let select = selects.get(usize::from(self.chip_select));
+        wires.iter().chain(select).filter_map(|pin| Bcm::new(*pin).ok())
     }
 }
 

@@ -122,17 +122,13 @@ impl Controller {
                     self.raise(AlarmCode::HeaterUnderTemperature, cause);
                 }
             }
-            Sensor::Motor => {
-                if confirmed(&mut self.runs.motor, t > safety.motor_max) {
-                    let cause = Cause::Limit { sensor, reading: t, limit: safety.motor_max };
-                    self.raise(AlarmCode::MotorOverheat, cause);
-                }
+            Sensor::Motor if confirmed(&mut self.runs.motor, t > safety.motor_max) => {
+                let cause = Cause::Limit { sensor, reading: t, limit: safety.motor_max };
+                self.raise(AlarmCode::MotorOverheat, cause);
             }
-            Sensor::T1 => {
-                if confirmed(&mut self.runs.throat, t > safety.feed_throat_max) {
-                    let cause = Cause::Limit { sensor, reading: t, limit: safety.feed_throat_max };
-                    self.raise(AlarmCode::FeedThroatHot, cause);
-                }
+            Sensor::T1 if confirmed(&mut self.runs.throat, t > safety.feed_throat_max) => {
+                let cause = Cause::Limit { sensor, reading: t, limit: safety.feed_throat_max };
+                self.raise(AlarmCode::FeedThroatHot, cause);
             }
             // goes when the controller counts its zones
             _ => {}
