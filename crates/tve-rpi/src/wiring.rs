@@ -1,7 +1,7 @@
 //! The wiring map of a configuration, so that the document cannot contradict the file: every
 //! pin with its header position, signal and level at rest, as Markdown and as SVG.
 
-use crate::plan::{Plan, spi_name};
+use crate::plan::Plan;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -104,12 +104,30 @@ impl Kind {
 }
 
 /// The I2C pins of the header: the bus of the boards, and that of identification EEPROMs.
-fn bus_name(pin: Bcm) -> &'static str {
+fn i2c_name(pin: Bcm) -> &'static str {
     match pin.get() {
         0 => "I2C 0 data (reserved)",
         1 => "I2C 0 clock (reserved)",
         2 => "I2C 1 data",
         _ => "I2C 1 clock",
+    }
+}
+
+/// What the pins of the SPI buses do.
+fn spi_name(pin: Bcm) -> &'static str {
+    match pin.get() {
+        7 => "SPI 0 select 1",
+        8 => "SPI 0 select 0",
+        9 => "SPI 0 data in",
+        10 => "SPI 0 data out",
+        11 => "SPI 0 clock",
+        16 => "SPI 1 select 2",
+        17 => "SPI 1 select 1",
+        18 => "SPI 1 select 0",
+        19 => "SPI 1 data in",
+        20 => "SPI 1 data out",
+        21 => "SPI 1 clock",
+        _ => "SPI",
     }
 }
 
@@ -130,7 +148,7 @@ impl Header {
 
     fn use_of(&self, pin: Bcm) -> Option<Use> {
         if pin.is_i2c() {
-            let (name, at_rest) = (bus_name(pin).to_owned(), "high (pulled up)");
+            let (name, at_rest) = (i2c_name(pin).to_owned(), "high (pulled up)");
             return Some(Use { name, direction: "bus", at_rest, kind: Kind::Bus });
         }
         if let Some(signal) = self.machine.signals.signal(pin) {

@@ -7,24 +7,19 @@
 //! Everything is fitted. The hard-wired part of the emergency-stop loop is not modelled: what
 //! must be seen here is that the software stops the machine by itself.
 
+use crate::converters::{Converters, Scene};
 use crate::drives::Drive;
 use crate::effects::{Schedule, SensorTrouble};
 use crate::faults::Fault;
-use crate::layout::{self, Input, Plugs, Setup};
-use crate::noise::Noise;
+use crate::layout::{self, Setup};
 use crate::plant::{self, Plant, Shaft};
 use crate::powers::SimPowers;
-use crate::thermistor::{self, Divider, Probe};
-use crate::thermocouple::{Converter, Junction};
 use tve_config::Config;
 use tve_hal::{
-    ADC_CHANNELS, AdcReading, Buttons, Hardware, HardwareError, Inputs, MachineKind, Motor,
-    MotorFeedback, Outputs, PerMotor, PerSensor, PerZone, Pull, Sensor, SensorInput, UserPin,
+    ADC_CHANNELS, Buttons, Hardware, HardwareError, Inputs, MachineKind, Motor, MotorFeedback,
+    Outputs, PerMotor, PerSensor, PerZone, Pull, Sensor, SensorInput, UserPin,
 };
 use tve_units::{Bcm, Celsius, Micros};
-
-/// How far a jumping sensor is off, °C.
-const JUMP: f64 = 50.0;
 
 /// Levels of the header pins, one bit each.
 #[derive(Debug, Clone, Default)]
@@ -63,29 +58,10 @@ impl Pins {
     }
 }
 
-/// A converter with four dividers.
-#[derive(Debug, Clone)]
-struct Adc {
-    plugs: [Option<Sensor>; ADC_CHANNELS],
-    readings: [AdcReading; ADC_CHANNELS],
-    codes: [Option<i16>; ADC_CHANNELS],
-}
-
-/// A thermocouple with its converter.
-#[derive(Debug, Clone)]
-struct Thermocouple {
-    sensor: Sensor,
-    converter: Converter,
-    reading: SensorInput,
-}
-
 /// The simulated extruder.
 pub struct SimHardware {
     setup: Setup,
     plant: Plant,
-    divider: Divider,
-    noise: Noise,
-    noise_lsb: f64,
     schedule: Schedule,
     /// The caller's time of the last call; `None` before the first.
     clock: Option<Micros>,
@@ -103,8 +79,7 @@ pub struct SimHardware {
     /// What acts on the plant, kept between steps.
     acting: plant::Drive,
     pins: Pins,
-    adcs: Vec<Adc>,
-    thermocouples: Vec<Thermocouple>,
+    converters: Converters,
     /// The newest word about each sensor.
     sensors: PerSensor<SensorInput>,
     pwm_mismatches: u8,
@@ -117,24 +92,10 @@ impl SimHardware {
     pub fn new(config: &Config) -> Self {
         let machine = config.machine();
         let build = layout::build(&machine);
-        let Plugs { adcs, thermocouples } = layout::plugs(config, &machine);
         let params = &build.params;
         let (zones, sensors) = (build.zones.len(), build.places.len());
-        let adc = |plugs| Adc {
-            plugs,
-            readings: [AdcReading::None; ADC_CHANNELS],
-            codes: [None; ADC_CHANNELS],
-        };
-        let thermocouple = |sensor| Thermocouple {
-            sensor,
-            converter: Converter::default(),
-            reading: SensorInput::None,
-        };
         Self {
             setup: Setup::new(&machine),
-            divider: Divider::new(params),
-            noise: Noise::new(params.seed),
-            noise_lsb: params.noise_lsb,
             schedule: Schedule::new(zones, sensors),
             clock: None,
             elapsed: Micros::ZERO,
@@ -147,8 +108,7 @@ impl SimHardware {
             drives: PerMotor::new(build.motors),
             acting: plant::Drive::none(&build),
             pins: Pins::default(),
-            adcs: adcs.into_iter().map(adc).collect(),
-            thermocouples: thermocouples.into_iter().map(thermocouple).collect(),
+            converters: Converters::new(params, layout::plugs(config, &machine)),
             sensors: PerSensor::new(sensors),
             pwm_mismatches: 0,
             drive_alarm_seen: false,
@@ -198,12 +158,7 @@ impl SimHardware {
     fn effects_changed(&mut self) {
         self.update_power();
         if self.schedule.effects().adc_gone {
-            for adc in &mut self.adcs {
-                adc.readings = [AdcReading::BusError; ADC_CHANNELS];
-            }
-            for thermocouple in &mut self.thermocouples {
-                thermocouple.reading = SensorInput::BusError;
-            }
+            self.converters.fall_silent();
             self.update_sensors();
         }
         let effects = self.schedule.effects();
@@ -245,144 +200,37 @@ impl SimHardware {
         self.steps += 1;
     }
 
-    /// Convert the input of each converter whose turn it is.
+    /// Let the converters take their samples.
     fn sample(&mut self, now: Micros) {
-        let turn = (self.steps % ADC_CHANNELS as u64) as usize;
         let effects = self.schedule.effects();
-        if turn == 0 {
+        if self.steps.is_multiple_of(ADC_CHANNELS as u64) {
             // A round of the inputs takes as long as the expander's registers wait for their
             // next read-back, 200 ms.
             self.pwm_mismatches =
                 if effects.pwm_write_lost { self.pwm_mismatches.saturating_add(1) } else { 0 };
         }
-        let silent = effects.adc_gone || effects.adc_stopped;
-        for index in 0..self.adcs.len() {
-            // Drawn in any case, so that a fault leaves the noise after it as it would have been.
-            let noise = self.noise.standard() * self.noise_lsb;
-            if !silent {
-                self.sample_divider(index, turn, noise, now);
-            }
-        }
-        for index in 0..self.thermocouples.len() {
-            // One look each 0.2 s, the first converter at the first turn.
-            if index % ADC_CHANNELS == turn {
-                let noise = self.noise.standard();
-                if !silent {
-                    self.sample_thermocouple(index, noise, now);
-                }
-            }
-        }
+        self.converters.sample(&Scene {
+            plant: &self.plant,
+            effects,
+            full_scales: &self.setup.full_scales,
+            steps: self.steps,
+            now,
+        });
         self.update_sensors();
     }
 
-    fn sample_divider(&mut self, index: usize, input: usize, noise: f64, now: Micros) {
-        let effects = self.schedule.effects();
-        let Some(full_scale) = self.setup.full_scales.get(index) else { return };
-        let Some(plugged) = self.adcs[index].plugs[input] else {
-            // An input with nothing on it floats near ground.
-            let code = thermistor::code(0.0, *full_scale, noise);
-            self.adcs[index].readings[input] = AdcReading::Sample { code, taken_at: now };
-            return;
-        };
-        let sensor = if effects.swapped { self.swapped(plugged) } else { plugged };
-        let trouble = effects.sensors[sensor];
-        let held = self.adcs[index].codes[input];
-        let code = match held {
-            Some(code) if trouble == SensorTrouble::Frozen => code,
-            _ => {
-                let probe = match trouble {
-                    SensorTrouble::Open => Probe::Open,
-                    SensorTrouble::Shorted => Probe::Shorted,
-                    SensorTrouble::None
-                    | SensorTrouble::Frozen
-                    | SensorTrouble::FallenOut
-                    | SensorTrouble::Jumping
-                    | SensorTrouble::Offset(_) => {
-                        Probe::At(self.plant.probe(sensor) + self.off_by(trouble))
-                    }
-                };
-                let volts = self.divider.volts(probe, effects.rail);
-                thermistor::code(volts, *full_scale, noise)
-            }
-        };
-        let adc = &mut self.adcs[index];
-        adc.codes[input] = Some(code);
-        adc.readings[input] = AdcReading::Sample { code, taken_at: now };
-    }
-
-    fn sample_thermocouple(&mut self, index: usize, noise: f64, now: Micros) {
-        let effects = self.schedule.effects();
-        let plugged = self.thermocouples[index].sensor;
-        let sensor = if effects.swapped { self.swapped(plugged) } else { plugged };
-        let trouble = effects.sensors[sensor];
-        let junction = match trouble {
-            SensorTrouble::Open => Junction::Open,
-            SensorTrouble::Shorted => Junction::Shorted,
-            SensorTrouble::Frozen => Junction::Frozen,
-            SensorTrouble::None
-            | SensorTrouble::FallenOut
-            | SensorTrouble::Jumping
-            | SensorTrouble::Offset(_) => {
-                Junction::At(self.plant.probe(sensor) + self.off_by(trouble))
-            }
-        };
-        let thermocouple = &mut self.thermocouples[index];
-        thermocouple.reading = thermocouple.converter.look(junction, noise, self.noise_lsb, now);
-    }
-
-    /// How much too high a sensor reads, °C.
-    fn off_by(&self, trouble: SensorTrouble) -> f64 {
-        match trouble {
-            SensorTrouble::Jumping => {
-                let round = self.steps / ADC_CHANNELS as u64;
-                if round.is_multiple_of(2) { JUMP } else { -JUMP }
-            }
-            SensorTrouble::Offset(celsius) => celsius,
-            SensorTrouble::None
-            | SensorTrouble::Open
-            | SensorTrouble::Shorted
-            | SensorTrouble::Frozen
-            | SensorTrouble::FallenOut => 0.0,
-        }
-    }
-
-    /// The sensor in whose place another one hangs while the plugs of the first two zones are
-    /// exchanged.
-    fn swapped(&self, sensor: Sensor) -> Sensor {
-        match self.plant.first_zone_sensors() {
-            Some((first, second)) if sensor == first => second,
-            Some((first, second)) if sensor == second => first,
-            _ => sensor,
-        }
-    }
-
     fn forget_samples(&mut self) {
-        for adc in &mut self.adcs {
-            adc.readings = [AdcReading::None; ADC_CHANNELS];
-        }
-        for thermocouple in &mut self.thermocouples {
-            thermocouple.reading = SensorInput::None;
-        }
+        self.converters.forget();
         self.update_sensors();
     }
 
     /// Take over what the converters say about each sensor, from where the configuration looks for
     /// it.
     fn update_sensors(&mut self) {
-        self.sensors = self.setup.inputs.map(|sensor, input| match *input {
-            Input::Nowhere => SensorInput::None,
-            Input::Adc { converter, input } => {
-                match (self.adcs.get(converter), self.setup.full_scales.get(converter)) {
-                    (Some(adc), Some(fsr)) => SensorInput::of_adc(adc.readings[input], *fsr),
-                    _ => SensorInput::None,
-                }
-            }
-            Input::Thermocouple => self
-                .thermocouples
-                .iter()
-                .find(|thermocouple| thermocouple.sensor == sensor)
-                .map_or(SensorInput::None, |thermocouple| thermocouple.reading),
-        });
+        self.sensors = self
+            .setup
+            .inputs
+            .map(|sensor, input| self.converters.say(sensor, *input, &self.setup.full_scales));
     }
 
     fn drive(&mut self, outputs: &Outputs) {
@@ -417,7 +265,7 @@ impl Hardware for SimHardware {
     fn read(&mut self, now: Micros, inputs: &mut Inputs) -> Result<(), HardwareError> {
         self.advance(now);
         let effects = self.schedule.effects();
-        inputs.adc = self.adcs.first().map_or([AdcReading::None; ADC_CHANNELS], |a| a.readings);
+        inputs.adc = self.converters.first();
         // At each tick: no more is copied than there is.
         if inputs.sensors.len() == self.sensors.len() {
             inputs.sensors.iter_mut().zip(&self.sensors).for_each(|(to, from)| *to = *from);

@@ -12,6 +12,7 @@
 //! codes, bit for bit, on every machine: floats that are not exact go through `libm`, and the
 //! only randomness is the noise of the converter, drawn once per sample from the seed.
 
+mod converters;
 mod drives;
 mod effects;
 mod faults;

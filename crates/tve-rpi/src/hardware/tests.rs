@@ -190,7 +190,7 @@ fn a_new_configuration_opens_nothing_on_the_control_thread() {
     let (board, mut machine) = machine(PINS_ONLY);
     let control = std::thread::current().name().unwrap_or_default().to_owned();
     let before = board.opened().len();
-    let moved = r#"{"pins": {"step_main": 18}, "sensors": {"3": {"kind": "max31856"}},
+    let moved = r#"{"pins": {"step_main": 18, "ssr_pump": null}, "sensors": {"3": {"kind": "max31856"}},
         "pwm": {"channels": {"z1": 0}}}"#;
     machine.configure(&config(moved)).unwrap();
     let inputs = tick_until(&mut machine, &Outputs::default(), |inputs| {

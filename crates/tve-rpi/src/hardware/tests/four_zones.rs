@@ -97,3 +97,12 @@ fn the_pins_of_a_bus_in_use_are_neither_released_nor_a_users() {
     assert!(board.is_driven_to(8, true), "the kernel drives the chip select");
     assert!(board.is_input(9) && board.is_input(10) && board.is_input(11));
 }
+
+#[test]
+fn a_machine_of_four_zones_conforms_to_the_trait() {
+    let config = config(include_str!("../../../../../config/machines/four-zone.json"));
+    let machine = RpiHardware::on(Arc::new(FakeBoard::new()), &config).unwrap();
+    let mut bench = OnFakeBoard { machine, began: Instant::now() };
+    let motors: Vec<Motor> = config.machine().motors.ids().collect();
+    tve_hal::conformance::check(&mut bench, &config, &motors, Micros::from_secs(20)).unwrap();
+}
