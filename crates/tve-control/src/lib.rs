@@ -39,7 +39,8 @@ mod swap_watch;
 mod unseen_zone;
 
 pub use alarm::{
-    AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Reaction, Severity,
+    AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Evidence, Reaction, Severity,
+    UnreadName, alarms_markdown,
 };
 pub use capabilities::{Capabilities, HARDWARE_PWM_PINS, MAX_PULSE_RATE, THREAD_PULSE_RATE};
 pub use command::{

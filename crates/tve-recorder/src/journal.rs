@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tve_control::{AlarmCode, AlarmEvent, AlarmRecord, Reaction, RestoredAlarm};
+use tve_control::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, RestoredAlarm, UnreadName};
 use tve_hal::Zone;
 use tve_units::WallMillis;
 
@@ -70,15 +70,24 @@ const REACTIONS: [Reaction; 4] =
     [Reaction::Note, Reaction::Stop, Reaction::ZoneTrip, Reaction::Trip];
 
 impl JournalEntry {
+    /// The alarm as the controller takes it over, unless it is over. What no row of today's table
+    /// is comes back as a TRIP that names it: nobody here can tell what it would have to stop.
     fn latched(&self) -> Option<RestoredAlarm> {
         if self.cleared {
             return None;
         }
-        let reaction = REACTIONS.into_iter().find(|r| r.name() == self.reaction)?;
+        let known = REACTIONS
+            .into_iter()
+            .find(|r| r.name() == self.reaction)
+            .and_then(|reaction| AlarmCode::from_name(&self.kind, reaction));
+        let (code, cause) = match known {
+            Some(code) => (code, Cause::Restored(self.zone.as_deref().and_then(Zone::from_name))),
+            None => (AlarmCode::JournalUnreadable, Cause::Unread(UnreadName::new(&self.kind))),
+        };
         Some(RestoredAlarm {
             id: self.id,
-            code: AlarmCode::from_name(&self.kind, reaction)?,
-            zone: self.zone.as_deref().and_then(Zone::from_name),
+            code,
+            cause,
             wall: WallMillis::new((self.timestamp * 1000.0).round() as i64),
             acknowledged: self.acknowledged,
         })
@@ -356,10 +365,34 @@ mod tests {
                 (4, AlarmCode::UncleanStop, false),
             ]
         );
-        assert_eq!(state.latched[0].zone, Some(Zone::Z2));
+        assert_eq!(state.latched[0].cause, Cause::Restored(Some(Zone::Z2)));
         assert_eq!(state.latched[0].wall, WallMillis::new(1_700_000_000_002));
         assert!(state.history.entries()[0].cleared);
         assert!(state.history.entries()[0].message.starts_with("t3 reads 281.0 °C"));
+    }
+
+    #[test]
+    fn a_latched_alarm_that_no_row_of_the_table_is_comes_back_as_a_trip_with_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[hot(1), hot(2), hot(3), hot(4)]);
+        let path = dir.path().join(JOURNAL_FILE);
+        let known = std::fs::read_to_string(&path).unwrap();
+        let mut lines: Vec<String> = known.lines().map(str::to_owned).collect();
+        // Of another version: another name, a milder reaction, a reaction of that version alone.
+        lines[1] = lines[1].replace("HEATER_OVER_TEMPERATURE", "BARREL_TOO_HOT");
+        lines[2] = lines[2].replace("\"TRIP\"", "\"STOP\"");
+        lines[3] = lines[3].replace("\"TRIP\"", "\"SHED\"");
+        std::fs::write(&path, lines.join("\n")).unwrap();
+
+        let state = load_journal(dir.path()).unwrap();
+        assert_eq!((state.next_id, state.damaged_lines, state.latched.len()), (5, 0, 4));
+        assert_eq!(state.latched[0].code, AlarmCode::HeaterOverTemperature);
+        let unread = ["BARREL_TOO_HOT", "HEATER_OVER_TEMPERATURE", "HEATER_OVER_TEMPERATURE"];
+        for (alarm, name) in state.latched[1..].iter().zip(unread) {
+            assert_eq!(alarm.code, AlarmCode::JournalUnreadable);
+            assert_eq!(alarm.code.row().reaction, Reaction::Trip);
+            assert_eq!(alarm.cause, Cause::Unread(UnreadName::new(name)));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Raising, latching, acknowledging and clearing: what an alarm does to the machine.
 
 use super::{Controller, Restored};
-use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, ClearRule, Reaction};
+use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, ClearRule, Evidence, Reaction};
 use crate::command::{AlarmSelector, Reply};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::sensors::is_bad;
@@ -37,7 +37,7 @@ impl Controller {
             self.alarms.push(AlarmRecord {
                 id: alarm.id,
                 code: alarm.code,
-                cause: Cause::Restored(alarm.zone),
+                cause: alarm.cause,
                 raised_at: self.now,
                 wall: alarm.wall,
                 acknowledged: alarm.acknowledged,
@@ -153,50 +153,53 @@ impl Controller {
         }
     }
 
-    /// Whether the controller still sees what an alarm is about.
+    /// Whether the cause of an alarm still stands, or it may not be cleared for another reason.
     fn cause_present(&self, alarm: &AlarmRecord) -> bool {
         match alarm.code.row().clear {
-            ClearRule::Always => return false,
-            ClearRule::Never => return true,
-            ClearRule::Acknowledged => return !alarm.acknowledged,
-            ClearRule::CauseGone => {}
+            ClearRule::Always => false,
+            ClearRule::Never => true,
+            ClearRule::Acknowledged => !alarm.acknowledged,
+            ClearRule::While(evidence) => self.stands(evidence, alarm.zone()),
         }
-        let zones = || Zone::ALL.into_iter().filter(|z| alarm.zone().is_none_or(|a| a == *z));
+    }
+
+    /// Whether the controller still sees what an alarm about `zone` (or any) was raised for.
+    fn stands(&self, evidence: Evidence, zone: Option<Zone>) -> bool {
+        let mut zones = Zone::ALL.into_iter().filter(|z| zone.is_none_or(|a| a == *z));
         let reading = |sensor: Sensor| self.chains[sensor.index()].reading();
         let bad = |sensor: Sensor| is_bad(reading(sensor));
         let above = |sensor: Sensor, limit: f64| {
             bad(sensor) || reading(sensor).value().is_some_and(|t| t.get() > limit)
         };
         let safety = &self.config.safety;
-        match alarm.code {
-            AlarmCode::EmergencyStopBtn => self.estop_is_pressed(),
-            AlarmCode::HeaterSensorFailure | AlarmCode::SensorFrozen => {
-                zones().any(|z| bad(z.sensor()))
-            }
-            AlarmCode::TempDataStale => Zone::ALL.into_iter().any(|z| {
+        match evidence {
+            Evidence::EstopContact => self.estop_is_pressed(),
+            Evidence::ZoneSensorBad => zones.any(|z| bad(z.sensor())),
+            Evidence::ZoneSensorSilent => Zone::ALL.into_iter().any(|z| {
                 matches!(
                     reading(z.sensor()),
                     Reading::Stale | Reading::BusError | Reading::Starting
                 )
             }),
-            AlarmCode::HeaterOverTemperature => {
-                zones().any(|z| above(z.sensor(), safety.over_temperature))
-            }
-            AlarmCode::HeaterStuckOn => zones().any(|z| {
+            Evidence::ZoneTooHot => zones.any(|z| above(z.sensor(), safety.over_temperature)),
+            Evidence::ZoneTooCold => zones.any(|z| match reading(z.sensor()) {
+                Reading::Good(t) | Reading::Uncertain(t) => t.get() < safety.under_temperature,
+                Reading::ColdOrOpen => true,
+                other => is_bad(other),
+            }),
+            Evidence::ZoneRises => zones.any(|z| {
                 self.chains[z.sensor().index()]
                     .mean(self.now)
                     .is_none_or(|pv| self.heat_watches[z.index()].is_rising(pv))
             }),
-            AlarmCode::MotorOverheat => above(Sensor::Motor, safety.motor_max),
-            AlarmCode::MotorSensorFailure => bad(Sensor::Motor),
-            AlarmCode::FeedThroatHot => above(Sensor::T1, safety.feed_throat_max),
-            AlarmCode::FeedSensorFailure => bad(Sensor::T1),
-            AlarmCode::DriverFault => self.inputs.drive_alarm,
-            AlarmCode::OutputMismatch => self.inputs.pwm_mismatches >= MISMATCHES,
-            AlarmCode::LoggingFailed => self.logging.failed,
-            AlarmCode::LoggingDiskFull => self.logging.disk_low,
-            // A zone that tripped is no longer heated, so it cannot be cold while heated.
-            _ => false,
+            Evidence::MotorTooHot => above(Sensor::Motor, safety.motor_max),
+            Evidence::MotorSensorBad => bad(Sensor::Motor),
+            Evidence::ThroatTooHot => above(Sensor::T1, safety.feed_throat_max),
+            Evidence::ThroatSensorBad => bad(Sensor::T1),
+            Evidence::DriveInput => self.inputs.drive_alarm,
+            Evidence::PwmReadBack => self.pwm_mismatched(),
+            Evidence::RecorderFails => self.logging.failed,
+            Evidence::DiskLow => self.logging.disk_low,
         }
     }
 

@@ -9,7 +9,7 @@ mod settings;
 mod state;
 mod watch;
 
-use crate::alarm::{AlarmCode, AlarmEvent};
+use crate::alarm::{AlarmCode, AlarmEvent, Cause};
 use crate::autotune::Autotune;
 use crate::capabilities::Capabilities;
 use crate::command::{LoggingHealth, Mode};
@@ -41,8 +41,8 @@ pub struct RestoredAlarm {
     pub id: u64,
     /// What.
     pub code: AlarmCode,
-    /// Which zone, when it was about one.
-    pub zone: Option<Zone>,
+    /// What is left of its cause: [`Cause::restored`], or the name that could not be read.
+    pub cause: Cause,
     /// When.
     pub wall: WallMillis,
     /// Whether somebody had seen it.

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    AlarmSelector, Cause, Command, Refusal, RefusalCode, Reply, Snapshot, parse_control,
-    parse_tune_start,
+    AlarmSelector, Cause, Command, Refusal, RefusalCode, Reply, Snapshot, UnreadName,
+    parse_control, parse_tune_start,
 };
 use serde_json::{Value, json};
 use tve_hal::{AdcReading, Contact, MotorDrive};
@@ -365,6 +365,40 @@ fn clearing_names_what_remains_and_clears_the_rest() {
 }
 
 #[test]
+fn a_zone_that_reads_far_too_cold_is_not_cleared_while_it_does() {
+    let mut bench = Bench::at(4.0);
+    bench.ok("SET_TARGET", json!({"z1": 100}));
+    bench.run(1.5);
+    assert_eq!(bench.active(), ["HEATER_UNDER_TEMPERATURE"]);
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    assert_eq!(bench.active(), ["HEATER_UNDER_TEMPERATURE"]);
+    bench.channels[1] = 6.0;
+    bench.run(1.0);
+    bench.ok("CLEAR_ALARM", json!(null));
+    assert!(bench.active().is_empty());
+}
+
+#[test]
+fn a_latched_alarm_that_nobody_can_read_trips_by_its_name_until_somebody_has_seen_it() {
+    let latched = vec![RestoredAlarm {
+        id: 7,
+        code: AlarmCode::JournalUnreadable,
+        cause: Cause::Unread(UnreadName::new("GEARBOX_ON_FIRE")),
+        wall: WallMillis::new(5),
+        acknowledged: false,
+    }];
+    let restored = Restored { latched, next_alarm_id: 8, ..Restored::default() };
+    let mut bench = Bench::with(Config::embedded(), 200.0, restored);
+    let message = bench.shown().alarms.iter().next().map(ToString::to_string).unwrap();
+    assert!(message.contains("GEARBOX_ON_FIRE"), "{message}");
+    assert_eq!(bench.refused("SET_TARGET", json!({"z1": 100})), RefusalCode::AlarmActive);
+    assert!(!bench.tick().is_energised());
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    bench.ok("ACKNOWLEDGE_ALARM", json!({"alarm_id": 7}));
+    bench.ok("CLEAR_ALARM", json!(null));
+}
+
+#[test]
 fn a_configuration_fault_locks_the_outputs_and_cannot_be_cleared() {
     let restored = Restored { config_fault: true, ..Restored::default() };
     let mut bench = Bench::with(Config::embedded(), 200.0, restored);
@@ -427,7 +461,7 @@ fn a_latched_trip_survives_a_restart() {
     let latched = vec![RestoredAlarm {
         id: 41,
         code: AlarmCode::HeaterOverTemperature,
-        zone: Some(Zone::Z1),
+        cause: Cause::Restored(Some(Zone::Z1)),
         wall: WallMillis::new(5),
         acknowledged: false,
     }];
