@@ -20,23 +20,21 @@
 //! alarms, so that no earlier stage can energise what an alarm forbids.
 
 mod alarm;
+mod alarms;
 #[cfg(feature = "state")]
 mod array_state;
-mod autotune;
 mod capabilities;
 mod command;
 mod controller;
-mod heat_watch;
 mod motion;
+mod outlets;
 mod permissives;
-mod pid;
 mod refusal;
+mod roles;
 mod sensors;
-mod sequence;
 mod snapshot;
-mod ssr;
-mod swap_watch;
-mod unseen_zone;
+mod supervisor;
+mod thermal;
 
 pub use alarm::{
     AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Evidence, Reaction, Severity,
@@ -49,9 +47,9 @@ pub use command::{
 };
 pub use controller::{Controller, Restored, RestoredAlarm, Unclean};
 pub use permissives::{Condition, ConditionKind, Permissives};
-pub use pid::{Pid, PidInput};
 pub use refusal::{Refusal, RefusalClass, RefusalCode};
 pub use sensors::{celsius, ohms, share, volts};
 pub use snapshot::{
     ActiveAlarms, MAX_ACTIVE_ALARMS, PinView, Snapshot, Status, TuneResult, TuneStatus, TuneView,
 };
+pub use thermal::{Pid, PidInput};

@@ -45,6 +45,8 @@ pub enum Cause {
     Swapped {
         /// The heated zone.
         heated: Zone,
+        /// Its neighbour, which rose.
+        other: Zone,
         /// Its rise, °C.
         own_rise: f64,
         /// The rise of the other, °C.
@@ -168,11 +170,11 @@ impl fmt::Display for AlarmRecord {
                 "Zone {} is at {reading:.1} °C and rising by itself, target {target:.1} °C",
                 zone.name()
             )?,
-            Cause::Swapped { heated, own_rise, other_rise } => write!(
+            Cause::Swapped { heated, other, own_rise, other_rise } => write!(
                 f,
                 "Zone {} was heated and rose {own_rise:.1} °C while zone {} rose {other_rise:.1} °C",
                 heated.name(),
-                heated.other().name()
+                other.name()
             )?,
             Cause::Seconds(s) => write!(f, "{} ({s:.1} s)", self.code.row().headline)?,
             Cause::Unseen { sensor, could_be, limit } => write!(
