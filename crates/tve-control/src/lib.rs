@@ -4,13 +4,17 @@
 //!
 //! ```text
 //!             ┌───────────────────────── Controller::step(now, &Inputs) ───────────────────────┐
-//!  Inputs ──▶ │ sense ──▶ watch ──▶ sequence ──▶ heat ──▶ move ──▶ compose                     │ ──▶ Outputs
-//!             │ judge     alarms    START/STOP   PID,     ramps    gate by alarms,             │
-//!             │ sensors   of the    buttons      tune              SSR slots, lamps            │
-//!             │           table                                                                │
+//!  Inputs ──▶ │ contacts ──▶ sensors ──▶ watch ──▶ sequence ──▶ heat ──▶ motors ──▶ compose    │ ──▶ Outputs
+//!             │              judge each  rules     START/STOP   PID,     ramps      gate by    │
+//!             │              sample      with a    buttons      tune                alarms,    │
+//!             │                          history                                    lamps      │
 //!             └────────────────────────────────────────────────────────────────────────────────┘
 //!  Command ──▶ Controller::command(now, Command) ──▶ Reply or Refusal
 //! ```
+//!
+//! Six parts own the state, each its own: `Sensors`, `Thermal`, `Motion`, `Alarms`, `Supervisor` and
+//! `Outlets`. The controller hands what one says to the next, and lets them carry out what an alarm
+//! demands.
 //!
 //! Time is an argument. The same inputs and commands give the same outputs bit for bit on every
 //! platform: transcendental functions come from `libm`, maps are ordered, nothing reads a clock.

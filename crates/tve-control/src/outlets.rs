@@ -8,7 +8,9 @@ use crate::command::{PinMode, Relay};
 use crate::refusal::RefusalCode;
 use crate::snapshot::{PinView, Status};
 use tve_config::Config;
-use tve_hal::{Inputs, Leds, Motor, MotorDrive, Outputs, PWM_CHANNELS, Pull, UserPin, Zone};
+use tve_hal::{
+    Inputs, Leds, Motor, MotorDrive, Outputs, PWM_CHANNELS, PerMotor, PerZone, Pull, UserPin, Zone,
+};
 use tve_units::{Bcm, Duty, Micros};
 
 /// Half a period of the status lamp in ALARM (10 Hz).
@@ -161,8 +163,8 @@ pub(crate) struct Demand {
     pub(crate) status: Status,
     /// A TRIP is latched.
     pub(crate) tripped: bool,
-    pub(crate) heaters: [bool; 2],
-    pub(crate) motors: [MotorDrive; 2],
+    pub(crate) heaters: PerZone<bool>,
+    pub(crate) motors: PerMotor<MotorDrive>,
     /// Some zone has a duty.
     pub(crate) heats: bool,
     /// Every zone with a target is near it, and one has.
@@ -377,18 +379,18 @@ impl Outlets {
             },
             PinRole::Bus | PinRole::Input => read,
             PinRole::Output(output) => match output {
-                OutputPin::Heater(zone) => out.heaters[zone.index()],
+                OutputPin::Heater(zone) => out.heaters[zone],
                 OutputPin::Relay(Relay::Fan) => out.fan,
                 OutputPin::Relay(Relay::Pump) => out.pump,
                 OutputPin::Peltier => !out.peltier.is_zero(),
                 // Pulses are too fast for a snapshot; between them the pin is low.
                 OutputPin::Step => false,
-                OutputPin::Direction(motor) => match out.motors[motor.index()] {
+                OutputPin::Direction(motor) => match out.motors[motor] {
                     MotorDrive::Run(rate) => rate.get() < 0.0,
                     MotorDrive::Jog { steps, .. } => steps < 0,
                     MotorDrive::Disabled => false,
                 },
-                OutputPin::Enable(motor) => !out.motors[motor.index()].is_enabled(),
+                OutputPin::Enable(motor) => !out.motors[motor].is_enabled(),
                 OutputPin::Lamp(lamp) => lamp.is_lit(out.leds),
                 OutputPin::Contactor => out.contactor,
                 OutputPin::PwmEnable => false,

@@ -36,11 +36,6 @@ pub(crate) fn next(zone: Zone) -> Option<Zone> {
     Zone::ALL.get(zone.index() + 1).copied()
 }
 
-/// The motors, the screw first.
-pub(crate) fn motors() -> impl Iterator<Item = Motor> + Clone {
-    Motor::ALL.into_iter()
-}
-
 /// The motor that turns the melt: it needs warm zones, and stops after what feeds it.
 pub(crate) const fn screw() -> Motor {
     Motor::Main
@@ -63,11 +58,11 @@ pub(crate) enum Place {
 }
 
 /// Where a sensor sits.
-pub(crate) const fn place_of(sensor: Sensor) -> Place {
-    match (sensor, sensor.zone()) {
-        (_, Some(zone)) => Place::Zone(zone),
-        (Sensor::Motor, None) => Place::Motor,
-        (Sensor::T1 | Sensor::T2 | Sensor::T3, None) => Place::Throat,
+pub(crate) fn place_of(sensor: Sensor) -> Place {
+    match sensor.zone() {
+        Some(zone) => Place::Zone(zone),
+        None if sensor == motor_sensor() => Place::Motor,
+        None => Place::Throat,
     }
 }
 

@@ -137,12 +137,12 @@ impl Play<'_> {
 
     fn everything_on(&mut self, config: &Config) -> Result<(), String> {
         let mut on = Outputs {
-            heaters: [true; 2],
+            heaters: [true; 2].into(),
             contactor: true,
             fan: true,
             pump: true,
             peltier: Duty::FULL,
-            motors: [MotorDrive::Run(StepRate::ZERO); 2],
+            motors: [MotorDrive::Run(StepRate::ZERO); 2].into(),
             ..Outputs::default()
         };
         for channel in config.pwm.channels.values().filter(|c| usize::from(**c) < PWM_CHANNELS) {

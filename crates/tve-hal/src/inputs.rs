@@ -1,6 +1,6 @@
 //! What the machine tells the controller each tick.
 
-use crate::ADC_CHANNELS;
+use crate::{ADC_CHANNELS, PerMotor, PerSensor};
 use tve_units::{Micros, WallMillis};
 
 /// The newest word of the converter about one channel.
@@ -20,6 +20,83 @@ pub enum AdcReading {
     /// The bus or the converter does not answer.
     BusError,
 }
+
+/// What a sensor's converter has measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub enum Quantity {
+    /// The voltage of a divider, V. Its share of the supply belongs to the calibration of the
+    /// sensor, which may change while this sample stands.
+    Volts(f64),
+    /// A resistance that the converter has measured itself, ohm.
+    Ohms(f64),
+    /// A temperature that the converter has worked out itself, °C.
+    Celsius(f64),
+}
+
+/// What a converter says about its sensor's wires, where it can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub enum Quality {
+    /// Nothing is known to be wrong.
+    #[default]
+    Plausible,
+    /// The converter found the wire broken.
+    Open,
+    /// The converter found the input outside its supply, or its wires touching.
+    Shorted,
+    /// The converter measured, and says that the value is outside what it can convert.
+    OutOfRange,
+}
+
+/// The newest word about one sensor, whatever converter it hangs on.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub enum SensorInput {
+    /// No conversion yet, or no converter.
+    #[default]
+    None,
+    /// A finished conversion.
+    Sample {
+        /// What was measured.
+        quantity: Quantity,
+        /// What the converter says about it.
+        quality: Quality,
+        /// The converter's own count, in its own steps: what a frozen sensor is judged by.
+        raw: i32,
+        /// When the sample was taken; its age is the time since.
+        taken_at: Micros,
+    },
+    /// The bus or the converter does not answer.
+    BusError,
+}
+
+impl SensorInput {
+    /// A reading of the ADS1115 whose full scale is `fsr` V.
+    pub fn of_adc(reading: AdcReading, fsr: f64) -> Self {
+        match reading {
+            AdcReading::None => Self::None,
+            AdcReading::BusError => Self::BusError,
+            AdcReading::Sample { code, taken_at } => Self::Sample {
+                quantity: Quantity::Volts(f64::from(code) * fsr / ADC_FULL_SCALE),
+                quality: Quality::Plausible,
+                raw: code.into(),
+                taken_at,
+            },
+        }
+    }
+
+    /// When the sample was taken, where there is one.
+    pub const fn taken_at(self) -> Option<Micros> {
+        match self {
+            Self::Sample { taken_at, .. } => Some(taken_at),
+            Self::None | Self::BusError => None,
+        }
+    }
+}
+
+/// Counts of the ADS1115 at full scale.
+const ADC_FULL_SCALE: f64 = 32768.0;
 
 /// An electrical contact as it stands, without judging whether that is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,28 +132,58 @@ pub struct JogId(pub u32);
 pub struct MotorFeedback {
     /// The newest counted move whose last pulse is out (or that was cut off).
     pub jog_done: Option<JogId>,
+    /// Its drive reports a fault, or did so since the last tick.
+    pub drive_alarm: bool,
 }
 
 /// Everything the controller knows about the machine at one tick.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Inputs {
     /// Wall clock of this tick: stamps records, decides nothing. Set by the owner of the loop.
     pub wall: WallMillis,
-    /// By converter channel.
+    /// By channel of the first converter.
+    // goes when the controller counts its zones: `sensors` says it for every converter
     pub adc: [AdcReading; ADC_CHANNELS],
+    /// By sensor; a machine that has not been read yet has none.
+    pub sensors: PerSensor<SensorInput>,
     /// Panel buttons.
     pub buttons: Buttons,
     /// The emergency-stop contact.
     pub estop: Contact,
-    /// The drive reports a fault, or did so since the last tick.
+    /// A drive reports a fault, or did so since the last tick.
     pub drive_alarm: bool,
     /// By motor.
-    pub motors: [MotorFeedback; 2],
+    pub motors: PerMotor<MotorFeedback>,
     /// A PWM register did not hold what was written, at this many read-backs in a row.
     pub pwm_mismatches: u8,
     /// Hopper level in cm; `None` without a sensor.
     pub fill_level_cm: Option<f64>,
     /// Levels of GPIO 0 to 27, one bit each.
     pub pin_levels: u32,
+}
+
+impl Inputs {
+    /// Of a machine with so many motors and sensors, before it was read.
+    pub fn unread(motors: usize, sensors: usize) -> Self {
+        Self {
+            wall: WallMillis::default(),
+            adc: [AdcReading::None; ADC_CHANNELS],
+            sensors: PerSensor::new(sensors),
+            buttons: Buttons::default(),
+            estop: Contact::NotMapped,
+            drive_alarm: false,
+            motors: PerMotor::new(motors),
+            pwm_mismatches: 0,
+            fill_level_cm: None,
+            pin_levels: 0,
+        }
+    }
+}
+
+// goes when the controller counts its zones: a machine of two motors
+impl Default for Inputs {
+    fn default() -> Self {
+        Self::unread(2, 0)
+    }
 }

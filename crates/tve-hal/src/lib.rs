@@ -8,10 +8,12 @@ mod inputs;
 mod outputs;
 mod reading;
 
-pub use inputs::{AdcReading, Buttons, Contact, Inputs, JogId, MotorFeedback};
+pub use inputs::{
+    AdcReading, Buttons, Contact, Inputs, JogId, MotorFeedback, Quality, Quantity, SensorInput,
+};
 pub use outputs::{Leds, MotorDrive, Outputs, Pull, UserPin};
 pub use reading::Reading;
-pub use tve_machine::{Motor, PerMotor, PerSensor, PerZone, Sensor, Zone};
+pub use tve_machine::{Id, Lamp, Motor, PerMotor, PerSensor, PerZone, Sensor, Signal, Zone};
 
 use tve_config::Config;
 use tve_units::Micros;

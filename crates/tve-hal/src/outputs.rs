@@ -1,6 +1,6 @@
 //! What the controller asks of the machine each tick.
 
-use crate::{JogId, PWM_CHANNELS};
+use crate::{JogId, PWM_CHANNELS, PerMotor, PerZone};
 use tve_units::{Bcm, Duty, StepRate};
 
 /// What a stepper drive does.
@@ -91,12 +91,14 @@ pub enum UserPin {
     Output(bool),
 }
 
-/// Everything the controller wants of the machine at one tick. The default is "all off".
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+/// Everything the controller wants of the machine at one tick.
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Outputs {
     /// Heater of each zone on during this tick (SSR conducting).
-    pub heaters: [bool; 2],
+    pub heaters: PerZone<bool>,
+    /// Cooler of each zone on.
+    pub coolers: PerZone<bool>,
     /// The main contactor is held closed.
     pub contactor: bool,
     /// Cooling fan relay.
@@ -108,7 +110,7 @@ pub struct Outputs {
     /// PWM expander by channel; heater channels follow `heaters` instead.
     pub pwm: [Duty; PWM_CHANNELS],
     /// Drives by motor.
-    pub motors: [MotorDrive; 2],
+    pub motors: PerMotor<MotorDrive>,
     /// Panel lamps.
     pub leds: Leds,
     /// Header pins that users drive; never one that the controller owns.
@@ -116,10 +118,33 @@ pub struct Outputs {
 }
 
 impl Outputs {
+    /// All off, on a machine with so many zones and motors.
+    pub fn off(zones: usize, motors: usize) -> Self {
+        Self {
+            heaters: PerZone::new(zones),
+            coolers: PerZone::new(zones),
+            contactor: false,
+            fan: false,
+            pump: false,
+            peltier: Duty::ZERO,
+            pwm: [Duty::ZERO; PWM_CHANNELS],
+            motors: PerMotor::new(motors),
+            leds: Leds::default(),
+            user_pins: [UserPin::Untouched; Bcm::COUNT],
+        }
+    }
+
     /// Whether anything that can heat, move or cool the throat is energised.
     pub fn is_energised(&self) -> bool {
-        self.heaters != [false; 2]
+        self.heaters.iter().any(|on| *on)
             || !self.peltier.is_zero()
             || self.motors.iter().any(|m| m.is_enabled())
+    }
+}
+
+// goes when the controller counts its zones: all off, on a machine of two zones and two motors
+impl Default for Outputs {
+    fn default() -> Self {
+        Self::off(2, 2)
     }
 }

@@ -12,12 +12,42 @@ pub trait Id: Copy {
     /// The position.
     fn index(self) -> usize;
 
-    /// The id at a position, below the bound of its kind.
+    /// The id at a position.
+    ///
+    /// # Panics
+    /// When the position is not below the bound of the kind; a checked configuration has none.
     fn at(index: usize) -> Self;
 }
 
-macro_rules! ids {
-    ($($id:ident),*) => {$(
+macro_rules! id {
+    ($(#[doc = $doc:literal])+ $id:ident, $max:ident) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(
+            feature = "state",
+            derive(serde::Serialize, serde::Deserialize),
+            serde(try_from = "u8", into = "u8")
+        )]
+        pub struct $id(u8);
+
+        impl $id {
+            /// The position in the lists of the configuration.
+            #[inline]
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+
+            /// The id at a position.
+            ///
+            /// # Panics
+            /// When the position is not below the bound of the kind; a checked configuration has
+            /// none.
+            pub const fn at(index: usize) -> Self {
+                assert!(index < $max, "beyond the bound of its kind");
+                Self(index as u8)
+            }
+        }
+
         impl Id for $id {
             #[inline]
             fn index(self) -> usize {
@@ -26,40 +56,67 @@ macro_rules! ids {
 
             #[inline]
             fn at(index: usize) -> Self {
-                Self::ALL[index]
+                Self::at(index)
             }
         }
-    )*};
+
+        impl From<$id> for u8 {
+            fn from(id: $id) -> Self {
+                id.0
+            }
+        }
+
+        impl TryFrom<u8> for $id {
+            type Error = OutOfBounds;
+
+            fn try_from(index: u8) -> Result<Self, OutOfBounds> {
+                if usize::from(index) < $max { Ok(Self(index)) } else { Err(OutOfBounds(index)) }
+            }
+        }
+    };
 }
 
-ids!(Zone, Motor, Sensor);
+/// A position that no machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfBounds(pub u8);
 
-/// One of the two heated barrel zones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub enum Zone {
-    /// Zone 1, measured by t2.
-    Z1,
-    /// Zone 2, measured by t3.
-    Z2,
+impl core::fmt::Display for OutOfBounds {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} is beyond the bound of its kind", self.0)
+    }
 }
+
+impl core::error::Error for OutOfBounds {}
+
+id! {
+    /// A heated zone; the first is at the feed side, the last at the die.
+    Zone, MAX_ZONES
+}
+id! {
+    /// A driven shaft; the first screw is the one that the permissives guard.
+    Motor, MAX_MOTORS
+}
+id! {
+    /// A temperature sensor by what it measures: the feed throat, then the zones in their order,
+    /// then the motors in theirs, then what is only shown. A sensor that the configuration leaves
+    /// out keeps its place.
+    Sensor, MAX_SENSORS
+}
+
+// goes when the controller counts its zones: the machine of two zones, two motors and four sensors
+// by names that are no longer the code's.
 
 impl Zone {
-    /// Both zones, feed side first.
+    /// The first zone of the machine of two.
+    pub const Z1: Self = Self(0);
+    /// Its second.
+    pub const Z2: Self = Self(1);
+    /// Both, feed side first.
     pub const ALL: [Self; 2] = [Self::Z1, Self::Z2];
-
-    /// Index into a pair.
-    #[inline]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
 
     /// Name on the wire.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Z1 => "z1",
-            Self::Z2 => "z2",
-        }
+        ["z1", "z2", "z3", "z4", "z5", "z6", "z7", "z8"][self.index()]
     }
 
     /// The zone with a name from the wire.
@@ -70,47 +127,28 @@ impl Zone {
     /// The neighbour.
     #[must_use]
     pub const fn other(self) -> Self {
-        match self {
-            Self::Z1 => Self::Z2,
-            Self::Z2 => Self::Z1,
-        }
+        if self.0 == 0 { Self::Z2 } else { Self::Z1 }
     }
 
     /// The sensor that measures the zone.
     pub const fn sensor(self) -> Sensor {
-        match self {
-            Self::Z1 => Sensor::T2,
-            Self::Z2 => Sensor::T3,
-        }
+        Sensor(self.0 + 1)
     }
-}
-
-/// One of the two stepper-driven shafts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub enum Motor {
-    /// The extruder screw.
-    Main,
-    /// The feeder.
-    Feed,
 }
 
 impl Motor {
+    /// The extruder screw of the machine of two motors.
+    #[expect(non_upper_case_globals, reason = "spelt as the variant that it was")]
+    pub const Main: Self = Self(0);
+    /// Its feeder.
+    #[expect(non_upper_case_globals, reason = "spelt as the variant that it was")]
+    pub const Feed: Self = Self(1);
     /// Screw, then feeder.
     pub const ALL: [Self; 2] = [Self::Main, Self::Feed];
 
-    /// Index into a pair.
-    #[inline]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-
     /// Name on the wire.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Main => "main",
-            Self::Feed => "feed",
-        }
+        ["main", "feed", "m3", "m4"][self.index()]
     }
 
     /// The motor with a name from the wire.
@@ -119,37 +157,26 @@ impl Motor {
     }
 }
 
-/// A thermistor by what it measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub enum Sensor {
-    /// Feed throat.
-    T1,
-    /// Barrel zone 1.
-    T2,
-    /// Barrel zone 2, nozzle.
-    T3,
-    /// Screw motor.
-    Motor,
-}
-
 impl Sensor {
-    /// Every sensor, in the order of the arrays indexed by it.
+    /// Feed throat.
+    pub const T1: Self = Self(0);
+    /// Barrel zone 1.
+    pub const T2: Self = Self(1);
+    /// Barrel zone 2, nozzle.
+    pub const T3: Self = Self(2);
+    /// Screw motor.
+    #[expect(non_upper_case_globals, reason = "spelt as the variant that it was")]
+    pub const Motor: Self = Self(3);
+    /// Every sensor of the machine of two zones.
     pub const ALL: [Self; 4] = [Self::T1, Self::T2, Self::T3, Self::Motor];
-
-    /// Index into an array of four.
-    #[inline]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
 
     /// The name in `sensors.N.logical` and in `temps`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::T1 => "t1",
-            Self::T2 => "t2",
-            Self::T3 => "t3",
-            Self::Motor => "motor",
+        match self.index() {
+            0 => "t1",
+            1 => "t2",
+            2 => "t3",
+            _ => "motor",
         }
     }
 
@@ -160,10 +187,23 @@ impl Sensor {
 
     /// The heated zone that the sensor measures.
     pub const fn zone(self) -> Option<Zone> {
-        match self {
-            Self::T2 => Some(Zone::Z1),
-            Self::T3 => Some(Zone::Z2),
-            Self::T1 | Self::Motor => None,
+        match self.index() {
+            1 => Some(Zone::Z1),
+            2 => Some(Zone::Z2),
+            _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_below_the_bound_of_its_kind_and_says_its_place() {
+        assert_eq!(Zone::at(7).index(), 7);
+        assert_eq!(Motor::try_from(3), Ok(Motor::at(3)));
+        assert_eq!(Motor::try_from(4), Err(OutOfBounds(4)));
+        assert!(std::panic::catch_unwind(|| Zone::at(MAX_ZONES)).is_err());
     }
 }

@@ -82,6 +82,11 @@ impl<I: Id, T, const N: usize> Per<I, T, N> {
     pub fn get(&self, id: I) -> Option<&T> {
         self.as_slice().get(id.index())
     }
+
+    /// The entry of `id`, to be changed, where the machine has it.
+    pub fn get_mut(&mut self, id: I) -> Option<&mut T> {
+        self.items[..self.len].get_mut(id.index())
+    }
 }
 
 impl<I: Id, T: Default, const N: usize> Default for Per<I, T, N> {
@@ -106,6 +111,41 @@ impl<I: Id, T, const N: usize> IndexMut<I> for Per<I, T, N> {
     }
 }
 
+// goes when the controller counts its zones
+impl<I: Id, T, const N: usize> Index<usize> for Per<I, T, N> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, index: usize) -> &T {
+        &self.items[..self.len][index]
+    }
+}
+
+// goes when the controller counts its zones
+impl<I: Id, T, const N: usize> IndexMut<usize> for Per<I, T, N> {
+    #[inline]
+    fn index_mut(&mut self, index: usize) -> &mut T {
+        &mut self.items[..self.len][index]
+    }
+}
+
+impl<I: Id, T, const N: usize> IntoIterator for Per<I, T, N> {
+    type Item = T;
+    type IntoIter = core::iter::Take<core::array::IntoIter<T, N>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.into_iter().take(self.len)
+    }
+}
+
+/// The first ids, one for each entry of an array no longer than the bound.
+impl<I: Id, T: Default + Copy, const N: usize, const M: usize> From<[T; M]> for Per<I, T, N> {
+    fn from(entries: [T; M]) -> Self {
+        const { assert!(M <= N, "more entries than the kind has ids") };
+        Self::from_fn(M, |id| entries[id.index()])
+    }
+}
+
 impl<'a, I: Id, T, const N: usize> IntoIterator for &'a Per<I, T, N> {
     type Item = &'a T;
     type IntoIter = core::slice::Iter<'a, T>;
@@ -127,6 +167,12 @@ impl<'a, I: Id, T, const N: usize> IntoIterator for &'a mut Per<I, T, N> {
 impl<I: Id, T: PartialEq, const N: usize> PartialEq for Per<I, T, N> {
     fn eq(&self, other: &Self) -> bool {
         self.as_slice() == other.as_slice()
+    }
+}
+
+impl<I: Id, T: PartialEq, const N: usize, const M: usize> PartialEq<[T; M]> for Per<I, T, N> {
+    fn eq(&self, other: &[T; M]) -> bool {
+        self.as_slice() == other
     }
 }
 

@@ -263,12 +263,7 @@ pub(crate) fn temperature(inputs: &Inputs, config: &Config, sensor: Sensor) -> O
 /// The converter's channel that a sensor is configured on.
 pub(crate) fn channel_of(config: &Config, sensor: Sensor) -> Option<usize> {
     use tve_config::Logical;
-    let wanted = match sensor {
-        Sensor::T1 => Logical::T1,
-        Sensor::T2 => Logical::T2,
-        Sensor::T3 => Logical::T3,
-        Sensor::Motor => Logical::Motor,
-    };
+    let wanted = Logical::ALL[sensor.index()];
     config.sensors.iter().position(|s| s.enabled && s.logical == wanted)
 }
 

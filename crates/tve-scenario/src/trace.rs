@@ -5,7 +5,7 @@
 //! [`Inputs::wall`] is left out: it labels and decides nothing.
 
 use sha2::{Digest, Sha256};
-use tve_hal::{AdcReading, Contact, Inputs, MotorDrive, Outputs, Pull, UserPin};
+use tve_hal::{AdcReading, Contact, Inputs, MotorDrive, Outputs, Pull, UserPin, Zone};
 use tve_units::{Micros, WallMillis};
 
 /// Bytes gathered before they are hashed.
@@ -101,7 +101,7 @@ impl Trace {
     }
 
     fn outputs(&mut self, outputs: &Outputs) {
-        let [z1, z2] = outputs.heaters;
+        let [z1, z2] = Zone::ALL.map(|zone| outputs.heaters[zone]);
         self.bits(&[z1, z2, outputs.contactor, outputs.fan, outputs.pump]);
         let leds = outputs.leds;
         self.bits(&[leds.status, leds.red, leds.yellow, leds.green]);

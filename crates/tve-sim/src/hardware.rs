@@ -17,7 +17,7 @@ use crate::thermistor::{self, Divider, Probe};
 use tve_config::{Config, EstopContact};
 use tve_hal::{
     ADC_CHANNELS, AdcReading, Buttons, Contact, Hardware, HardwareError, Inputs, MachineKind,
-    Motor, MotorFeedback, Outputs, Pull, Sensor, UserPin, Zone,
+    Motor, MotorFeedback, Outputs, PerZone, Pull, Sensor, UserPin, Zone,
 };
 use tve_units::{Bcm, Celsius, Micros};
 
@@ -104,7 +104,7 @@ pub struct SimHardware {
     next_step: Micros,
     /// Steps taken, which says whose turn it is to be sampled.
     steps: u64,
-    heaters: [bool; 2],
+    heaters: PerZone<bool>,
     contactor: bool,
     /// Heater power now, as a share of nominal.
     power: [f64; 2],
@@ -136,7 +136,7 @@ impl SimHardware {
             elapsed: Micros::ZERO,
             next_step: plant::STEP,
             steps: 0,
-            heaters: [false; 2],
+            heaters: PerZone::new(2),
             contactor: false,
             power: [0.0; 2],
             energy: [0.0; 2],
@@ -307,7 +307,10 @@ impl Hardware for SimHardware {
         inputs.drive_alarm = self.drive_alarm_seen;
         self.drive_alarm_seen = effects.drive_alarm;
         for motor in Motor::ALL.map(Motor::index) {
-            inputs.motors[motor] = MotorFeedback { jog_done: self.drives[motor].finished() };
+            inputs.motors[motor] = MotorFeedback {
+                jog_done: self.drives[motor].finished(),
+                ..MotorFeedback::default()
+            };
         }
         inputs.pwm_mismatches = self.pwm_mismatches;
         inputs.fill_level_cm = Some(self.plant.level_cm());

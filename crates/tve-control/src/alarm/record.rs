@@ -131,7 +131,15 @@ impl Cause {
     pub const fn restored(&self) -> Self {
         match *self {
             Self::Unread(name) => Self::Unread(name),
-            _ => Self::Restored(self.zone()),
+            Self::Plain
+            | Self::Sensor(..)
+            | Self::Limit { .. }
+            | Self::Rate { .. }
+            | Self::Runaway { .. }
+            | Self::Swapped { .. }
+            | Self::Seconds(_)
+            | Self::Restored(_)
+            | Self::Unseen { .. } => Self::Restored(self.zone()),
         }
     }
 
@@ -187,7 +195,7 @@ impl fmt::Display for AlarmRecord {
                 write!(f, "{}: {}", self.code.row().headline, name.as_str())?;
             }
             Cause::Restored(_) => {
-                write!(f, "{}, latched before the restart", self.code.row().headline)?
+                write!(f, "{}, latched before the restart", self.code.row().headline)?;
             }
         }
         write!(f, ". {}.", self.code.row().remedy)

@@ -140,7 +140,39 @@ impl Controller {
             Command::TuneApply if self.thermal.tune_result().is_none() => {
                 Err(RefusalCode::NoResult.into())
             }
-            _ => Ok(()),
+            Command::TuneStart { .. }
+            | Command::SetPwmOutput { .. }
+            | Command::TuneApply
+            | Command::Start
+            | Command::Stop
+            | Command::EmergencyStop
+            | Command::ClearAlarm
+            | Command::AcknowledgeAlarm(_)
+            | Command::SetMode(_)
+            | Command::SetHeater { .. }
+            | Command::SetMotor { .. }
+            | Command::SetRelay { .. }
+            | Command::SetPeltier(_)
+            | Command::SetFillTarget { .. }
+            | Command::MoveMotorSteps { .. }
+            | Command::StopManualMove(_)
+            | Command::GpioConfig { .. }
+            | Command::GpioWrite { .. }
+            | Command::GpioRead(_)
+            | Command::TuneStop
+            | Command::SaveConfig
+            | Command::ReportLogging(_)
+            | Command::UpdatePid { .. }
+            | Command::UpdatePins { .. }
+            | Command::SetPinName { .. }
+            | Command::UpdateExtruderSeq(_)
+            | Command::UpdateDm556(_)
+            | Command::SetTempSettings(_)
+            | Command::SetLoggingSettings(_)
+            | Command::UpdateMotionConfig(_)
+            | Command::SetHistorySettings(_)
+            | Command::SetSensorCalibration { .. }
+            | Command::ReplaceConfig(_) => Ok(()),
         }
     }
 

@@ -10,6 +10,8 @@
 //!            Alarms ──reaction──▶ react: Thermal, Motion, Supervisor, Outlets
 //! ```
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod commands;
 mod reactions;
 mod restored;
@@ -246,10 +248,9 @@ impl Controller {
         }
         let motor = motor_of(step.device);
         match (motor, step.action, kind) {
-            // No emergency turns a motor on, and none ends cooling.
-            (Some(_), Action::On, SequenceKind::Emergency)
-            | (None, Action::Off, SequenceKind::Emergency)
-            | (Some(_), Action::On, SequenceKind::Shutdown) => {}
+            // Only a start turns a motor on, and no emergency ends cooling.
+            (Some(_), Action::On, SequenceKind::Shutdown | SequenceKind::Emergency)
+            | (None, Action::Off, SequenceKind::Emergency) => {}
             (Some(motor), Action::On, SequenceKind::Startup) => {
                 if self.permissives().granted() {
                     let rpm = self.motion.start_speed(motor, &self.config.motion);
@@ -282,7 +283,7 @@ impl Controller {
 
     fn advance_motors(&mut self, dt: f64) {
         let feedback = &self.inputs.motors;
-        let done = |motor: tve_hal::Motor| feedback[motor.index()].jog_done;
+        let done = |motor: tve_hal::Motor| feedback.get(motor)?.jog_done;
         self.motion.advance(self.now, dt, &self.config.motion, done);
         if !self.is_at_rest() {
             self.supervisor.moved(self.now);
@@ -292,16 +293,11 @@ impl Controller {
     /// Builds this tick's outputs.
     fn compose(&mut self) {
         let latches = *self.alarms.latches();
-        let mut heaters = [false; 2];
-        for (zone, on) in self.thermal.ids().zip(&mut heaters) {
-            *on = self.thermal.conducts(self.now, zone, &latches);
-        }
-        let mut motors = [MotorDrive::Disabled; 2];
-        for (motor, drive) in roles::motors().zip(&mut motors) {
-            *drive = self.motion.drive(motor, self.config.dm556.microsteps);
-        }
+        let heaters = roles::per_zone(|zone| self.thermal.conducts(self.now, zone, &latches));
+        let microsteps = self.config.dm556.microsteps;
+        let mut motors = roles::per_motor(|motor| self.motion.drive(motor, microsteps));
         if latches.driver_fault() && !self.motion.screw_turns() {
-            motors[roles::screw().index()] = MotorDrive::Disabled;
+            motors[roles::screw()] = MotorDrive::Disabled;
         }
         let readings = self.readings();
         let demand = Demand {

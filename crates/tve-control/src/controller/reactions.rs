@@ -10,7 +10,7 @@ use crate::sensors::is_bad;
 use crate::supervisor::estop_pressed;
 use tve_config::EstopContact;
 use tve_hal::{Reading, Sensor, Zone};
-use tve_units::Duty;
+use tve_units::{Celsius, Duty};
 
 /// Read-backs in a row that make a mismatch.
 const MISMATCHES: u8 = 2;
@@ -83,10 +83,12 @@ impl Controller {
             Evidence::ZoneTooHot => {
                 zones.any(|z| above(roles::sensor_of(z), safety.over_temperature))
             }
-            Evidence::ZoneTooCold => zones.any(|z| match readings.zone(z) {
-                Reading::Good(t) | Reading::Uncertain(t) => t.get() < safety.under_temperature,
-                Reading::ColdOrOpen => true,
-                other => is_bad(other),
+            Evidence::ZoneTooCold => zones.any(|z| {
+                let reading = readings.zone(z);
+                let below = |t: Celsius| t.get() < safety.under_temperature;
+                is_bad(reading)
+                    || matches!(reading, Reading::ColdOrOpen)
+                    || reading.value().is_some_and(below)
             }),
             Evidence::ZoneRises => zones.any(|z| self.thermal.rises(z, &readings)),
             Evidence::MotorTooHot => above(roles::motor_sensor(), safety.motor_max),

@@ -23,7 +23,7 @@ impl Controller {
             targets: Zone::ALL.map(|z| thermal.shown_target(z)),
             manual_duty: Zone::ALL.map(|z| thermal.manual(z)),
             heater_duty: Zone::ALL.map(|z| thermal.duty(z)),
-            heater_on: self.outputs.heaters,
+            heater_on: Zone::ALL.map(|z| self.outputs.heaters[z]),
             motors: Motor::ALL.map(|m| motion.setpoint(m)),
             motors_actual: Motor::ALL.map(|m| motion.speed(m)),
             relays: outlets.relays(),

@@ -240,12 +240,7 @@ impl Readings<'_> {
 }
 
 const fn logical(sensor: Sensor) -> Logical {
-    match sensor {
-        Sensor::T1 => Logical::T1,
-        Sensor::T2 => Logical::T2,
-        Sensor::T3 => Logical::T3,
-        Sensor::Motor => Logical::Motor,
-    }
+    Logical::ALL[sensor.index()]
 }
 
 /// The channel of a sensor as the configuration wires it.

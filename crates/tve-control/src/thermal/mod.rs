@@ -467,10 +467,7 @@ impl Thermal {
 /// the original (integral clamped in the wrong unit, derivative too small to damp).
 fn effective_gains(config: &Config) -> PerZone<PidGains> {
     roles::per_zone(|zone| {
-        let g = match zone {
-            Zone::Z1 => config.z1,
-            Zone::Z2 => config.z2,
-        };
+        let g = [config.z1, config.z2][zone.index()];
         if config.control.law >= 2 {
             g
         } else {

@@ -40,13 +40,13 @@ fn tick_until(
 
 fn everything_on() -> Outputs {
     Outputs {
-        heaters: [true; 2],
+        heaters: [true; 2].into(),
         contactor: true,
         fan: true,
         pump: true,
         peltier: Duty::FULL,
         pwm: [Duty::FULL; PWM_CHANNELS],
-        motors: [MotorDrive::Run(StepRate::ZERO); 2],
+        motors: [MotorDrive::Run(StepRate::ZERO); 2].into(),
         leds: Leds { status: true, red: true, yellow: true, green: true },
         ..Outputs::default()
     }
@@ -137,7 +137,7 @@ fn safe_drop_and_a_panic_in_between_end_at_rest() {
 #[test]
 fn heaters_on_the_board_follow_the_slots_and_other_channels_their_duty() {
     let (board, mut machine) = machine(FULL);
-    let mut outputs = Outputs { heaters: [true, false], ..Outputs::default() };
+    let mut outputs = Outputs { heaters: [true, false].into(), ..Outputs::default() };
     outputs.pwm[0] = Duty::new(33.0).unwrap();
     outputs.pwm[15] = Duty::new(50.0).unwrap();
     tick_until(&mut machine, &outputs, |_| {
@@ -271,7 +271,7 @@ fn speeds_on_a_pin_with_hardware_pwm_come_from_it_and_end_with_the_machine() {
 fn without_ticks_heaters_on_the_board_and_pulses_end_by_themselves() {
     let text = r#"{"pins": {"step_main": 18, "en_main": null}, "pwm": {"channels": {"z1": 0}}}"#;
     let (board, mut machine) = machine(text);
-    let mut outputs = Outputs { heaters: [true, false], ..Outputs::default() };
+    let mut outputs = Outputs { heaters: [true, false].into(), ..Outputs::default() };
     outputs.motors[0] = MotorDrive::Run(StepRate::new(1000.0).unwrap());
     let stops = || board.log().iter().filter(|line| *line == "pwm 18 stop").count();
     tick_until(&mut machine, &outputs, |_| {

@@ -67,11 +67,11 @@ impl Bench {
         let end = self.now + Micros::from_secs_f64(seconds);
         let mut tick = 0;
         while self.now < end {
-            self.out.heaters = percent.map(|p| (tick / 2) % 100 < p);
+            self.out.heaters = percent.map(|p| (tick / 2) % 100 < p).into();
             self.tick();
             tick += 1;
         }
-        self.out.heaters = [false; 2];
+        self.out.heaters = [false; 2].into();
     }
 
     /// Run the screw, rpm.

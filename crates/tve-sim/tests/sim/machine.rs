@@ -19,7 +19,7 @@ fn trace(seed: u64) -> Vec<[AdcReading; 4]> {
     bench.fault(FaultKind::RailOff { percent: 1.0 }, 10.0);
     (0..6000_u32)
         .map(|tick| {
-            bench.out.heaters = [tick % 3 == 0, tick % 5 == 0];
+            bench.out.heaters = [tick % 3 == 0, tick % 5 == 0].into();
             bench.tick();
             bench.inputs.adc
         })
@@ -97,7 +97,7 @@ fn the_length_of_a_tick_changes_nothing_in_the_plant() {
     let run = |ticks_us: &[u64]| {
         let mut sim = SimHardware::new(&config);
         let mut inputs = Inputs::default();
-        let out = Outputs { heaters: [true, false], ..Outputs::default() };
+        let out = Outputs { heaters: [true, false].into(), ..Outputs::default() };
         let mut now = Micros::ZERO;
         let mut ticks = ticks_us.iter().cycle();
         sim.apply(now, &out).unwrap();
@@ -144,7 +144,7 @@ fn a_fitted_contactor_must_be_closed_for_heat_even_through_a_stuck_relay() {
             config.pins.contactor = fitted.then(|| Bcm::new(17).unwrap());
         });
         bench.out.contactor = closed;
-        bench.out.heaters = [!stuck; 2];
+        bench.out.heaters = [!stuck; 2].into();
         if stuck {
             bench.fault(FaultKind::SsrStuckOn(tve_hal::Zone::Z1), 100.0);
         }
@@ -177,7 +177,7 @@ fn jogs_are_counted_exactly_and_reported() {
     let mut bench = Bench::new();
     let main = MotorDrive::Jog { id: JogId(1), steps: 12_345, rate: 20_000.0 };
     let feed = MotorDrive::Jog { id: JogId(1), steps: -7, rate: 3.0 };
-    bench.out.motors = [main, feed];
+    bench.out.motors = [main, feed].into();
     bench.run(0.5);
     assert_eq!(bench.inputs.motors[0].jog_done, None);
     assert_eq!(bench.sim.steps_done(Motor::Main), 10_000);
@@ -224,12 +224,12 @@ fn user_pins_show_what_they_are_driven_and_pulled_to() {
 /// Outputs with everything on.
 fn all_on() -> Outputs {
     Outputs {
-        heaters: [true; 2],
+        heaters: [true; 2].into(),
         contactor: true,
         fan: true,
         pump: true,
         peltier: Duty::FULL,
-        motors: [MotorDrive::Run(StepRate::clamped(5000.0)); 2],
+        motors: [MotorDrive::Run(StepRate::clamped(5000.0)); 2].into(),
         ..Outputs::default()
     }
 }
