@@ -64,7 +64,7 @@ impl Operator {
     }
 
     fn targets(&self) -> [f64; 2] {
-        self.bench.snapshot().targets.map(Celsius::get)
+        self.bench.snapshot().targets.to_array().map(Celsius::get)
     }
 
     /// Lets time pass and notes where it has led.
@@ -107,7 +107,7 @@ impl Operator {
     /// Whether the barrel is warm, and will stay so: the screw may be started.
     fn is_working(&self) -> bool {
         let snapshot = self.bench.snapshot();
-        let [_, t2, t3, _] = snapshot.temps;
+        let [_, t2, t3, _] = snapshot.temps.to_array();
         let warm = |t: Option<Celsius>| t.is_some_and(|t| t.get() >= WORKING);
         warm(t2) && warm(t3) && self.targets().iter().all(|t| *t >= WORKING)
     }

@@ -410,7 +410,7 @@ impl Controller {
         }
         let permissives = self.permissives();
         let turns = f64::from(steps.unsigned_abs()) / f64::from(self.config.dm556.microsteps);
-        let cold = permissives.cold_jog_turns_left[motor.index()];
+        let cold = permissives.cold_jog_turns_left[motor];
         if let Some(left) = cold {
             permissives.check_cold()?;
             if turns > left {

@@ -4,7 +4,7 @@ use super::Controller;
 use crate::permissives::{Condition, ConditionKind, Permissives};
 use crate::roles;
 use crate::snapshot::Snapshot;
-use tve_hal::{Motor, Sensor, Zone};
+use tve_hal::Zone;
 
 impl Controller {
     /// Copies the machine as it stands into `out`, without allocation.
@@ -17,15 +17,15 @@ impl Controller {
             tick: self.tick,
             status: self.status(),
             mode: thermal.mode(),
-            readings: Sensor::ALL.map(|s| readings.of(s)),
-            temps: Sensor::ALL.map(|s| self.sensors.published()[s]),
+            readings: roles::per_sensor(|s| readings.of(s)),
+            temps: *self.sensors.published(),
             temps_at: readings.newest().unwrap_or_default(),
-            targets: Zone::ALL.map(|z| thermal.shown_target(z)),
-            manual_duty: Zone::ALL.map(|z| thermal.manual(z)),
-            heater_duty: Zone::ALL.map(|z| thermal.duty(z)),
-            heater_on: Zone::ALL.map(|z| self.outputs.heaters[z]),
-            motors: Motor::ALL.map(|m| motion.setpoint(m)),
-            motors_actual: Motor::ALL.map(|m| motion.speed(m)),
+            targets: roles::per_zone(|z| thermal.shown_target(z)),
+            manual_duty: roles::per_zone(|z| thermal.manual(z)),
+            heater_duty: roles::per_zone(|z| thermal.duty(z)),
+            heater_on: self.outputs.heaters,
+            motors: roles::per_motor(|m| motion.setpoint(m)),
+            motors_actual: roles::per_motor(|m| motion.speed(m)),
             relays: outlets.relays(),
             pwm: outlets.shown_pwm(&self.outputs, |zone| thermal.duty(zone)),
             peltier: outlets.peltier(),
@@ -34,7 +34,7 @@ impl Controller {
             sequence_started: self.supervisor.sequence_started(),
             tune: thermal.shown_tune(),
             alarms: *self.alarms.active(),
-            jogging: Motor::ALL.map(|m| motion.is_jogging(m)),
+            jogging: roles::per_motor(|m| motion.is_jogging(m)),
             permissives: self.permissives(),
             pins: outlets.shown_pins(&self.inputs, &self.outputs),
             energised: self.is_energised(),
@@ -92,8 +92,9 @@ impl Controller {
         let is_warm = roles::zones().all(|z| warm(z).0);
         Permissives {
             conditions: ConditionKind::ALL.map(condition),
-            cold_jog_turns_left: Motor::ALL
-                .map(|m| (!is_warm).then(|| self.motion.cold_turns_left(self.now, m))),
+            cold_jog_turns_left: roles::per_motor(|m| {
+                (!is_warm).then(|| self.motion.cold_turns_left(self.now, m))
+            }),
         }
     }
 }

@@ -70,7 +70,7 @@ fn a_zone_trip_takes_one_zone_and_the_motors_and_leaves_the_other_zone_to_hold()
     bench.run(0.75);
     assert_eq!(bench.active(), ["HEATER_SENSOR_FAILURE"]);
     let shown = bench.shown();
-    assert_eq!(shown.targets.map(Celsius::get), [0.0, 200.0]);
+    assert_eq!(shown.targets.to_array().map(Celsius::get), [0.0, 200.0]);
     assert_eq!(shown.status, Status::Alarm);
     bench.run(2.0);
     let shown = bench.shown();
@@ -94,7 +94,7 @@ fn a_stop_alarm_brings_feed_then_screw_to_rest_within_two_seconds_and_heat_goes_
         bench.ok("SET_MOTOR", json!({"motor": motor, "rpm": 1500}));
     }
     bench.run(3.0);
-    assert_eq!(bench.shown().motors_actual.map(Rpm::get), [1500.0; 2]);
+    assert_eq!(bench.shown().motors_actual.to_array().map(Rpm::get), [1500.0; 2]);
     bench.inputs.drive_alarm = true;
     bench.tick();
     bench.inputs.drive_alarm = false;
@@ -102,7 +102,7 @@ fn a_stop_alarm_brings_feed_then_screw_to_rest_within_two_seconds_and_heat_goes_
     let mut feed_stood_at = None;
     for tick in 0..200 {
         bench.tick();
-        let [main, feed] = bench.shown().motors_actual.map(Rpm::get);
+        let [main, feed] = bench.shown().motors_actual.to_array().map(Rpm::get);
         if feed == 0.0 && feed_stood_at.is_none() {
             feed_stood_at = Some(tick);
             assert!(main > 1000.0, "the screw must not stop before the feed");

@@ -52,7 +52,10 @@ fn start_runs_the_sequence_and_stop_ends_with_both_motors_at_zero_whatever_it_ho
     assert_eq!(bench.refused("START", json!(null)), RefusalCode::MachineBusy);
     bench.run(2.5);
     let shown = bench.shown();
-    assert_eq!((shown.status, shown.motors.map(Rpm::get)), (Status::Running, [10.0, 10.0]));
+    assert_eq!(
+        (shown.status, shown.motors.to_array().map(Rpm::get)),
+        (Status::Running, [10.0, 10.0])
+    );
     bench.ok("STOP", json!(null));
     bench.tick();
     assert_eq!(bench.shown().status, Status::Stopping);
@@ -69,7 +72,7 @@ fn on_means_the_last_speed_that_was_set() {
     bench.run(2.0);
     bench.ok("START", json!(null));
     bench.run(2.5);
-    assert_eq!(bench.shown().motors.map(Rpm::get), [10.0, 33.0]);
+    assert_eq!(bench.shown().motors.to_array().map(Rpm::get), [10.0, 33.0]);
 }
 
 #[test]
@@ -94,7 +97,7 @@ fn switching_modes_leaves_the_duty_where_it_was() {
     let mut bench = Bench::at(200.0);
     bench.ok("SET_TARGET", json!({"z1": 205, "z2": 203}));
     bench.run(5.0);
-    let duties = |bench: &Bench| bench.shown().heater_duty.map(Duty::get);
+    let duties = |bench: &Bench| bench.shown().heater_duty.map(|_, duty| duty.get());
     for mode in ["MANUAL", "AUTO", "MANUAL", "AUTO"] {
         let before = duties(&bench);
         bench.ok("SET_MODE", json!({"mode": mode}));
