@@ -334,7 +334,7 @@ impl Controller {
 
     fn check_pulse_rate(&self, motor: Motor, rpm: Rpm) -> Result<(), Refusal> {
         let microsteps = self.config.dm556.microsteps;
-        let limit = self.capabilities.max_pulse_rate[motor.index()];
+        let limit = self.capabilities.max_pulse_rate[motor];
         if pulse_rate(rpm.get(), microsteps).abs() <= limit {
             return Ok(());
         }

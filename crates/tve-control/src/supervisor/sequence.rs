@@ -1,5 +1,6 @@
 //! The start and stop sequences: steps with delays, each done once.
 
+use crate::roles;
 use tve_config::{Device, SequenceStep};
 use tve_hal::{Contact, Motor};
 use tve_units::{Micros, WallMillis};
@@ -64,8 +65,8 @@ impl Sequence {
 /// The motor that a device of a sequence is.
 pub(crate) const fn motor_of(device: Device) -> Option<Motor> {
     match device {
-        Device::MainMotor => Some(Motor::Main),
-        Device::FeedMotor => Some(Motor::Feed),
+        Device::MainMotor => Some(roles::screw()),
+        Device::FeedMotor => Some(roles::feeder()),
         Device::Fan | Device::Pump => None,
     }
 }

@@ -120,3 +120,50 @@ fn verdict(
         Cause::Swapped { heated, other, own_rise, other_rise },
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::thermal::runaway::{HeatView, PERIOD};
+    use tve_config::Safety;
+
+    /// A minute and a half in which the first of `pair` gets heat and `rising` of them gets warm, as
+    /// the neighbours see it.
+    fn verdict_after(pair: [Zone; 2], rising: usize) -> Option<Finding> {
+        let mut detector = CrossWiringDetector::default();
+        let mut monitors = [ThermalRunawayMonitor::default(); 2];
+        let mut now = Micros::ZERO;
+        let mut found = None;
+        for tick in 0..900 {
+            now = now + PERIOD;
+            let pv = |side: usize| 60.0 + if side == rising { f64::from(tick) * 0.02 } else { 0.0 };
+            for (side, monitor) in monitors.iter_mut().enumerate() {
+                let (zone, pv) = (pair[side], Some(pv(side)));
+                let view = HeatView {
+                    zone,
+                    pv,
+                    target: None,
+                    duty: 0.0,
+                    relay_high: None,
+                    screw_turning: true,
+                };
+                let _ = monitor.advance(now, view, &Safety::default());
+            }
+            let views =
+                [(0, 50.0), (1, 0.0)].map(|(side, excess)| ZoneView { pv: Some(pv(side)), excess });
+            let [first, second] = &monitors;
+            found = found.or(detector.advance(now, pair, views, [first, second]));
+        }
+        found
+    }
+
+    #[test]
+    fn any_two_neighbours_are_judged_by_which_of_them_rises() {
+        for first in 0..3 {
+            let pair = [Zone::at(first), Zone::at(first + 1)];
+            assert_eq!(verdict_after(pair, 0), None);
+            let found = verdict_after(pair, 1).map(|f| (f.code, f.cause.zone()));
+            assert_eq!(found, Some((AlarmCode::ZonesSwapped, Some(pair[0]))));
+        }
+    }
+}
