@@ -35,9 +35,7 @@ pub use sections::layout::{MotorEntry, MotorEntryPatch, ZoneEntry, ZoneEntryPatc
 pub use sections::pins::{Pins, PinsPatch};
 pub use sections::plant::{Plant, PlantPatch};
 pub use sections::safety::{EstopContact, EstopDeclaration, Safety, SafetyPatch};
-pub use sections::security::{
-    HASH_PREFIXES, Limits, LimitsPatch, Security, SecurityPatch, User,
-};
+pub use sections::security::{HASH_PREFIXES, Limits, LimitsPatch, Security, SecurityPatch, User};
 pub use sections::sensors::{
     CalPoint, Couple, Line, SensorConfig, SensorConfigPatch, SensorKind, Sensors, SensorsPatch,
     Thermocouple, Wiring,

@@ -4,13 +4,17 @@
 //!
 //! ```text
 //!             ┌───────────────────────── Controller::step(now, &Inputs) ───────────────────────┐
-//!  Inputs ──▶ │ sense ──▶ watch ──▶ sequence ──▶ heat ──▶ move ──▶ compose                     │ ──▶ Outputs
-//!             │ judge     alarms    START/STOP   PID,     ramps    gate by alarms,             │
-//!             │ sensors   of the    buttons      tune              SSR slots, lamps            │
-//!             │           table                                                                │
+//!  Inputs ──▶ │ contacts ──▶ sensors ──▶ watch ──▶ sequence ──▶ heat ──▶ motors ──▶ compose    │ ──▶ Outputs
+//!             │              judge each  rules     START/STOP   PID,     ramps      gate by    │
+//!             │              sample      with a    buttons      tune                alarms,    │
+//!             │                          history                                    lamps      │
 //!             └────────────────────────────────────────────────────────────────────────────────┘
 //!  Command ──▶ Controller::command(now, Command) ──▶ Reply or Refusal
 //! ```
+//!
+//! Six parts own the state, each its own: `Sensors`, `Thermal`, `Motion`, `Alarms`, `Supervisor` and
+//! `Outlets`. The controller hands what one says to the next, and lets them carry out what an alarm
+//! demands.
 //!
 //! Time is an argument. The same inputs and commands give the same outputs bit for bit on every
 //! platform: transcendental functions come from `libm`, maps are ordered, nothing reads a clock.
@@ -20,26 +24,25 @@
 //! alarms, so that no earlier stage can energise what an alarm forbids.
 
 mod alarm;
+mod alarms;
 #[cfg(feature = "state")]
 mod array_state;
-mod autotune;
 mod capabilities;
 mod command;
 mod controller;
-mod heat_watch;
 mod motion;
+mod outlets;
 mod permissives;
-mod pid;
 mod refusal;
+mod roles;
 mod sensors;
-mod sequence;
 mod snapshot;
-mod ssr;
-mod swap_watch;
-mod unseen_zone;
+mod supervisor;
+mod thermal;
 
 pub use alarm::{
-    AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Reaction, Severity,
+    AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Evidence, Reaction, Severity,
+    UnreadName, alarms_markdown,
 };
 pub use capabilities::{Capabilities, HARDWARE_PWM_PINS, MAX_PULSE_RATE, THREAD_PULSE_RATE};
 pub use command::{
@@ -49,9 +52,9 @@ pub use command::{
 };
 pub use controller::{Controller, Restored, RestoredAlarm, Unclean};
 pub use permissives::{Condition, ConditionKind, Permissives};
-pub use pid::{Pid, PidInput};
 pub use refusal::{Refusal, RefusalClass, RefusalCode};
 pub use sensors::{celsius, ohms, share, volts};
 pub use snapshot::{
     ActiveAlarms, MAX_ACTIVE_ALARMS, PinView, Snapshot, Status, TuneResult, TuneStatus, TuneView,
 };
+pub use thermal::{Pid, PidInput};

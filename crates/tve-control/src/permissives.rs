@@ -4,6 +4,8 @@
 //! runs (alarms do that).
 
 use crate::refusal::{Refusal, RefusalCode};
+use crate::roles;
+use tve_hal::PerMotor;
 
 /// One condition of the screw permissive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +80,7 @@ pub struct Permissives {
     /// In the order of [`ConditionKind::ALL`].
     pub conditions: [Condition; 6],
     /// Share of a turn left for cold jogs, by motor, 0 to 0.25; `None` while warm (no limit).
-    pub cold_jog_turns_left: [Option<f64>; 2],
+    pub cold_jog_turns_left: PerMotor<Option<f64>>,
 }
 
 impl Default for Permissives {
@@ -91,7 +93,7 @@ impl Default for Permissives {
                 limit: None,
                 time_left_s: None,
             }),
-            cold_jog_turns_left: [Some(0.0); 2],
+            cold_jog_turns_left: roles::per_motor(|_| Some(0.0)),
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::alarm::{AlarmRecord, Reaction};
 use crate::command::{Mode, TuneMethod};
 use crate::permissives::Permissives;
-use tve_hal::{PWM_CHANNELS, Pull, Reading, Zone};
+use crate::roles;
+use tve_hal::{PWM_CHANNELS, PerMotor, PerSensor, PerZone, Pull, Reading, Zone};
 use tve_units::{Bcm, Celsius, Duty, Micros, Rpm, WallMillis};
 
 /// Most alarms that can be active at once; each code is active at most once a zone.
@@ -195,7 +196,7 @@ pub struct PinView {
 }
 
 /// The whole machine at one tick.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Snapshot {
     /// Monotonic time of the tick.
     pub now: Micros,
@@ -207,24 +208,24 @@ pub struct Snapshot {
     pub status: Status,
     /// Who decides the duty.
     pub mode: Mode,
-    /// Raw judgement by sensor ([`tve_hal::Sensor::index`]).
-    pub readings: [Reading; 4],
+    /// Raw judgement by sensor.
+    pub readings: PerSensor<Reading>,
     /// Published temperatures by sensor, averaged and rounded as `temp_settings` says.
-    pub temps: [Option<Celsius>; 4],
+    pub temps: PerSensor<Option<Celsius>>,
     /// Monotonic time of the newest sample.
     pub temps_at: Micros,
     /// Targets by zone, °C; zero is off.
-    pub targets: [Celsius; 2],
+    pub targets: PerZone<Celsius>,
     /// Manual duties by zone.
-    pub manual_duty: [Duty; 2],
+    pub manual_duty: PerZone<Duty>,
     /// Duties in force by zone.
-    pub heater_duty: [Duty; 2],
+    pub heater_duty: PerZone<Duty>,
     /// Heater conducting during this tick, by zone.
-    pub heater_on: [bool; 2],
+    pub heater_on: PerZone<bool>,
     /// Setpoints by motor.
-    pub motors: [Rpm; 2],
+    pub motors: PerMotor<Rpm>,
     /// Commanded speed of the ramp by motor.
-    pub motors_actual: [Rpm; 2],
+    pub motors_actual: PerMotor<Rpm>,
     /// Fan, pump.
     pub relays: [bool; 2],
     /// Duty by PWM channel.
@@ -242,7 +243,7 @@ pub struct Snapshot {
     /// Active alarms.
     pub alarms: ActiveAlarms,
     /// Counted moves under way, by motor.
-    pub jogging: [bool; 2],
+    pub jogging: PerMotor<bool>,
     /// Conditions for the screw.
     pub permissives: Permissives,
     /// Header pins.
@@ -251,4 +252,39 @@ pub struct Snapshot {
     pub energised: bool,
     /// Grows with every change of the configuration.
     pub config_revision: u64,
+}
+
+impl Default for Snapshot {
+    /// Everything off and nothing known, with a place for each zone, motor and sensor.
+    fn default() -> Self {
+        Self {
+            now: Micros::ZERO,
+            wall: WallMillis::default(),
+            tick: 0,
+            status: Status::default(),
+            mode: Mode::default(),
+            readings: roles::per_sensor(|_| Reading::default()),
+            temps: roles::per_sensor(|_| None),
+            temps_at: Micros::ZERO,
+            targets: roles::per_zone(|_| Celsius::ZERO),
+            manual_duty: roles::per_zone(|_| Duty::ZERO),
+            heater_duty: roles::per_zone(|_| Duty::ZERO),
+            heater_on: roles::per_zone(|_| false),
+            motors: roles::per_motor(|_| Rpm::ZERO),
+            motors_actual: roles::per_motor(|_| Rpm::ZERO),
+            relays: [false; 2],
+            pwm: [Duty::ZERO; PWM_CHANNELS],
+            peltier: Duty::ZERO,
+            fill_level: None,
+            target_fill_level: 0.0,
+            sequence_started: None,
+            tune: TuneView::default(),
+            alarms: ActiveAlarms::default(),
+            jogging: roles::per_motor(|_| false),
+            permissives: Permissives::default(),
+            pins: [PinView::default(); Bcm::COUNT],
+            energised: false,
+            config_revision: 0,
+        }
+    }
 }

@@ -106,8 +106,8 @@ fn values(snapshot: &Snapshot, config: &Config) -> Values {
     let data = crate::view::data(snapshot);
     let number = |x: f64| Value::Number(Some(x));
     let (t, m, r) = (data.temps, data.motors, data.relays);
-    let [target_z1, target_z2] = snapshot.targets.map(Celsius::get);
-    let heaters = snapshot.heater_duty.map(tve_units::Duty::get);
+    let [target_z1, target_z2] = snapshot.targets.to_array().map(Celsius::get);
+    let heaters = snapshot.heater_duty.to_array().map(tve_units::Duty::get);
     let fixed = [
         ("temps", "t1", Value::Number(t.t1)),
         ("temps", "t2", Value::Number(t.t2)),

@@ -79,9 +79,9 @@ pub(crate) fn pwm(config: &Config, duties: &[f64], heaters: [f64; 2]) -> BTreeMa
 pub(crate) fn data(snapshot: &Snapshot) -> api::Data {
     api::Data {
         timestamp: snapshot.wall.secs(),
-        temps: temps(snapshot.temps.map(|t| t.map(Celsius::get))),
-        motors: motors(snapshot.motors),
-        relays: relays(snapshot.relays, snapshot.heater_on),
+        temps: temps(snapshot.temps.to_array().map(|t| t.map(Celsius::get))),
+        motors: motors(snapshot.motors.to_array()),
+        relays: relays(snapshot.relays, snapshot.heater_on.to_array()),
         peltier_duty: snapshot.peltier.get(),
         fill_level: snapshot.fill_level.and_then(finite),
         target_fill_level: target_fill(snapshot),
@@ -137,9 +137,9 @@ pub(crate) fn alarm_history(entries: &[JournalEntry]) -> Bytes {
 
 /// `state` without `alarm_history`.
 fn state(snapshot: &Snapshot, config: &Config, machine: &str, errors: &[String]) -> api::State {
-    let [target_z1, target_z2] = snapshot.targets.map(Celsius::get);
-    let [manual_duty_z1, manual_duty_z2] = snapshot.manual_duty.map(Duty::get);
-    let heaters = snapshot.heater_duty.map(Duty::get);
+    let [target_z1, target_z2] = snapshot.targets.to_array().map(Celsius::get);
+    let [manual_duty_z1, manual_duty_z2] = snapshot.manual_duty.to_array().map(Duty::get);
+    let heaters = snapshot.heater_duty.to_array().map(Duty::get);
     // The age of the newest sample, taken off the wall clock of the tick.
     let age = snapshot.now.since(snapshot.temps_at).secs();
     api::State {
@@ -153,11 +153,11 @@ fn state(snapshot: &Snapshot, config: &Config, machine: &str, errors: &[String])
         manual_duty_z2,
         heater_duty_z1: heaters[0],
         heater_duty_z2: heaters[1],
-        temps: temps(snapshot.temps.map(|t| t.map(Celsius::get))),
+        temps: temps(snapshot.temps.to_array().map(|t| t.map(Celsius::get))),
         temps_timestamp: snapshot.wall.secs() - age,
-        motors: motors(snapshot.motors),
-        motors_actual: motors(snapshot.motors_actual),
-        relays: relays(snapshot.relays, snapshot.heater_on),
+        motors: motors(snapshot.motors.to_array()),
+        motors_actual: motors(snapshot.motors_actual.to_array()),
+        relays: relays(snapshot.relays, snapshot.heater_on.to_array()),
         pwm: pwm(config, &snapshot.pwm.map(Duty::get), heaters),
         peltier_duty: snapshot.peltier.get(),
         fill_level: snapshot.fill_level.and_then(finite),
@@ -302,11 +302,11 @@ mod tests {
             now: Micros::from_secs(10),
             temps_at: Micros::from_millis(9_900),
             wall: WallMillis::new(1_700_000_000_250),
-            temps: [23.5, 200.0, 210.25, 31.0].map(|t| Celsius::new(t).ok()),
-            targets: [200.0, 210.0].map(Celsius::clamped),
-            heater_duty: [40.0, 41.5].map(Duty::clamped),
-            heater_on: [true, false],
-            motors: [60.0, -5.0].map(Rpm::clamped),
+            temps: [23.5, 200.0, 210.25, 31.0].map(|t| Celsius::new(t).ok()).into(),
+            targets: [200.0, 210.0].map(Celsius::clamped).into(),
+            heater_duty: [40.0, 41.5].map(Duty::clamped).into(),
+            heater_on: [true, false].into(),
+            motors: [60.0, -5.0].map(Rpm::clamped).into(),
             relays: [true, false],
             fill_level: Some(42.0),
             target_fill_level: 50.0,

@@ -78,6 +78,15 @@ impl<I: Id, T, const N: usize> Per<I, T, N> {
         &self.items[..self.len]
     }
 
+    /// The first `M` entries, with defaults for those that the machine does not have: for whoever
+    /// speaks of a fixed number of them on the wire.
+    pub fn to_array<const M: usize>(&self) -> [T; M]
+    where
+        T: Default + Copy,
+    {
+        core::array::from_fn(|i| self.as_slice().get(i).copied().unwrap_or_default())
+    }
+
     /// The entry of `id`, where the machine has it.
     pub fn get(&self, id: I) -> Option<&T> {
         self.as_slice().get(id.index())

@@ -166,7 +166,7 @@ impl Operator {
 
     fn act(&mut self) {
         let snapshot = self.rig.snapshot();
-        let [z1, z2] = snapshot.targets.map(tve_units::Celsius::get);
+        let [z1, z2] = snapshot.targets.to_array().map(tve_units::Celsius::get);
         let warm = z1.min(z2) >= WORKING;
         match self.dice.below(13) {
             0 | 1 => {

@@ -21,7 +21,7 @@ mod survival;
 mod thermometer;
 mod walk;
 
-pub use certify::{Case, Certificate, Expected, FAULT_TABLE, Row, Source, State, certify};
+pub use certify::{Bound, Case, Certificate, Expected, FAULT_TABLE, Row, Source, State, certify};
 pub use false_trips::{FalseTrip, FalseTripReport, Margin, false_trips};
 pub use orders::{OrdersReport, check_orders};
 pub use quality::{Law, QualityRow, control_quality, markdown as quality_markdown};

@@ -57,7 +57,7 @@ pub static SURVIVED: &[Survival] = &[
         Case("stuck-on-heating-z2"), Case("stuck-on-tuning-z1"), Case("stuck-on-off-z1"),
         Case("stuck-on-off-z2"), Case("stuck-on-cold-z1")] },
     Survival { fault: "relay stuck on while its zone cannot be seen", shown: &[
-        Test("crates/tve-control/src/controller/tests.rs",
+        Test("crates/tve-control/src/controller/tests/alarms.rs",
             "a_contactor_opens_before_a_stuck_relay_could_have_overheated_a_zone_that_nobody_sees"),
     ] },
     Survival { fault: "barrel too hot", shown: &[
@@ -124,6 +124,10 @@ pub static SURVIVED: &[Survival] = &[
         Test(SERVICE, "an_emergency_stop_overtakes_a_flood_of_commands")] },
     Survival { fault: "three restarts in ten minutes", shown: &[
         Case("latch-survives"), Case("restarts")] },
+    Survival { fault: "alarm latched by another version", shown: &[
+        Case("unread-latch"),
+        Test("crates/tve-recorder/src/journal/tests.rs",
+            "a_latched_alarm_that_no_row_of_the_table_is_comes_back_as_a_trip_with_its_name")] },
     Survival { fault: "nobody at the machine", shown: &[Case("idle-setback")] },
     Survival { fault: "gains made for another control law", shown: &[Case("converted-gains")] },
 ];

@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tve_append::Growing;
-use tve_control::{AlarmCode, AlarmEvent, AlarmRecord, Reaction, RestoredAlarm};
+use tve_control::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, RestoredAlarm, UnreadName};
 use tve_hal::Zone;
 use tve_units::WallMillis;
 
@@ -74,15 +74,24 @@ const REACTIONS: [Reaction; 4] =
     [Reaction::Note, Reaction::Stop, Reaction::ZoneTrip, Reaction::Trip];
 
 impl JournalEntry {
+    /// The alarm as the controller takes it over, unless it is over. What no row of today's table
+    /// is comes back as a TRIP that names it: nobody here can tell what it would have to stop.
     fn latched(&self) -> Option<RestoredAlarm> {
         if self.cleared {
             return None;
         }
-        let reaction = REACTIONS.into_iter().find(|r| r.name() == self.reaction)?;
+        let known = REACTIONS
+            .into_iter()
+            .find(|r| r.name() == self.reaction)
+            .and_then(|reaction| AlarmCode::from_name(&self.kind, reaction));
+        let (code, cause) = match known {
+            Some(code) => (code, Cause::Restored(self.zone.as_deref().and_then(Zone::from_name))),
+            None => (AlarmCode::JournalUnreadable, Cause::Unread(UnreadName::new(&self.kind))),
+        };
         Some(RestoredAlarm {
             id: self.id,
-            code: AlarmCode::from_name(&self.kind, reaction)?,
-            zone: self.zone.as_deref().and_then(Zone::from_name),
+            code,
+            cause,
             wall: WallMillis::new((self.timestamp * 1000.0).round() as i64),
             acknowledged: self.acknowledged,
         })
@@ -294,176 +303,4 @@ fn put_line(into: &mut Vec<u8>, line: &Line) -> io::Result<()> {
 mod layout;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::disk::RealDisk;
-    use crate::fake_disk::FakeDisk;
-    use tve_control::Cause;
-    use tve_hal::Sensor;
-    use tve_units::Micros;
-
-    fn raised(id: u64, code: AlarmCode, cause: Cause) -> AlarmEvent {
-        AlarmEvent::Raised(AlarmRecord {
-            id,
-            code,
-            cause,
-            raised_at: Micros::ZERO,
-            wall: WallMillis::new(1_700_000_000_000 + id.cast_signed()),
-            acknowledged: false,
-            cleared: false,
-        })
-    }
-
-    fn hot(id: u64) -> AlarmEvent {
-        let cause = Cause::Limit { sensor: Sensor::T3, reading: 281.0, limit: 280.0 };
-        raised(id, AlarmCode::HeaterOverTemperature, cause)
-    }
-
-    fn write(dir: &Path, events: &[AlarmEvent]) {
-        let mut journal = Journal::new(dir);
-        for event in events {
-            journal.push(event);
-        }
-        journal.flush(&mut RealDisk).unwrap();
-    }
-
-    #[test]
-    fn latched_alarms_and_the_next_id_survive_a_restart() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(load_journal(dir.path()).unwrap().next_id, 1);
-        let idle = raised(3, AlarmCode::UncleanStopIdle, Cause::Plain);
-        let energised = raised(4, AlarmCode::UncleanStop, Cause::Plain);
-        write(dir.path(), &[hot(1), hot(2), AlarmEvent::Cleared { id: 1 }]);
-        write(dir.path(), &[idle, energised, AlarmEvent::Acknowledged { id: 2 }]);
-
-        let state = load_journal(dir.path()).unwrap();
-        assert_eq!((state.next_id, state.damaged_lines), (5, 0));
-        let found: Vec<_> = state.latched.iter().map(|l| (l.id, l.code, l.acknowledged)).collect();
-        assert_eq!(
-            found,
-            [
-                (2, AlarmCode::HeaterOverTemperature, true),
-                (3, AlarmCode::UncleanStopIdle, false),
-                (4, AlarmCode::UncleanStop, false),
-            ]
-        );
-        assert_eq!(state.latched[0].zone, Some(Zone::Z2));
-        assert_eq!(state.latched[0].wall, WallMillis::new(1_700_000_000_002));
-        assert!(state.history.entries()[0].cleared);
-        assert!(state.history.entries()[0].message.starts_with("t3 reads 281.0 °C"));
-    }
-
-    #[test]
-    fn a_journal_torn_at_any_byte_keeps_its_whole_lines_and_takes_new_ones() {
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), &[hot(1), hot(2)]);
-        let path = dir.path().join(JOURNAL_FILE);
-        let whole = std::fs::read(&path).unwrap();
-        // Behind the line of the format.
-        let first = whole.iter().enumerate().filter(|(_, b)| **b == b'\n').nth(1).unwrap().0;
-        for end in 0..whole.len() {
-            std::fs::write(&path, &whole[..end]).unwrap();
-            write(dir.path(), &[hot(9)]);
-            let ids: Vec<u64> =
-                load_journal(dir.path()).unwrap().latched.iter().map(|l| l.id).collect();
-            let wanted: &[u64] = match end {
-                e if e < first => &[9],
-                e if e + 1 < whole.len() => &[1, 9],
-                _ => &[1, 2, 9],
-            };
-            assert_eq!(ids, wanted, "torn after {end} bytes");
-        }
-    }
-
-    #[test]
-    fn each_event_is_synced_and_waits_while_the_disk_fails() {
-        let disk = FakeDisk::new();
-        let mut journal = Journal::new(Path::new("/data"));
-        journal.push(&hot(1));
-        journal.push(&hot(2));
-        disk.set_room(Some(40));
-        assert!(journal.flush(&mut disk.clone()).is_err());
-        assert!(journal.is_waiting());
-        disk.set_room(None);
-        journal.flush(&mut disk.clone()).unwrap();
-        assert!(!journal.is_waiting());
-        assert_eq!(disk.syncs(), 2);
-        let (alarms, damaged) = fold(disk.text("/data/alarms.jsonl").as_bytes());
-        assert_eq!((alarms.len(), damaged), (2, 0), "the torn start was cut off");
-    }
-
-    #[test]
-    fn a_line_repeated_after_a_fault_does_not_undo_a_clear() {
-        let disk = FakeDisk::new();
-        let mut journal = Journal::new(Path::new("/data"));
-        for event in [hot(1), AlarmEvent::Cleared { id: 1 }, hot(1)] {
-            journal.push(&event);
-        }
-        journal.flush(&mut disk.clone()).unwrap();
-        let (alarms, _) = fold(disk.text("/data/alarms.jsonl").as_bytes());
-        assert!(alarms[&1].cleared);
-    }
-
-    #[test]
-    fn waiting_events_are_bounded_and_drops_counted() {
-        let mut journal = Journal::new(Path::new("/data"));
-        let dropped: u64 = (0..MOST_WAITING as u64 + 3).map(|id| journal.push(&hot(id))).sum();
-        assert_eq!(dropped, 3);
-    }
-
-    #[test]
-    fn a_large_journal_is_compacted_to_the_newest_2000_and_all_latched() {
-        let disk = FakeDisk::new();
-        let mut journal = Journal::new(Path::new("/data"));
-        let mut largest = 0;
-        for id in 1..=6000 {
-            journal.push(&hot(id));
-            if id != 7 {
-                journal.push(&AlarmEvent::Cleared { id });
-            }
-            journal.flush(&mut disk.clone()).unwrap();
-            largest = largest.max(journal.log.size());
-        }
-        assert!(largest < COMPACT_ABOVE + 1000, "{largest}");
-        let (alarms, damaged) = fold(disk.text("/data/alarms.jsonl").as_bytes());
-        assert_eq!(damaged, 0);
-        assert!(!alarms[&7].cleared, "the latched one is still there");
-        assert!((4001..=6000).all(|id| alarms.contains_key(&id)));
-        assert!(alarms.len() < 4000, "{}", alarms.len());
-    }
-
-    #[test]
-    fn the_history_shows_the_newest_200_oldest_first() {
-        let mut history = AlarmHistory::default();
-        for id in 1..=205 {
-            history.apply(&hot(id));
-        }
-        let before = history.entries();
-        history.apply(&AlarmEvent::Acknowledged { id: 205 });
-        history.apply(&AlarmEvent::Cleared { id: 6 });
-        history.apply(&AlarmEvent::Cleared { id: 5 });
-        let after = history.entries();
-        assert_eq!((after.len(), after[0].id, after[199].id), (200, 6, 205));
-        assert!(after[0].cleared && after[199].acknowledged && !after[1].cleared);
-        assert!(!before[0].cleared, "what was handed out does not change");
-
-        let dir = tempfile::tempdir().unwrap();
-        let events: Vec<_> = (1..=205).map(hot).collect();
-        write(dir.path(), &events);
-        let loaded = load_journal(dir.path()).unwrap().history.entries();
-        assert_eq!((loaded.len(), loaded[0].id, loaded[199].id), (200, 6, 205));
-    }
-
-    #[test]
-    fn an_entry_has_the_fields_of_the_contract() {
-        let AlarmEvent::Raised(record) = hot(7) else { unreachable!("hot raises") };
-        let json = serde_json::to_value(JournalEntry::from(&record)).unwrap();
-        assert_eq!(json["id"], 7);
-        assert_eq!(json["type"], "HEATER_OVER_TEMPERATURE");
-        assert_eq!(json["severity"], "CRITICAL");
-        assert_eq!(json["reaction"], "TRIP");
-        assert_eq!(json["zone"], "z2");
-        assert_eq!(json["timestamp"], 1_700_000_000.007);
-        assert_eq!((&json["acknowledged"], &json["cleared"]), (&false.into(), &false.into()));
-    }
-}
+mod tests;

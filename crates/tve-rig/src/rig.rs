@@ -187,7 +187,7 @@ impl Rig {
                 .map(|alarm| RestoredAlarm {
                     id: alarm.record.id,
                     code: alarm.record.code,
-                    zone: alarm.record.zone(),
+                    cause: alarm.record.cause.restored(),
                     wall: alarm.record.wall,
                     acknowledged: alarm.acknowledged,
                 })

@@ -64,7 +64,13 @@ fn missed_overrun(journal: &mut JournalState) -> Option<AlarmEvent> {
     }
     let (id, wall) = (journal.next_id, SystemClock.now());
     journal.next_id += 1;
-    journal.latched.push(RestoredAlarm { id, code, zone: None, wall, acknowledged: false });
+    journal.latched.push(RestoredAlarm {
+        id,
+        code,
+        cause: Cause::Restored(None),
+        wall,
+        acknowledged: false,
+    });
     let event = AlarmEvent::Raised(AlarmRecord {
         id,
         code,

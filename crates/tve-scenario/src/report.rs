@@ -45,11 +45,11 @@ impl Sample {
             wall: snapshot.wall,
             status: snapshot.status,
             mode: snapshot.mode,
-            temps: snapshot.temps.map(|t| t.map(Celsius::get)),
-            targets: snapshot.targets.map(Celsius::get),
-            heater_duty: snapshot.heater_duty.map(Duty::get),
-            motors: snapshot.motors.map(Rpm::get),
-            motors_actual: snapshot.motors_actual.map(Rpm::get),
+            temps: snapshot.temps.to_array().map(|t| t.map(Celsius::get)),
+            targets: snapshot.targets.to_array().map(Celsius::get),
+            heater_duty: snapshot.heater_duty.to_array().map(Duty::get),
+            motors: snapshot.motors.to_array().map(Rpm::get),
+            motors_actual: snapshot.motors_actual.to_array().map(Rpm::get),
         }
     }
 }

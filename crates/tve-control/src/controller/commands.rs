@@ -3,23 +3,20 @@
 //! The order of refusals is part of the contract: range, ALARM_ACTIVE, NOT_FITTED, PIN_IN_USE and
 //! MACHINE_BUSY, permissives, debounce, NO_CHANGE. A refused command changes nothing.
 
-use super::compose::PwmRole;
-use super::{COLD_JOG_RENEWAL, Controller};
+use super::Controller;
 use crate::alarm::{AlarmCode, Cause};
-use crate::autotune::Autotune;
 use crate::command::{
     Command, LoggingHealth, Mode, Relay, Reply, TUNE_MARGIN, TUNE_MIN, TuneMethod,
 };
 use crate::motion::{highest_rpm, pulse_rate};
+use crate::outlets::PwmRole;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::sequence::{SequenceKind, motor_of};
-use crate::snapshot::{Status, TuneStatus, TuneView};
+use crate::roles;
+use crate::snapshot::{Status, TuneStatus};
+use crate::supervisor::motor_of;
 use tve_config::{Action, PidGains};
 use tve_hal::{Motor, Zone};
-use tve_units::{Celsius, Duty, Micros, Rpm};
-
-/// A relay may be switched again after this.
-const RELAY_DEBOUNCE: Micros = Micros::from_millis(250);
+use tve_units::{Bcm, Celsius, Duty, Micros, Rpm};
 
 impl Controller {
     /// Carries out a command, or says why not.
@@ -53,17 +50,17 @@ impl Controller {
                 if !self.capabilities.peltier && !duty.is_zero() {
                     return Err(RefusalCode::NotFitted.into());
                 }
-                self.peltier = duty;
+                self.outlets.set_peltier(duty);
                 Ok(Reply::OK)
             }
             Command::SetPwmOutput { name, duty } => self.set_pwm(&name, duty),
             Command::SetFillTarget { level_cm } => {
-                self.fill_target = level_cm;
+                self.outlets.set_fill_target(level_cm);
                 Ok(Reply::OK)
             }
             Command::MoveMotorSteps { motor, steps, rate } => self.jog(motor, steps, rate),
             Command::StopManualMove(motor) => {
-                self.axes[motor.index()].stop_jog();
+                self.motion.stop_jog(motor);
                 Ok(Reply::OK)
             }
             Command::UpdatePid { zone, patch } => self.update_pid(zone, &patch),
@@ -85,14 +82,20 @@ impl Controller {
             Command::SetHistorySettings(patch) => self.reconfigure(|c| c.history.apply(&patch)),
             Command::SetSensorCalibration { channel, patch } => self.calibrate(channel, &patch),
             Command::ReplaceConfig(config) => self.replace_config(*config),
-            Command::GpioConfig { pin, mode } => self.configure_pin(pin, mode),
-            Command::GpioWrite { pin, high, debounced } => self.write_pin(pin, high, debounced),
+            Command::GpioConfig { pin, mode } => {
+                self.outlets.configure_pin(pin, mode)?;
+                Ok(Reply::OK)
+            }
+            Command::GpioWrite { pin, high, debounced } => {
+                self.outlets.write_pin(self.now, pin, high, debounced)?;
+                Ok(Reply::OK)
+            }
             Command::GpioRead(pin) => Ok(Reply { msg: None, value: Some(self.pin_level(pin)) }),
             Command::TuneStart { zone, setpoint, method } => {
                 self.start_tune(zone, setpoint, method)
             }
             Command::TuneStop => {
-                self.end_tune(TuneStatus::Failed);
+                self.thermal.leave_tuning(TuneStatus::Failed);
                 Ok(Reply::OK)
             }
             Command::TuneApply => self.apply_tune(),
@@ -109,7 +112,7 @@ impl Controller {
         let max = self.config.safety.max_target;
         match command {
             Command::SetTarget { zones } => {
-                for zone in Zone::ALL {
+                for zone in roles::zones() {
                     if let Some(t) = zones[zone.index()].filter(|t| t.get() > max) {
                         let name = zone.name();
                         return Err(Refusal::invalid(
@@ -134,16 +137,49 @@ impl Controller {
             Command::SetPwmOutput { name, .. } if !self.knows_pwm(name) => {
                 Err(RefusalCode::InvalidPwmChannel.into())
             }
-            Command::TuneApply if self.tune_view.result.is_none() => {
+            Command::TuneApply if self.thermal.tune_result().is_none() => {
                 Err(RefusalCode::NoResult.into())
             }
-            _ => Ok(()),
+            Command::TuneStart { .. }
+            | Command::SetPwmOutput { .. }
+            | Command::TuneApply
+            | Command::Start
+            | Command::Stop
+            | Command::EmergencyStop
+            | Command::ClearAlarm
+            | Command::AcknowledgeAlarm(_)
+            | Command::SetMode(_)
+            | Command::SetHeater { .. }
+            | Command::SetMotor { .. }
+            | Command::SetRelay { .. }
+            | Command::SetPeltier(_)
+            | Command::SetFillTarget { .. }
+            | Command::MoveMotorSteps { .. }
+            | Command::StopManualMove(_)
+            | Command::GpioConfig { .. }
+            | Command::GpioWrite { .. }
+            | Command::GpioRead(_)
+            | Command::TuneStop
+            | Command::SaveConfig
+            | Command::ReportLogging(_)
+            | Command::UpdatePid { .. }
+            | Command::UpdatePins { .. }
+            | Command::SetPinName { .. }
+            | Command::UpdateExtruderSeq(_)
+            | Command::UpdateDm556(_)
+            | Command::SetTempSettings(_)
+            | Command::SetLoggingSettings(_)
+            | Command::UpdateMotionConfig(_)
+            | Command::SetHistorySettings(_)
+            | Command::SetSensorCalibration { .. }
+            | Command::ReplaceConfig(_) => Ok(()),
         }
     }
 
     /// What the latched alarms forbid.
     fn check_alarms(&self, command: &Command) -> Result<(), Refusal> {
-        let zone_tripped = |zone: Zone| self.latches.zone_trip[zone.index()];
+        let latches = self.alarms.latches();
+        let zone_tripped = |zone: Zone| latches.zone_trip(zone);
         let forbidden = match command {
             // These read, make safer, or deal with the alarms themselves.
             Command::EmergencyStop
@@ -154,33 +190,52 @@ impl Controller {
             | Command::StopManualMove(_)
             | Command::TuneStop
             | Command::ReportLogging(_) => false,
-            Command::SetMotor { rpm, .. } => !rpm.is_zero() && self.latches.any_stop(),
+            Command::SetMotor { rpm, .. } => !rpm.is_zero() && latches.any_stop(),
             Command::SetPeltier(duty) | Command::SetPwmOutput { duty, .. } => {
-                !duty.is_zero() && self.latches.trip
+                !duty.is_zero() && latches.trip()
             }
             Command::SetHeater { zone, duty } => {
-                !duty.is_zero() && (self.latches.trip || zone_tripped(*zone))
+                !duty.is_zero() && (latches.trip() || zone_tripped(*zone))
             }
             Command::SetTarget { zones } => {
                 let asked = |z: Zone| zones[z.index()].is_some_and(|t| !t.is_zero());
                 let only_zero =
-                    zones.iter().any(Option::is_some) && Zone::ALL.into_iter().all(|z| !asked(z));
-                (self.latches.trip && !only_zero)
-                    || Zone::ALL.into_iter().any(|z| zone_tripped(z) && asked(z))
+                    zones.iter().any(Option::is_some) && roles::zones().all(|z| !asked(z));
+                (latches.trip() && !only_zero)
+                    || roles::zones().any(|z| zone_tripped(z) && asked(z))
             }
-            Command::Start | Command::MoveMotorSteps { .. } => self.latches.any_stop(),
-            Command::TuneStart { .. } => self.latches.trip || self.latches.zone_trip != [false; 2],
-            _ => self.latches.trip,
+            Command::Start | Command::MoveMotorSteps { .. } => latches.any_stop(),
+            Command::TuneStart { .. } => latches.trip() || latches.any_zone_trip(),
+            // Whatever else may change something waits until the machine is safe again.
+            Command::SetMode(_)
+            | Command::SetRelay { .. }
+            | Command::SetFillTarget { .. }
+            | Command::GpioConfig { .. }
+            | Command::GpioWrite { .. }
+            | Command::TuneApply
+            | Command::SaveConfig
+            | Command::UpdatePid { .. }
+            | Command::UpdatePins { .. }
+            | Command::SetPinName { .. }
+            | Command::UpdateExtruderSeq(_)
+            | Command::UpdateDm556(_)
+            | Command::SetTempSettings(_)
+            | Command::SetLoggingSettings(_)
+            | Command::UpdateMotionConfig(_)
+            | Command::SetHistorySettings(_)
+            | Command::SetSensorCalibration { .. }
+            | Command::ReplaceConfig(_) => latches.trip(),
         };
         if forbidden { Err(RefusalCode::AlarmActive.into()) } else { Ok(()) }
     }
 
     /// The start sequence, by command or button.
     pub(super) fn start(&mut self) -> Result<Reply, Refusal> {
-        if self.latches.any_stop() {
+        if self.alarms.latches().any_stop() {
             return Err(RefusalCode::AlarmActive.into());
         }
-        if self.status() != Status::Ready || !self.is_at_rest() || self.shutting_down {
+        let ready = self.status() == Status::Ready && self.is_at_rest();
+        if !ready || self.supervisor.is_shutting_down() {
             return Err(RefusalCode::MachineBusy.into());
         }
         self.permissives().check()?;
@@ -191,10 +246,11 @@ impl Controller {
             } else if let Some(motor) = motor_of(step.device)
                 && step.action == Action::On
             {
-                self.check_pulse_rate(motor, self.start_speed(motor))?;
+                let rpm = self.motion.start_speed(motor, &self.config.motion);
+                self.check_pulse_rate(motor, rpm)?;
             }
         }
-        self.begin_sequence(SequenceKind::Startup);
+        self.enter_starting();
         if skipped.is_empty() {
             Ok(Reply::OK)
         } else {
@@ -204,61 +260,44 @@ impl Controller {
 
     /// The stop sequence, by command or button; with nothing to stop it does nothing.
     pub(super) fn stop(&mut self) {
-        for axis in &mut self.axes {
-            axis.stop_jog();
-        }
-        if self.latches.any_stop() || self.is_at_rest() && self.sequence.is_none() {
+        self.motion.stop_jogs();
+        let nothing = self.is_at_rest() && self.supervisor.is_free();
+        if self.alarms.latches().any_stop() || nothing {
             return;
         }
-        if !matches!(self.sequence.map(|s| s.kind), Some(SequenceKind::Shutdown)) {
-            self.begin_sequence(SequenceKind::Shutdown);
+        if !self.supervisor.is_stopping() {
+            self.enter_stopping();
         }
     }
 
     fn set_mode(&mut self, mode: Mode) -> Result<Reply, Refusal> {
-        if mode == self.mode {
+        if mode == self.thermal.mode() {
             return Ok(Reply::OK);
         }
-        if self.tune.is_some() {
+        if self.thermal.is_tuning() {
             return Err(RefusalCode::MachineBusy.into());
         }
-        if mode == Mode::Manual {
-            for zone in &mut self.zones {
-                zone.manual = zone.duty;
-            }
-        } else {
-            // The loop that closes next takes over the manual duty (see `heat`).
-            for zone in &mut self.zones {
-                zone.manual = Duty::ZERO;
-            }
+        match mode {
+            Mode::Manual => self.thermal.enter_manual(),
+            Mode::Auto => self.thermal.enter_auto(),
         }
-        self.mode = mode;
         Ok(Reply::OK)
     }
 
     fn set_target(&mut self, targets: [Option<Celsius>; 2]) -> Result<Reply, Refusal> {
-        for zone in Zone::ALL {
-            let Some(target) = targets[zone.index()].filter(|t| !t.is_zero()) else {
-                continue;
-            };
+        let asked = || roles::zones().zip(targets).filter_map(|(zone, t)| Some((zone, t?)));
+        for (zone, target) in asked().filter(|(_, target)| !target.is_zero()) {
             if !self.capabilities.has_heater(zone) {
                 return Err(RefusalCode::NotFitted.into());
             }
-            if self.tune.is_some_and(|tune| tune.zone == zone && tune.setpoint != target.get()) {
+            if self.thermal.tune_setpoint(zone).is_some_and(|tuned| tuned != target.get()) {
                 return Err(RefusalCode::MachineBusy.into());
             }
         }
-        for zone in Zone::ALL {
-            let Some(target) = targets[zone.index()] else {
-                continue;
-            };
-            if target.is_zero() && self.tune.is_some_and(|tune| tune.zone == zone) {
-                self.end_tune(TuneStatus::Failed);
-            }
-            self.zones[zone.index()].target = target;
-            self.last_activity = self.now;
-            self.setback_stage = 0;
-            self.withdraw(AlarmCode::IdleSetback);
+        for (zone, target) in asked() {
+            self.thermal.set_target(zone, target);
+            self.supervisor.moved(self.now);
+            self.alarms.withdraw(AlarmCode::IdleSetback);
         }
         Ok(Reply::OK)
     }
@@ -267,43 +306,35 @@ impl Controller {
         if !duty.is_zero() && !self.capabilities.has_heater(zone) {
             return Err(RefusalCode::NotFitted.into());
         }
-        if self.mode == Mode::Auto {
+        if self.thermal.mode() == Mode::Auto {
             return Ok(Reply::msg("AUTO_ACTIVE"));
         }
-        self.zones[zone.index()].manual = duty;
+        self.thermal.set_manual(zone, duty);
         Ok(Reply::OK)
     }
 
     fn set_motor(&mut self, motor: Motor, rpm: Rpm) -> Result<Reply, Refusal> {
-        let axis = motor.index();
         if rpm.is_zero() {
-            self.axes[axis].stop_jog();
-            self.axes[axis].set(rpm);
-            if let Some(sequence) = &mut self.sequence
-                && sequence.kind == SequenceKind::Startup
-            {
-                sequence.drop_motor(motor);
-            }
+            self.motion.run_down(motor);
+            self.supervisor.drop_motor(motor);
             return Ok(Reply::OK);
         }
         if !self.capabilities.has_motor(motor) {
             return Err(RefusalCode::NotFitted.into());
         }
-        let stopping = matches!(self.sequence.map(|s| s.kind), Some(SequenceKind::Shutdown));
-        if self.axes[axis].is_jogging() || stopping || self.shutting_down {
+        let stopping = self.supervisor.is_stopping() || self.supervisor.is_shutting_down();
+        if self.motion.is_jogging(motor) || stopping {
             return Err(RefusalCode::MachineBusy.into());
         }
         self.permissives().check()?;
         self.check_pulse_rate(motor, rpm)?;
-        self.axes[axis].set(rpm);
-        self.on_speed[axis] = Some(rpm);
-        self.screw_follows_feed = false;
+        self.motion.run(motor, rpm);
         Ok(Reply::OK)
     }
 
     fn check_pulse_rate(&self, motor: Motor, rpm: Rpm) -> Result<(), Refusal> {
         let microsteps = self.config.dm556.microsteps;
-        let limit = self.capabilities.max_pulse_rate[motor.index()];
+        let limit = self.capabilities.max_pulse_rate[motor];
         if pulse_rate(rpm.get(), microsteps).abs() <= limit {
             return Ok(());
         }
@@ -318,25 +349,22 @@ impl Controller {
 
     fn set_relay(&mut self, relay: Relay, on: bool) -> Result<Reply, Refusal> {
         self.check_relay(relay, on)?;
-        if self.relay_changed[relay.index()].is_some_and(|at| self.now.since(at) < RELAY_DEBOUNCE) {
-            return Err(RefusalCode::RelayDebounce.into());
+        if self.outlets.switch_by_hand(self.now, relay, on)? {
+            Ok(Reply::OK)
+        } else {
+            Ok(Reply::msg("NO_CHANGE"))
         }
-        if self.relays[relay.index()] == on {
-            return Ok(Reply::msg("NO_CHANGE"));
-        }
-        self.switch_relay(relay, on, Duty::FULL);
-        Ok(Reply::OK)
     }
 
     /// A duty for a relay's PWM channel: switching is debounced like the relay, trimming is not.
     fn trim_relay(&mut self, relay: Relay, duty: Duty) -> Result<Reply, Refusal> {
         let on = !duty.is_zero();
-        if self.relays[relay.index()] != on {
+        if self.outlets.is_on(relay) != on {
             self.set_relay(relay, on)?;
         }
         self.check_relay(relay, on)?;
         if on {
-            self.relay_duty[relay.index()] = duty;
+            self.outlets.trim(relay, duty);
         }
         Ok(Reply::OK)
     }
@@ -348,12 +376,6 @@ impl Controller {
         Ok(())
     }
 
-    fn switch_relay(&mut self, relay: Relay, on: bool, duty: Duty) {
-        self.relay_changed[relay.index()] = Some(self.now);
-        self.relays[relay.index()] = on;
-        self.relay_duty[relay.index()] = duty;
-    }
-
     fn pwm_channel(&self, name: &str) -> Option<usize> {
         self.config.pwm.channel(name).map(usize::from)
     }
@@ -363,28 +385,32 @@ impl Controller {
     }
 
     fn set_pwm(&mut self, name: &str, duty: Duty) -> Result<Reply, Refusal> {
-        let role = self.pwm_channel(name).map(|channel| (channel, self.pwm_roles[channel]));
+        let role = self.pwm_channel(name).map(|channel| (channel, self.outlets.pwm_role(channel)));
         match role {
             Some((_, PwmRole::Relay(relay))) => self.trim_relay(relay, duty),
             Some((channel, PwmRole::Free)) => {
-                self.free_pwm[channel] = duty;
+                self.outlets.set_free_pwm(channel, duty);
                 Ok(Reply::OK)
             }
             _ => Err(RefusalCode::PinInUse.into()),
         }
     }
 
+    fn pin_level(&self, pin: Bcm) -> bool {
+        self.outlets.pin_level(pin, &self.inputs, &self.outputs)
+    }
+
     fn jog(&mut self, motor: Motor, steps: i32, rate: f64) -> Result<Reply, Refusal> {
         if !self.capabilities.has_motor(motor) {
             return Err(RefusalCode::NotFitted.into());
         }
-        let axis = motor.index();
-        if !self.axes[axis].is_idle() || self.sequence.is_some() || self.shutting_down {
+        let free = self.supervisor.is_free() && !self.supervisor.is_shutting_down();
+        if !self.motion.is_idle(motor) || !free {
             return Err(RefusalCode::MachineBusy.into());
         }
         let permissives = self.permissives();
         let turns = f64::from(steps.unsigned_abs()) / f64::from(self.config.dm556.microsteps);
-        let cold = permissives.cold_jog_turns_left[axis];
+        let cold = permissives.cold_jog_turns_left[motor];
         if let Some(left) = cold {
             permissives.check_cold()?;
             if turns > left {
@@ -406,16 +432,7 @@ impl Controller {
         if steps == 0 {
             return Ok(Reply::msg("NO_CHANGE"));
         }
-        let jogs = &mut self.cold_jogs[axis];
-        if cold.is_some() {
-            if self.now.since(jogs.since) >= COLD_JOG_RENEWAL || jogs.turns_used == 0.0 {
-                *jogs = super::ColdJogs { turns_used: 0.0, since: self.now };
-            }
-            jogs.turns_used += turns;
-        } else {
-            *jogs = super::ColdJogs::default();
-        }
-        self.axes[axis].start_jog(steps, rate);
+        self.motion.jog(self.now, motor, steps, rate, cold.map(|_| turns));
         Ok(Reply::OK)
     }
 
@@ -428,32 +445,31 @@ impl Controller {
         if !self.capabilities.has_heater(zone) {
             return Err(RefusalCode::NotFitted.into());
         }
-        if self.tune.is_some() || self.mode == Mode::Manual || self.shutting_down {
+        let free = !self.thermal.is_tuning() && !self.supervisor.is_shutting_down();
+        if !free || self.thermal.mode() == Mode::Manual {
             return Err(RefusalCode::TuneBusy.into());
         }
-        if self.temperature(zone.sensor()).is_none() {
+        if self.readings().temperature(zone).is_none() {
             return Err(Refusal::with(
                 RefusalCode::TempDataStale,
-                format!("sensor {} is not good", zone.sensor().name()),
+                format!("sensor {} is not good", roles::sensor_of(zone).name()),
             ));
         }
-        self.zones[zone.index()].hand_over();
-        self.tune = Some(Autotune::new(zone, setpoint.get(), method, self.now));
-        self.tune_view = TuneView::default();
+        self.thermal.enter_tuning(self.now, zone, setpoint, method);
         Ok(Reply::OK)
     }
 
     fn apply_tune(&mut self) -> Result<Reply, Refusal> {
-        let Some(result) = self.tune_view.result else {
+        let Some(result) = self.thermal.tune_result() else {
             return Err(RefusalCode::NoResult.into());
         };
-        let mut gains = self.gains;
-        gains[result.zone.index()] = PidGains { kp: result.kp, ki: result.ki, kd: result.kd };
+        let mut gains = *self.thermal.gains();
+        gains[result.zone] = PidGains { kp: result.kp, ki: result.ki, kd: result.kd };
         self.set_gains(gains)
     }
 
     fn report_logging(&mut self, health: LoggingHealth) {
-        let before = std::mem::replace(&mut self.logging, health);
+        let before = self.alarms.report_logging(health);
         for (code, was, is) in [
             (AlarmCode::LoggingFailed, before.failed, health.failed),
             (AlarmCode::LoggingDiskFull, before.disk_low, health.disk_low),
@@ -461,7 +477,7 @@ impl Controller {
             if is && !was {
                 self.raise(code, Cause::Plain);
             } else if was && !is {
-                self.withdraw(code);
+                self.alarms.withdraw(code);
             }
         }
     }

@@ -1,96 +1,43 @@
-//! The controller: one struct that turns inputs into outputs, a tick at a time.
+//! The controller: the parts put together, a tick at a time.
+//!
+//! Each part owns its state and sees no other's: what one knows is handed to the next as a value.
+//!
+//! ```text
+//!  Inputs ─▶ Sensors ──Readings──▶ Thermal ──duties──┐
+//!               │                     │              ▼
+//!            findings              findings       Outlets ─▶ Outputs
+//!               ▼                     ▼              ▲
+//!            Alarms ──reaction──▶ react: Thermal, Motion, Supervisor, Outlets
+//! ```
 
-mod alarms;
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod commands;
-mod compose;
-mod heat;
+mod reactions;
+mod restored;
 mod settings;
-#[cfg(feature = "state")]
-mod state;
+mod view;
 mod watch;
 
-use crate::alarm::{AlarmCode, AlarmEvent};
-use crate::autotune::Autotune;
-use crate::capabilities::Capabilities;
-use crate::command::{LoggingHealth, Mode};
-use crate::heat_watch::HeatWatch;
-use crate::motion::Axis;
-use crate::sensors::Chain;
-use crate::sequence::{Button, Sequence, SequenceKind, motor_of};
-use crate::snapshot::{ActiveAlarms, Snapshot, Status, TuneView};
-use crate::ssr::slot_length;
-use crate::swap_watch::SwapWatch;
-use crate::unseen_zone::UnseenZone;
-use compose::{PinRole, PwmRole};
-use heat::ZoneControl;
-use std::collections::VecDeque;
-use tve_config::{Action, Config, Device, PidGains, SequenceStep};
-use tve_hal::{Inputs, MachineKind, Motor, Outputs, PWM_CHANNELS, Sensor, UserPin, Zone};
-use tve_units::{Bcm, Celsius, Duty, Micros, Rpm, WallMillis};
-use watch::LimitRuns;
+pub use restored::{Restored, RestoredAlarm, Unclean};
 
-/// Room for the events of one tick; the owner of the loop drains them after each.
-const EVENT_ROOM: usize = 128;
+use crate::alarm::{AlarmCode, AlarmEvent, Cause};
+use crate::alarms::{Alarms, Finding};
+use crate::capabilities::Capabilities;
+use crate::command::Relay;
+use crate::motion::Motion;
+use crate::outlets::{Demand, Outlets};
+use crate::roles::{self, Place};
+use crate::sensors::{HeatContext, Readings, Sensors, is_bad};
+use crate::snapshot::Status;
+use crate::supervisor::{Pressed, SequenceKind, Supervisor, motor_of};
+use crate::thermal::Thermal;
+use tve_config::{Action, Config, Device, SequenceStep};
+use tve_hal::{Inputs, MachineKind, MotorDrive, Outputs};
+use tve_units::{Duty, Micros, WallMillis};
+
 /// Longest step of time that ramps accept, s; a longer gap is a stall, not a move.
 const MAX_DT: f64 = 0.1;
-
-/// A latched alarm found in the journal at start.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RestoredAlarm {
-    /// Its id then.
-    pub id: u64,
-    /// What.
-    pub code: AlarmCode,
-    /// Which zone, when it was about one.
-    pub zone: Option<Zone>,
-    /// When.
-    pub wall: WallMillis,
-    /// Whether somebody had seen it.
-    pub acknowledged: bool,
-}
-
-/// How the last process ended when it did not end well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unclean {
-    /// Something was energised at its last record.
-    pub energised: bool,
-}
-
-/// What survives a restart.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Restored {
-    /// Alarms still latched.
-    pub latched: Vec<RestoredAlarm>,
-    /// First free alarm id.
-    pub next_alarm_id: u64,
-    /// The last process died.
-    pub unclean: Option<Unclean>,
-    /// The configuration was refused: outputs stay locked.
-    pub config_fault: bool,
-}
-
-/// A quarter of a turn, to free a cold screw by hand.
-const COLD_JOG_TURNS: f64 = 0.25;
-/// After this the allowance is renewed.
-const COLD_JOG_RENEWAL: Micros = Micros::from_secs(600);
-
-/// What is left of the cold-jog allowance of a motor.
-#[derive(Debug, Clone, Copy, Default)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-struct ColdJogs {
-    turns_used: f64,
-    since: Micros,
-}
-
-impl ColdJogs {
-    fn left(&self, now: Micros) -> f64 {
-        if now.since(self.since) >= COLD_JOG_RENEWAL {
-            COLD_JOG_TURNS
-        } else {
-            (COLD_JOG_TURNS - self.turns_used).max(0.0)
-        }
-    }
-}
 
 /// The extruder controller. See the crate documentation for the theory of operation.
 #[derive(Debug)]
@@ -101,77 +48,34 @@ pub struct Controller {
     config: Config,
     config_revision: u64,
     capabilities: Capabilities,
-    #[cfg_attr(feature = "state", serde(skip))]
-    gains: [PidGains; 2],
-    pwm_roles: [PwmRole; PWM_CHANNELS],
-    pin_roles: [PinRole; Bcm::COUNT],
-    ssr_slot: Micros,
 
     now: Micros,
     wall: WallMillis,
     tick: u64,
     last_tick: Option<Micros>,
+    watched_at: Option<Micros>,
     inputs: Inputs,
     outputs: Outputs,
 
-    chains: [Chain; 4],
-    runs: LimitRuns,
-    published: [Option<Celsius>; 4],
-    published_at: Option<Micros>,
-
-    mode: Mode,
-    zones: [ZoneControl; 2],
-    heat_watches: [HeatWatch; 2],
-    swap_watch: SwapWatch,
-    unseen: [UnseenZone; 2],
-    watched_at: Option<Micros>,
-    warm_up: heat::WarmUp,
-    soak_since: Option<Micros>,
-    tune: Option<Autotune>,
-    tune_view: TuneView,
-    tune_announced: bool,
-
-    axes: [Axis; 2],
-    /// A STOP is under way: the screw follows when the feeder stands.
-    screw_follows_feed: bool,
-    on_speed: [Option<Rpm>; 2],
-    cold_jogs: [ColdJogs; 2],
-    sequence: Option<Sequence>,
-    sequence_wall: Option<WallMillis>,
-    start_button: Button,
-    stop_button: Button,
-    last_activity: Micros,
-    setback_stage: u8,
-    shutting_down: bool,
-
-    relays: [bool; 2],
-    relay_duty: [Duty; 2],
-    relay_changed: [Option<Micros>; 2],
-    free_pwm: [Duty; PWM_CHANNELS],
-    peltier: Duty,
-    fill_target: f64,
-    user_pins: [UserPin; Bcm::COUNT],
-    pin_written: [Option<Micros>; Bcm::COUNT],
-
-    alarms: ActiveAlarms,
-    latches: alarms::Latches,
-    next_alarm_id: u64,
-    // Whoever saves the state has drained the events.
-    #[cfg_attr(feature = "state", serde(skip))]
-    events: VecDeque<AlarmEvent>,
-    logging: LoggingHealth,
+    sensors: Sensors,
+    thermal: Thermal,
+    motion: Motion,
+    alarms: Alarms,
+    supervisor: Supervisor,
+    outlets: Outlets,
 }
 
 impl Controller {
     /// A controller with everything off.
     pub fn new(config: Config, kind: MachineKind, restored: Restored) -> Self {
-        let chains = Sensor::ALL.map(|sensor| settings::chain_of(&config, sensor));
         let mut controller = Self {
             capabilities: Capabilities::of(kind, &config),
-            gains: settings::effective_gains(&config),
-            pwm_roles: compose::pwm_roles(&config),
-            pin_roles: compose::pin_roles(&config),
-            ssr_slot: slot_length(config.control.mains_hz),
+            sensors: Sensors::new(&config),
+            thermal: Thermal::new(&config),
+            motion: Motion::new(),
+            alarms: Alarms::restore(restored.latched, restored.next_alarm_id),
+            supervisor: Supervisor::new(),
+            outlets: Outlets::new(&config),
             kind,
             config,
             config_revision: 0,
@@ -179,50 +83,37 @@ impl Controller {
             wall: WallMillis::default(),
             tick: 0,
             last_tick: None,
+            watched_at: None,
             inputs: Inputs::default(),
             outputs: Outputs::default(),
-            chains,
-            runs: LimitRuns::default(),
-            published: [None; 4],
-            published_at: None,
-            mode: Mode::Auto,
-            zones: [ZoneControl::new(), ZoneControl::new()],
-            heat_watches: [HeatWatch::new(); 2],
-            swap_watch: SwapWatch::default(),
-            unseen: [UnseenZone::default(); 2],
-            watched_at: None,
-            warm_up: heat::WarmUp::Pending,
-            soak_since: None,
-            tune: None,
-            tune_view: TuneView::default(),
-            tune_announced: false,
-            axes: [Axis::default(); 2],
-            screw_follows_feed: false,
-            on_speed: [None; 2],
-            cold_jogs: [ColdJogs::default(); 2],
-            sequence: None,
-            sequence_wall: None,
-            start_button: Button::default(),
-            stop_button: Button::default(),
-            last_activity: Micros::ZERO,
-            setback_stage: 0,
-            shutting_down: false,
-            relays: [false; 2],
-            relay_duty: [Duty::FULL; 2],
-            relay_changed: [None; 2],
-            free_pwm: [Duty::ZERO; PWM_CHANNELS],
-            peltier: Duty::ZERO,
-            fill_target: 0.0,
-            user_pins: [UserPin::Untouched; Bcm::COUNT],
-            pin_written: [None; Bcm::COUNT],
-            alarms: ActiveAlarms::default(),
-            latches: alarms::Latches::default(),
-            next_alarm_id: restored.next_alarm_id.max(1),
-            events: VecDeque::with_capacity(EVENT_ROOM),
-            logging: LoggingHealth::default(),
         };
-        controller.restore(restored);
+        if restored.config_fault {
+            controller.raise(AlarmCode::ConfigFault, Cause::Plain);
+        }
+        match restored.unclean {
+            Some(Unclean { energised: true }) => {
+                controller.raise(AlarmCode::UncleanStop, Cause::Plain);
+            }
+            Some(Unclean { energised: false }) => {
+                controller.raise(AlarmCode::UncleanStopIdle, Cause::Plain);
+            }
+            None => {}
+        }
         controller
+    }
+
+    /// A controller that was deserialised, completed by the configuration that was in force: it
+    /// goes on bit for bit where the serialised one stood.
+    ///
+    /// A controller serialises everything that its next tick depends on, but for the configuration,
+    /// which the black box keeps as JSON, and events that nobody has drained.
+    #[cfg(feature = "state")]
+    #[must_use]
+    pub fn resume(mut self, config: Config) -> Self {
+        self.sensors.resume(&config);
+        self.thermal.resume(&config);
+        self.config = config;
+        self
     }
 
     /// One tick: takes in the machine's inputs as of `now`, returns what it is to do.
@@ -235,12 +126,13 @@ impl Controller {
         self.inputs = *inputs;
         self.tick += 1;
 
-        self.sense(gap);
+        self.look_at_contacts(gap);
+        self.look_at_sensors();
         self.watch();
-        self.press_buttons();
+        self.take_buttons();
         self.run_sequence();
         self.heat();
-        self.turn(gap.secs().min(MAX_DT));
+        self.advance_motors(gap.secs().min(MAX_DT));
         self.compose();
         self.last_tick = Some(now);
         &self.outputs
@@ -263,46 +155,34 @@ impl Controller {
 
     /// The next event for the journal, oldest first.
     pub fn pop_event(&mut self) -> Option<AlarmEvent> {
-        self.events.pop_front()
+        self.alarms.pop_event()
     }
 
     /// From now on everything goes to rest: heaters off, motors down by the STOP ramp.
     pub fn shut_down(&mut self, now: Micros) {
         self.now = now;
-        self.shutting_down = true;
-        self.all_heat_off();
-        self.peltier = Duty::ZERO;
-        self.sequence = None;
-        self.stop_motors();
+        self.supervisor.shut_down();
+        self.thermal.switch_all_off();
+        self.outlets.set_peltier(Duty::ZERO);
+        self.motion.stop_all();
     }
 
     /// Whether nothing turns any more.
     pub fn is_at_rest(&self) -> bool {
-        self.axes.iter().all(Axis::is_idle)
+        self.motion.is_at_rest()
     }
 
     /// What the machine is doing.
     pub fn status(&self) -> Status {
-        if self.latches.any_stop() {
-            return Status::Alarm;
-        }
-        match self.sequence.map(|s| s.kind) {
-            Some(SequenceKind::Startup) => Status::Starting,
-            Some(SequenceKind::Shutdown) => Status::Stopping,
-            _ if self.shutting_down => Status::Stopping,
-            _ if self.axes.iter().any(|a| a.is_turning() || !a.setpoint().is_zero()) => {
-                Status::Running
-            }
-            _ => Status::Ready,
-        }
+        self.supervisor.status(self.alarms.latches().any_stop(), self.motion.runs())
     }
 
     /// Motors, duties and targets at zero; no jog, tune or sequence.
     fn is_idle(&self) -> bool {
         self.is_at_rest()
-            && self.sequence.is_none()
-            && self.tune.is_none()
-            && self.zones.iter().all(ZoneControl::is_off)
+            && self.supervisor.is_free()
+            && !self.thermal.is_tuning()
+            && self.thermal.is_off()
     }
 
     /// Anything that can heat or move is on, or will be by a standing setpoint.
@@ -310,144 +190,140 @@ impl Controller {
         self.outputs.is_energised() || !self.is_idle()
     }
 
-    fn press_buttons(&mut self) {
-        let start = self.start_button.advance(self.now, self.inputs.buttons.start);
-        let stop = self.stop_button.advance(self.now, self.inputs.buttons.stop);
-        // Stop wins over start; a start that is not permitted does nothing, as the lamps show.
-        if stop {
-            self.stop();
-        } else if start {
-            let _ = self.start();
+    fn readings(&self) -> Readings<'_> {
+        self.sensors.readings(self.now)
+    }
+
+    fn take_buttons(&mut self) {
+        match self.supervisor.pressed(self.now, self.inputs.buttons) {
+            Some(Pressed::Stop) => self.stop(),
+            // A start that is not permitted does nothing, as the lamps show.
+            Some(Pressed::Start) => {
+                let _ = self.start();
+            }
+            None => {}
         }
     }
 
-    fn begin_sequence(&mut self, kind: SequenceKind) {
-        let steps = match kind {
-            SequenceKind::Startup => &self.config.extruder_sequence.startup,
-            SequenceKind::Shutdown => &self.config.extruder_sequence.shutdown,
-            SequenceKind::Emergency => &self.config.extruder_sequence.emergency,
-        };
-        self.sequence = Some(Sequence::new(kind, steps, self.now));
-        self.sequence_wall = Some(self.wall);
+    fn enter_starting(&mut self) {
+        let steps = &self.config.extruder_sequence.startup;
+        self.supervisor.enter_starting(steps, self.now, self.wall);
+    }
+
+    fn enter_stopping(&mut self) {
+        let steps = &self.config.extruder_sequence.shutdown;
+        self.supervisor.enter_stopping(steps, self.now, self.wall);
+    }
+
+    fn enter_emergency(&mut self) {
+        let steps = &self.config.extruder_sequence.emergency;
+        self.supervisor.enter_emergency(steps, self.now, self.wall);
     }
 
     fn run_sequence(&mut self) {
-        let Some(mut sequence) = self.sequence else {
+        let Some((kind, due)) = self.supervisor.take_due(self.now) else {
             return;
         };
-        let due = sequence.take_due(self.now);
-        self.sequence = Some(sequence);
         for step in due {
-            self.apply_step(sequence.kind, step);
-            if self.sequence.is_none() {
+            self.carry_out(kind, step);
+            if self.supervisor.is_free() {
                 return;
             }
         }
-        if sequence.is_done() {
-            if sequence.kind == SequenceKind::Shutdown {
-                self.stop_motors();
-                if !self.is_at_rest() {
-                    return;
-                }
-            }
-            self.sequence = None;
-            self.sequence_wall = None;
+        if !self.supervisor.is_done() {
+            return;
         }
+        if kind == SequenceKind::Shutdown {
+            self.motion.stop_all();
+            if !self.is_at_rest() {
+                return;
+            }
+        }
+        self.supervisor.leave();
     }
 
-    fn apply_step(&mut self, kind: SequenceKind, step: SequenceStep) {
+    fn carry_out(&mut self, kind: SequenceKind, step: SequenceStep) {
         if !self.capabilities.has_device(step.device) {
             return;
         }
-        let on = step.action == Action::On;
-        match motor_of(step.device) {
-            Some(motor) if on => {
-                if kind == SequenceKind::Emergency {
-                    return;
-                }
-                if kind == SequenceKind::Startup && !self.permissives().granted() {
-                    self.sequence = None;
-                    self.stop_motors();
-                    return;
-                }
-                if kind == SequenceKind::Startup {
-                    self.axes[motor.index()].set(self.start_speed(motor));
+        let motor = motor_of(step.device);
+        match (motor, step.action, kind) {
+            // Only a start turns a motor on, and no emergency ends cooling.
+            (Some(_), Action::On, SequenceKind::Shutdown | SequenceKind::Emergency)
+            | (None, Action::Off, SequenceKind::Emergency) => {}
+            (Some(motor), Action::On, SequenceKind::Startup) => {
+                if self.permissives().granted() {
+                    let rpm = self.motion.start_speed(motor, &self.config.motion);
+                    self.motion.take_up(motor, rpm);
+                } else {
+                    self.supervisor.leave();
+                    self.motion.stop_all();
                 }
             }
-            Some(motor) => self.axes[motor.index()].stop(motor),
-            // An emergency may only add cooling.
-            None if kind == SequenceKind::Emergency && !on => {}
-            None => self.relays[usize::from(step.device == Device::Pump)] = on,
+            (Some(motor), Action::Off, _) => self.motion.stop(motor),
+            (None, action, _) => {
+                let relay = if step.device == Device::Pump { Relay::Pump } else { Relay::Fan };
+                self.outlets.switch(relay, action == Action::On);
+            }
         }
     }
 
-    fn start_speed(&self, motor: Motor) -> Rpm {
-        self.on_speed[motor.index()].unwrap_or_else(|| Rpm::clamped(self.config.motion.start_rpm))
+    /// Decides each zone's duty for this tick.
+    fn heat(&mut self) {
+        let readings = self.sensors.readings(self.now);
+        let alone = self.thermal.warm_up(&readings);
+        for zone in self.thermal.ids() {
+            let forbidden =
+                self.alarms.latches().forbids_heat(zone) || self.supervisor.is_shutting_down();
+            let readings = self.sensors.readings(self.now);
+            let finding = self.thermal.heat(zone, &readings, forbidden, alone, &self.config);
+            self.report(finding);
+        }
     }
 
-    /// Feed to zero, then the screw, within 2 s.
-    fn stop_motors(&mut self) {
-        self.axes[Motor::Feed.index()].stop(Motor::Feed);
-        self.axes[Motor::Main.index()].stop_jog();
-        self.axes[Motor::Main.index()].hold_speed();
-        self.screw_follows_feed = true;
-    }
-
-    fn turn(&mut self, dt: f64) {
-        if self.screw_follows_feed && !self.axes[Motor::Feed.index()].is_turning() {
-            self.axes[Motor::Main.index()].stop(Motor::Main);
-            self.screw_follows_feed = false;
-        }
-        for motor in Motor::ALL {
-            let done = self.inputs.motors[motor.index()].jog_done;
-            self.axes[motor.index()].advance(self.now, dt, &self.config.motion, done);
-        }
+    fn advance_motors(&mut self, dt: f64) {
+        let feedback = &self.inputs.motors;
+        let done = |motor: tve_hal::Motor| feedback.get(motor)?.jog_done;
+        self.motion.advance(self.now, dt, &self.config.motion, done);
         if !self.is_at_rest() {
-            self.last_activity = self.now;
-            self.setback_stage = 0;
+            self.supervisor.moved(self.now);
         }
     }
 
-    /// Copies the machine as it stands into `out`, without allocation.
-    pub fn snapshot(&self, out: &mut Snapshot) {
-        *out = Snapshot {
-            now: self.now,
-            wall: self.wall,
-            tick: self.tick,
+    /// Builds this tick's outputs.
+    fn compose(&mut self) {
+        let latches = *self.alarms.latches();
+        let heaters = roles::per_zone(|zone| self.thermal.conducts(self.now, zone, &latches));
+        let microsteps = self.config.dm556.microsteps;
+        let mut motors = roles::per_motor(|motor| self.motion.drive(motor, microsteps));
+        if latches.driver_fault() && !self.motion.screw_turns() {
+            motors[roles::screw()] = MotorDrive::Disabled;
+        }
+        let readings = self.readings();
+        let demand = Demand {
             status: self.status(),
-            mode: self.mode,
-            readings: Sensor::ALL.map(|s| self.chains[s.index()].reading()),
-            temps: self.published,
-            temps_at: self.chains.iter().filter_map(Chain::sampled_at).max().unwrap_or_default(),
-            targets: Zone::ALL.map(|z| match &self.tune {
-                Some(tune) if tune.zone == z => Celsius::clamped(tune.setpoint),
-                _ => self.zones[z.index()].target,
-            }),
-            manual_duty: Zone::ALL.map(|z| self.zones[z.index()].manual),
-            heater_duty: Zone::ALL.map(|z| self.zones[z.index()].duty),
-            heater_on: Zone::ALL.map(|zone| self.outputs.heaters[zone]),
-            motors: Motor::ALL.map(|m| self.axes[m.index()].setpoint()),
-            motors_actual: Motor::ALL.map(|m| self.axes[m.index()].speed()),
-            relays: self.relays,
-            pwm: self.shown_pwm(),
-            peltier: self.peltier,
-            fill_level: self.inputs.fill_level_cm,
-            target_fill_level: self.fill_target,
-            sequence_started: self.sequence.and(self.sequence_wall),
-            tune: self.shown_tune(),
-            alarms: self.alarms,
-            jogging: Motor::ALL.map(|m| self.axes[m.index()].is_jogging()),
-            permissives: self.permissives(),
-            pins: self.shown_pins(),
-            energised: self.is_energised(),
-            config_revision: self.config_revision,
+            tripped: latches.trip(),
+            heaters,
+            motors,
+            heats: self.thermal.heats(),
+            in_band: self.thermal.in_band(&readings),
+            throat_known: !is_bad(readings.of(roles::throat_sensor())),
         };
+        self.outputs = self.outlets.compose(self.now, &demand);
     }
 
-    fn shown_tune(&self) -> TuneView {
-        match &self.tune {
-            Some(tune) => TuneView { status: tune.status(), cycle: tune.cycle(), ..self.tune_view },
-            None => self.tune_view,
+    /// What the heater of the zone does that a sensor measures, if it measures one.
+    fn heat_context(&self, sensor: tve_hal::Sensor) -> HeatContext {
+        match roles::place_of(sensor) {
+            Place::Zone(zone) => self.thermal.context(zone),
+            Place::Motor | Place::Throat => HeatContext::default(),
+        }
+    }
+
+    /// Raises what a part has found.
+    fn report(&mut self, finding: Option<Finding>) {
+        if let Some(Finding { code, cause }) = finding {
+            self.raise(code, cause);
         }
     }
 }

@@ -1,50 +1,13 @@
 //! Commands that change the configuration: patched on a copy, validated whole, then taken over.
 
-use super::{Controller, compose};
+use super::Controller;
 use crate::alarm::AlarmCode;
 use crate::capabilities::Capabilities;
-use crate::command::{PinMode, Reply};
+use crate::command::Reply;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::sensors::Chain;
-use crate::ssr::slot_length;
-use tve_config::{
-    Config, PidGains, PidGainsPatch, Pins, PinsPatch, SensorConfig, SensorConfigPatch,
-};
-use tve_hal::{Sensor, UserPin, Zone};
-use tve_units::{Bcm, Duty, Micros};
-
-/// Ki of gains made for the original's law is limited to Kp over this, s.
-const CONVERTED_TI: f64 = 200.0;
-/// Kd of such gains is raised to Kp times this, s.
-const CONVERTED_TD: f64 = 20.0;
-/// A pin may be written again after this.
-const PIN_DEBOUNCE: Micros = Micros::from_millis(250);
-
-/// The chain of a sensor as the configuration wires it.
-pub(super) fn chain_of(config: &Config, sensor: Sensor) -> Chain {
-    let channel = config
-        .sensors
-        .iter()
-        .position(|s| config.adc.enabled && s.enabled && s.logical == *sensor.name());
-    let settings = config.sensors[channel.unwrap_or(sensor.index())].clone();
-    Chain::new(channel, settings)
-}
-
-/// The gains in force: those of the file, or their conversion when they were made for the law of
-/// the original (integral clamped in the wrong unit, derivative too small to damp).
-pub(super) fn effective_gains(config: &Config) -> [PidGains; 2] {
-    [config.z1, config.z2].map(|g| {
-        if config.control.law >= 2 {
-            g
-        } else {
-            PidGains {
-                kp: g.kp,
-                ki: g.ki.min(g.kp / CONVERTED_TI),
-                kd: g.kd.max(CONVERTED_TD * g.kp),
-            }
-        }
-    })
-}
+use tve_config::{Config, PidGains, PidGainsPatch, Pins, PinsPatch, SensorConfigPatch};
+use tve_hal::{PerZone, Zone};
+use tve_units::Bcm;
 
 /// Whether what differs between the two may change only while the machine is idle.
 fn needs_rest(old: &Config, new: &Config) -> bool {
@@ -107,7 +70,7 @@ impl Controller {
         let tuned = config.control.law >= 2;
         self.adopt(config);
         if tuned {
-            self.withdraw(AlarmCode::TuneNeeded);
+            self.alarms.withdraw(AlarmCode::TuneNeeded);
         }
         Ok(Reply::OK)
     }
@@ -124,43 +87,15 @@ impl Controller {
         if config == self.config {
             return;
         }
-        let old_roles = self.pwm_roles;
         let rewired = config.sensors != self.config.sensors || config.adc != self.config.adc;
         let old = std::mem::replace(&mut self.config, config);
         self.config_revision += 1;
         self.capabilities = Capabilities::of(self.kind, &self.config);
-        self.pwm_roles = compose::pwm_roles(&self.config);
-        for (channel, duty) in self.free_pwm.iter_mut().enumerate() {
-            // A channel with a new meaning begins at rest.
-            if self.pwm_roles[channel] != old_roles[channel] {
-                *duty = Duty::ZERO;
-            }
-        }
-        self.pin_roles = compose::pin_roles(&self.config);
-        self.ssr_slot = slot_length(self.config.control.mains_hz);
-        let gains = effective_gains(&self.config);
-        for zone in Zone::ALL {
-            if gains[zone.index()] != self.gains[zone.index()] {
-                self.zones[zone.index()].rebase();
-            }
-        }
-        self.gains = gains;
+        self.thermal.adopt(&self.config);
         if rewired {
-            for sensor in Sensor::ALL {
-                let channel = |c: &Config| {
-                    let measures = |s: &&SensorConfig| s.enabled && s.logical == *sensor.name();
-                    c.sensors.iter().find(|s| c.adc.enabled && measures(s)).cloned()
-                };
-                if channel(&old) != channel(&self.config) {
-                    self.chains[sensor.index()] = chain_of(&self.config, sensor);
-                }
-            }
+            self.sensors.rewire(&old, &self.config);
         }
-        for pin in Bcm::all() {
-            if self.owns_pin(pin) {
-                self.user_pins[pin.index()] = UserPin::Untouched;
-            }
-        }
+        self.outlets.adopt(&self.config);
     }
 
     /// New gains are made for this controller's law. The other zone keeps the gains it runs with.
@@ -169,17 +104,17 @@ impl Controller {
         zone: Zone,
         patch: &PidGainsPatch,
     ) -> Result<Reply, Refusal> {
-        let mut gains = self.gains;
-        gains[zone.index()].apply(patch);
+        let mut gains = *self.thermal.gains();
+        gains[zone].apply(patch);
         self.set_gains(gains)
     }
 
-    pub(super) fn set_gains(&mut self, gains: [PidGains; 2]) -> Result<Reply, Refusal> {
+    pub(super) fn set_gains(&mut self, gains: PerZone<PidGains>) -> Result<Reply, Refusal> {
         let reply = self.reconfigure(|config| {
-            [config.z1, config.z2] = gains;
+            (config.z1, config.z2) = (gains[Zone::Z1], gains[Zone::Z2]);
             config.control.law = 2;
         })?;
-        self.withdraw(AlarmCode::TuneNeeded);
+        self.alarms.withdraw(AlarmCode::TuneNeeded);
         Ok(reply)
     }
 
@@ -229,7 +164,7 @@ impl Controller {
         if self.config.pins.get(name) == Some(pin) {
             return Ok(Reply::OK);
         }
-        if self.owns_pin(pin) {
+        if self.outlets.owns_pin(pin) {
             return Err(RefusalCode::PinInUse.into());
         }
         let mut map = serde_json::Map::new();
@@ -251,44 +186,10 @@ impl Controller {
         if config == self.config {
             return Ok(Reply::OK);
         }
-        if self.tune.is_some() || !self.zones.iter().all(super::heat::ZoneControl::is_off) {
+        if self.thermal.is_tuning() || !self.thermal.is_off() {
             return Err(RefusalCode::MachineBusy.into());
         }
         self.adopt(config);
-        Ok(Reply::OK)
-    }
-
-    pub(super) fn configure_pin(&mut self, pin: Bcm, mode: PinMode) -> Result<Reply, Refusal> {
-        if self.owns_pin(pin) {
-            return Err(RefusalCode::PinInUse.into());
-        }
-        self.user_pins[pin.index()] = match mode {
-            PinMode::In(pull) => UserPin::Input(pull),
-            PinMode::Out => match self.user_pins[pin.index()] {
-                UserPin::Output(high) => UserPin::Output(high),
-                UserPin::Untouched | UserPin::Input(_) => UserPin::Output(false),
-            },
-        };
-        Ok(Reply::OK)
-    }
-
-    pub(super) fn write_pin(
-        &mut self,
-        pin: Bcm,
-        high: bool,
-        debounced: bool,
-    ) -> Result<Reply, Refusal> {
-        if self.owns_pin(pin) {
-            return Err(RefusalCode::PinInUse.into());
-        }
-        let written = &mut self.pin_written[pin.index()];
-        if debounced {
-            if written.is_some_and(|at| self.now.since(at) < PIN_DEBOUNCE) {
-                return Err(RefusalCode::GpioDebounce.into());
-            }
-            *written = Some(self.now);
-        }
-        self.user_pins[pin.index()] = UserPin::Output(high);
         Ok(Reply::OK)
     }
 }

@@ -270,7 +270,7 @@ impl Watch {
                 // An alarm may come before the cause is plain to see; it is never too early.
                 let took = self.cause.map_or(0.0, |cause| at.since(cause).secs());
                 measured = Some(took);
-                if took > row.bound_s + POLLING_S + 1e-9 {
+                if took > row.bound_s().unwrap_or(0.0) + POLLING_S + 1e-9 {
                     self.complaints.push(format!("took {took:.3} s"));
                 }
                 self.keeps_the_rest(record, rig);
@@ -296,17 +296,13 @@ impl Watch {
         if !held {
             note = self.complaints.join("; ");
         }
-        let bound = match row.expected {
-            Expected::Alarm(_) => Some(row.bound_s),
-            Expected::Nothing => None,
-        };
         Case {
             row: row.id,
             fault: row.fault,
             state,
             expected: row.expected.text(),
             measured_s: measured,
-            bound_s: bound,
+            bound_s: row.bound_s(),
             counted_from: row.source.text(),
             rest_s: rest,
             held,
@@ -373,7 +369,7 @@ impl Watch {
                     }
                 }
             }
-            _ => {}
+            Reaction::ZoneTrip | Reaction::Stop | Reaction::Note => {}
         }
         let outputs = rig.controller.outputs();
         if record.code == tve_control::AlarmCode::DriverFault

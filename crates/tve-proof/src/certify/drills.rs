@@ -5,11 +5,12 @@ use super::states::{State, configuration, reach, reach_with};
 use crate::rig::Rig;
 use serde_json::{Value, json};
 use tve_control::{
-    AlarmCode, RefusalCode, Unclean, lenient_json, parse_control, parse_gpio, parse_tune_start,
+    AlarmCode, Cause, Controller, RefusalCode, Restored, RestoredAlarm, Unclean, UnreadName,
+    lenient_json, parse_control, parse_gpio, parse_tune_start,
 };
-use tve_hal::Outputs;
+use tve_hal::{MachineKind, Outputs};
 use tve_sim::FaultKind;
-use tve_units::Micros;
+use tve_units::{Micros, WallMillis};
 
 /// One drill.
 pub(crate) struct Drill {
@@ -54,6 +55,13 @@ pub(crate) static DRILLS: &[Drill] = &[
         expected: "latched and off after each",
         states: EVERY,
         run: restarts_with_latch,
+    },
+    Drill {
+        id: "unread-latch",
+        fault: "restart on a journal whose latched alarm this version does not know",
+        expected: "JOURNAL_UNREADABLE, TRIP, at once, until somebody has acknowledged it",
+        states: EVERY,
+        run: restart_with_unread_latch,
     },
     Drill {
         id: "restarts",
@@ -281,6 +289,40 @@ fn restarts_with_latch(state: State) -> Result<String, String> {
     }
     if rig.snapshot().alarms.len() < latched {
         return Err("a latched alarm was lost in a restart".to_owned());
+    }
+    Ok(String::new())
+}
+
+fn restart_with_unread_latch(state: State) -> Result<String, String> {
+    let mut rig = reach(state, false);
+    let config = rig.controller.config().clone();
+    let restored = Restored {
+        latched: vec![RestoredAlarm {
+            id: 1,
+            code: AlarmCode::JournalUnreadable,
+            cause: Cause::Unread(UnreadName::new("AN_ALARM_OF_TOMORROW")),
+            wall: WallMillis::default(),
+            acknowledged: false,
+        }],
+        next_alarm_id: 2,
+        ..Restored::default()
+    };
+    rig.controller = Controller::new(config, MachineKind::Simulator, restored);
+    for acknowledged in [false, true] {
+        let end = rig.now() + Micros::from_secs(10);
+        while rig.now() < end {
+            if let Some(what) = tripped(rig.tick()) {
+                return Err(format!("{what} with an alarm latched that nobody can read"));
+            }
+        }
+        let heat = rig.command("SET_TARGET", &json!({"z1": 100}));
+        if !heat.is_err_and(|r| r.code == RefusalCode::AlarmActive) {
+            return Err("heat was not refused".to_owned());
+        }
+        if rig.command("CLEAR_ALARM", &Value::Null).is_ok() != acknowledged {
+            return Err(format!("clearing with acknowledged {acknowledged}"));
+        }
+        let _ = rig.command("ACKNOWLEDGE_ALARM", &json!({"alarm_id": "all"}));
     }
     Ok(String::new())
 }

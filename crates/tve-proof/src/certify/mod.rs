@@ -13,7 +13,7 @@ pub use states::State;
 pub(crate) use states::configuration;
 #[cfg(test)]
 pub(crate) use states::reach;
-pub use table::{Expected, FAULT_TABLE, Row, Source};
+pub use table::{Bound, Expected, FAULT_TABLE, Row, Source};
 
 use crate::crew;
 
@@ -77,7 +77,10 @@ mod tests {
 
     #[test]
     fn a_bound_that_is_too_tight_is_reported_as_not_held() {
-        static TIGHT: Row = Row { bound_s: 0.3, ..FAULT_TABLE_FIRST };
+        static TIGHT: Row = Row {
+            bound: Bound::Shifted(-0.7, "tighter than a sensor can be judged"),
+            ..FAULT_TABLE_FIRST
+        };
         let case = case::play(&TIGHT, State::Holding);
         assert!(!case.held && case.note.contains("took"), "{case:?}");
         let certificate = Certificate::new(vec![case]);
@@ -94,7 +97,7 @@ mod tests {
         states: &[State::Holding],
         expected: Expected::Alarm(&[tve_control::AlarmCode::HeaterSensorFailure]),
         zone: None,
-        bound_s: 1.0,
+        bound: Bound::Own,
         source: Source::Sample(tve_hal::Sensor::T2),
         watch_s: 5.0,
         stimulus: table::Stimulus::Breaks(tve_sim::FaultKind::SensorOpen(tve_hal::Sensor::T2)),

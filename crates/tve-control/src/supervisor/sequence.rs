@@ -1,42 +1,43 @@
 //! The start and stop sequences: steps with delays, each done once.
 
+use crate::roles;
 use tve_config::{Device, SequenceStep};
 use tve_hal::{Contact, Motor};
-use tve_units::Micros;
-
-/// Which sequence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) enum SequenceKind {
-    Startup,
-    Shutdown,
-    Emergency,
-}
+use tve_units::{Micros, WallMillis};
 
 /// Steps of one device each, so four are all there can be.
 const MAX_STEPS: usize = 4;
+
+/// The steps of a sequence that are due at one tick.
+pub(crate) type DueSteps =
+    core::iter::Flatten<core::array::IntoIter<Option<SequenceStep>, MAX_STEPS>>;
 
 /// A sequence under way. It keeps its own copy of the steps: a change of the configuration counts
 /// from the next run.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Sequence {
-    pub(crate) kind: SequenceKind,
     started: Micros,
+    /// Wall-clock label of the start.
+    wall: WallMillis,
     steps: [Option<SequenceStep>; MAX_STEPS],
 }
 
 impl Sequence {
-    pub(crate) fn new(kind: SequenceKind, steps: &[SequenceStep], now: Micros) -> Self {
+    pub(crate) fn new(steps: &[SequenceStep], now: Micros, wall: WallMillis) -> Self {
         let mut slots = [None; MAX_STEPS];
         for (slot, step) in slots.iter_mut().zip(steps.iter().filter(|s| s.enabled)) {
             *slot = Some(*step);
         }
-        Self { kind, started: now, steps: slots }
+        Self { started: now, wall, steps: slots }
+    }
+
+    pub(crate) const fn wall(&self) -> WallMillis {
+        self.wall
     }
 
     /// Takes out the steps that are due, in the order of the configuration.
-    pub(crate) fn take_due(&mut self, now: Micros) -> impl Iterator<Item = SequenceStep> + use<> {
+    pub(crate) fn take_due(&mut self, now: Micros) -> DueSteps {
         let elapsed = now.since(self.started);
         let mut due = [None; MAX_STEPS];
         for (out, slot) in due.iter_mut().zip(&mut self.steps) {
@@ -64,8 +65,8 @@ impl Sequence {
 /// The motor that a device of a sequence is.
 pub(crate) const fn motor_of(device: Device) -> Option<Motor> {
     match device {
-        Device::MainMotor => Some(Motor::Main),
-        Device::FeedMotor => Some(Motor::Feed),
+        Device::MainMotor => Some(roles::screw()),
+        Device::FeedMotor => Some(roles::feeder()),
         Device::Fan | Device::Pump => None,
     }
 }
@@ -126,7 +127,7 @@ mod tests {
             step(Device::FeedMotor, 2.0, true),
             step(Device::Fan, 0.0, false),
         ];
-        let mut sequence = Sequence::new(SequenceKind::Startup, &steps, Micros::ZERO);
+        let mut sequence = Sequence::new(&steps, Micros::ZERO, WallMillis::default());
         let at = |s: &mut Sequence, t| {
             s.take_due(Micros::from_secs(t)).map(|s| s.device).collect::<Vec<_>>()
         };

@@ -1,8 +1,9 @@
 //! Does a zone follow its heater? The rules that need a history: not heating, stuck on.
 //!
-//! All temperatures °C, duties %. A [`HeatWatch`] sees one zone once every [`PERIOD`].
+//! All temperatures °C, duties %. A [`ThermalRunawayMonitor`] sees one zone once every [`PERIOD`].
 
 use crate::alarm::{AlarmCode, Cause};
+use crate::alarms::Finding;
 use tve_config::Safety;
 use tve_hal::Zone;
 use tve_units::Micros;
@@ -50,10 +51,10 @@ pub(crate) struct HeatView {
 /// Memory of one zone.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) struct HeatWatch {
+pub(crate) struct ThermalRunawayMonitor {
     /// Ring of temperatures, one a second, newest at `next - 1`.
     #[cfg_attr(feature = "state", serde(with = "crate::array_state"))]
-    history: [f32; HeatWatch::DEPTH],
+    history: [f32; ThermalRunawayMonitor::DEPTH],
     next: usize,
     len: usize,
     last_entry: Micros,
@@ -68,10 +69,16 @@ pub(crate) struct HeatWatch {
     deficit: f64,
 }
 
-impl HeatWatch {
+impl Default for ThermalRunawayMonitor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ThermalRunawayMonitor {
     const DEPTH: usize = 128;
 
-    pub(crate) const fn new() -> Self {
+    const fn new() -> Self {
         Self {
             history: [0.0; Self::DEPTH],
             next: 0,
@@ -115,7 +122,7 @@ impl HeatWatch {
         now: Micros,
         view: HeatView,
         safety: &Safety,
-    ) -> Option<(AlarmCode, Cause)> {
+    ) -> Option<Finding> {
         let asked = view.relay_high.unwrap_or(view.duty >= HIGH_DUTY);
         self.high_since = asked.then(|| self.high_since.unwrap_or(now));
         let quiet = view.duty == 0.0 && !view.screw_turning;
@@ -159,7 +166,7 @@ impl HeatWatch {
         target: f64,
         view: HeatView,
         safety: &Safety,
-    ) -> Option<(AlarmCode, Cause)> {
+    ) -> Option<Finding> {
         let patience = Micros::from_secs_f64(60.0 + 3.0 * safety.zone_dead_time);
         let gain = self.gain(pv, GAIN_WINDOW)?;
         let (lagging, expected) = if self.reached && view.relay_high.is_none() {
@@ -173,7 +180,7 @@ impl HeatWatch {
             return None;
         }
         self.deficit += (target - BAND - pv).max(0.0) * PERIOD.secs();
-        (self.deficit >= safety.not_heating_area).then_some((
+        (self.deficit >= safety.not_heating_area).then_some(Finding::new(
             AlarmCode::HeaterNotHeating,
             Cause::Rate { zone: view.zone, expected, actual: gain },
         ))
@@ -186,25 +193,27 @@ impl HeatWatch {
         target: f64,
         zone: Zone,
         safety: &Safety,
-    ) -> Option<(AlarmCode, Cause)> {
+    ) -> Option<Finding> {
         if !(self.reached && pv > target + safety.stuck_on_margin) {
             self.above_since = None;
             return None;
         }
         let since = *self.above_since.get_or_insert(now);
         let falling = self.gain(pv, STUCK_FOR.secs() as usize).is_some_and(|gain| gain < 0.0);
-        (now.since(since) >= STUCK_FOR && !falling)
-            .then_some((AlarmCode::HeaterStuckOn, Cause::Runaway { zone, reading: pv, target }))
+        (now.since(since) >= STUCK_FOR && !falling).then_some(Finding::new(
+            AlarmCode::HeaterStuckOn,
+            Cause::Runaway { zone, reading: pv, target },
+        ))
     }
 
-    fn unasked_rise(&self, now: Micros, pv: f64, view: HeatView) -> Option<(AlarmCode, Cause)> {
+    fn unasked_rise(&self, now: Micros, pv: f64, view: HeatView) -> Option<Finding> {
         let quiet = now.since(self.zero_since?);
         let since_coast = (quiet.secs() - COAST.secs()).min(GAIN_WINDOW as f64);
         if since_coast < 1.0 {
             return None;
         }
         let rise = self.gain(pv, since_coast as usize)?;
-        (rise >= UNASKED_RISE).then_some((
+        (rise >= UNASKED_RISE).then_some(Finding::new(
             AlarmCode::HeaterStuckOn,
             Cause::Runaway { zone: view.zone, reading: pv, target: 0.0 },
         ))

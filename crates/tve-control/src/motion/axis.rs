@@ -3,6 +3,7 @@
 //! One [`Axis`] per drive turns a setpoint in rpm into the speed of this tick. Speeds are rpm,
 //! accelerations rpm/s, jerk rpm/s².
 
+use crate::roles;
 use tve_config::Motion;
 use tve_hal::{JogId, Motor, MotorDrive};
 use tve_units::{Micros, Rpm, StepRate};
@@ -94,7 +95,7 @@ impl Axis {
         self.jog = None;
         self.setpoint = 0.0;
         if self.speed != 0.0 && self.stop_decel == 0.0 {
-            let within = if motor == Motor::Main { STOP_SCREW_S } else { STOP_FEED_S };
+            let within = if motor == roles::screw() { STOP_SCREW_S } else { STOP_FEED_S };
             self.stop_decel = (self.speed.abs() / within).max(DEFAULT_ACCEL);
         }
     }

@@ -7,7 +7,7 @@ const STEP: Micros = Micros::from_millis(200);
 
 /// One sensor fed with temperatures or codes, a sample each 0.2 s.
 struct Bench {
-    chain: Chain,
+    chain: SensorChannel,
     config: SensorConfig,
     now: Micros,
     heat: HeatContext,
@@ -18,7 +18,7 @@ impl Bench {
     fn new(r_fixed: f64) -> Self {
         let config = SensorConfig { r_fixed, ..SensorConfig::default() };
         Self {
-            chain: Chain::new(Some(0), config.clone()),
+            chain: SensorChannel::new(Some(0), config.clone()),
             config,
             now: Micros::from_secs(10),
             heat: HeatContext { heated: true, ..HeatContext::default() },

@@ -1,4 +1,4 @@
-//! The sensor chain: ADC code → volts → ohms → °C → judgement → average.
+//! One sensor channel: ADC code → volts → ohms → °C → judgement → average.
 //!
 //! ```text
 //!  code ──volts()──▶ V ──share()──▶ x = R/(R + r_fixed) ──▶ open? short?
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! *Share*: the thermistor's part of the divider's supply, whichever way it is wired, so that one
-//! rule serves both. Alarms act on what this file calls the reading; the PID on [`Chain::mean`].
+//! rule serves both. Alarms act on what this file calls the reading; the PID on [`SensorChannel::mean`].
 
 use tve_config::{Line, Safety, SensorConfig, Wiring};
 use tve_hal::{AdcReading, Reading};
@@ -149,7 +149,7 @@ impl Boxcar {
     }
 }
 
-/// What the chain needs to know about the heater of its zone.
+/// What a channel needs to know about the heater of its zone.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HeatContext {
     /// The sensor measures a heated zone.
@@ -163,9 +163,9 @@ pub(crate) struct HeatContext {
 /// One sensor from code to reading.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) struct Chain {
+pub(crate) struct SensorChannel {
     channel: Option<usize>,
-    // Configuration is kept beside the state, not in it: `Controller::resume` puts it back.
+    // Configuration is kept beside the state, not in it: `Sensors::resume` puts it back.
     #[cfg_attr(feature = "state", serde(skip))]
     config: SensorConfig,
     #[cfg_attr(feature = "state", serde(skip, default = "identity"))]
@@ -196,7 +196,7 @@ const fn identity() -> Line {
     Line::IDENTITY
 }
 
-impl Chain {
+impl SensorChannel {
     /// Takes the configuration of `wired` over and keeps the memory.
     #[cfg(feature = "state")]
     pub(crate) fn rewire(&mut self, wired: Self) {
@@ -450,6 +450,13 @@ impl Chain {
         self.jump_run = 0;
         self.steady_run = 0;
         self.newest = None;
+    }
+}
+
+impl Default for SensorChannel {
+    /// Not fitted.
+    fn default() -> Self {
+        Self::new(None, SensorConfig::default())
     }
 }
 

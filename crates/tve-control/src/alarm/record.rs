@@ -1,0 +1,254 @@
+//! A raised alarm: which, why, since when, and the sentence that an operator reads.
+
+use super::AlarmCode;
+use core::fmt;
+use tve_hal::{Reading, Sensor, Zone};
+use tve_units::{Micros, WallMillis};
+
+/// The numbers behind an alarm; they become a sentence when somebody reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub enum Cause {
+    /// The code says it all.
+    #[default]
+    Plain,
+    /// A sensor is bad in this way.
+    Sensor(Sensor, Reading),
+    /// A sensor reads beyond its limit, °C.
+    Limit {
+        /// Which sensor.
+        sensor: Sensor,
+        /// Reading, °C.
+        reading: f64,
+        /// Limit, °C.
+        limit: f64,
+    },
+    /// A zone does not follow its heater.
+    Rate {
+        /// Which zone.
+        zone: Zone,
+        /// Expected gain in the last minute, °C.
+        expected: f64,
+        /// Actual gain in the last minute, °C.
+        actual: f64,
+    },
+    /// A zone rises without heat, or far above its target.
+    Runaway {
+        /// Which zone.
+        zone: Zone,
+        /// Reading, °C.
+        reading: f64,
+        /// Target, °C.
+        target: f64,
+    },
+    /// Heat was given to one zone and the other rose.
+    Swapped {
+        /// The heated zone.
+        heated: Zone,
+        /// Its neighbour, which rose.
+        other: Zone,
+        /// Its rise, °C.
+        own_rise: f64,
+        /// The rise of the other, °C.
+        other_rise: f64,
+    },
+    /// A span of time, seconds.
+    Seconds(f64),
+    /// Restored from the journal; the original sentence is in the history.
+    Restored(Option<Zone>),
+    /// Latched in the journal under a name, or with a reaction, that no row of the table has.
+    Unread(UnreadName),
+    /// A zone cannot be seen and could be beyond its limit, °C.
+    Unseen {
+        /// The sensor that failed.
+        sensor: Sensor,
+        /// What full duty could have made of the zone, °C.
+        could_be: f64,
+        /// Limit, °C.
+        limit: f64,
+    },
+}
+
+/// A name that the journal holds and the table does not: its beginning, in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub struct UnreadName {
+    bytes: [u8; UnreadName::ROOM],
+    len: u8,
+}
+
+impl UnreadName {
+    /// Characters that are kept: the longest name of the table.
+    const ROOM: usize = 24;
+
+    /// The beginning of `name`; what is no printable ASCII becomes a question mark.
+    pub fn new(name: &str) -> Self {
+        let mut kept = Self::default();
+        for (slot, c) in kept.bytes.iter_mut().zip(name.chars()) {
+            *slot = if c.is_ascii_graphic() { c as u8 } else { b'?' };
+            kept.len += 1;
+        }
+        kept
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..usize::from(self.len)).unwrap_or(&self.bytes);
+        core::str::from_utf8(bytes).unwrap_or("?")
+    }
+}
+
+/// One raised alarm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub struct AlarmRecord {
+    /// Grows by one per alarm, also across restarts.
+    pub id: u64,
+    /// What.
+    pub code: AlarmCode,
+    /// Why.
+    pub cause: Cause,
+    /// Monotonic time of raising.
+    pub raised_at: Micros,
+    /// Wall-clock label.
+    pub wall: WallMillis,
+    /// Somebody has seen it.
+    pub acknowledged: bool,
+    /// It is over.
+    pub cleared: bool,
+}
+
+impl AlarmRecord {
+    /// The zone that the alarm is about.
+    pub const fn zone(&self) -> Option<Zone> {
+        self.cause.zone()
+    }
+}
+
+impl Cause {
+    /// What is left of the cause after a restart: what it is about, not its numbers.
+    #[must_use]
+    pub const fn restored(&self) -> Self {
+        match *self {
+            Self::Unread(name) => Self::Unread(name),
+            Self::Plain
+            | Self::Sensor(..)
+            | Self::Limit { .. }
+            | Self::Rate { .. }
+            | Self::Runaway { .. }
+            | Self::Swapped { .. }
+            | Self::Seconds(_)
+            | Self::Restored(_)
+            | Self::Unseen { .. } => Self::Restored(self.zone()),
+        }
+    }
+
+    /// The zone that the cause is about.
+    pub const fn zone(&self) -> Option<Zone> {
+        match *self {
+            Self::Sensor(sensor, _) | Self::Limit { sensor, .. } | Self::Unseen { sensor, .. } => {
+                sensor.zone()
+            }
+            Self::Rate { zone, .. } | Self::Runaway { zone, .. } => Some(zone),
+            Self::Swapped { heated, .. } => Some(heated),
+            Self::Restored(zone) => zone,
+            Self::Plain | Self::Seconds(_) | Self::Unread(_) => None,
+        }
+    }
+}
+
+/// The sentence that an operator reads: what, with which numbers, what to do.
+impl fmt::Display for AlarmRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.cause {
+            Cause::Plain => write!(f, "{}", self.code.row().headline)?,
+            Cause::Sensor(sensor, reading) => {
+                write!(f, "Sensor {} is {}", sensor.name(), reading.name().replace('_', " "))?;
+            }
+            Cause::Limit { sensor, reading, limit } => {
+                write!(f, "{} reads {reading:.1} °C, limit {limit:.1} °C", sensor.name())?;
+            }
+            Cause::Rate { zone, expected, actual } => write!(
+                f,
+                "Zone {} gained {actual:.1} °C in the last minute, {expected:.1} °C expected",
+                zone.name()
+            )?,
+            Cause::Runaway { zone, reading, target } => write!(
+                f,
+                "Zone {} is at {reading:.1} °C and rising by itself, target {target:.1} °C",
+                zone.name()
+            )?,
+            Cause::Swapped { heated, other, own_rise, other_rise } => write!(
+                f,
+                "Zone {} was heated and rose {own_rise:.1} °C while zone {} rose {other_rise:.1} °C",
+                heated.name(),
+                other.name()
+            )?,
+            Cause::Seconds(s) => write!(f, "{} ({s:.1} s)", self.code.row().headline)?,
+            Cause::Unseen { sensor, could_be, limit } => write!(
+                f,
+                "{} has failed for so long that a relay that sticks could have brought its zone \
+                 to {could_be:.0} °C, limit {limit:.1} °C",
+                sensor.name()
+            )?,
+            Cause::Unread(name) => {
+                write!(f, "{}: {}", self.code.row().headline, name.as_str())?;
+            }
+            Cause::Restored(_) => {
+                write!(f, "{}, latched before the restart", self.code.row().headline)?;
+            }
+        }
+        write!(f, ". {}.", self.code.row().remedy)
+    }
+}
+
+/// A change in the life of an alarm, for the journal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum AlarmEvent {
+    /// Raised now.
+    Raised(AlarmRecord),
+    /// Seen by somebody.
+    Acknowledged {
+        /// Which.
+        id: u64,
+    },
+    /// Over.
+    Cleared {
+        /// Which.
+        id: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_the_numbers_and_the_remedy() {
+        let record = AlarmRecord {
+            id: 1,
+            code: AlarmCode::HeaterOverTemperature,
+            cause: Cause::Limit { sensor: Sensor::T2, reading: 281.25, limit: 280.0 },
+            raised_at: Micros::ZERO,
+            wall: WallMillis::new(0),
+            acknowledged: false,
+            cleared: false,
+        };
+        let text = record.to_string();
+        assert!(
+            text.starts_with("t2 reads 281.2 °C, limit 280.0 °C. Let the barrel cool"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_name_from_the_journal_is_kept_as_far_as_there_is_room() {
+        assert_eq!(
+            UnreadName::new("HEATER_UNDER_TEMPERATURE").as_str(),
+            "HEATER_UNDER_TEMPERATURE"
+        );
+        assert_eq!(UnreadName::new(&"X".repeat(99)).as_str(), "X".repeat(24));
+        assert_eq!(UnreadName::new("ä\nb").as_str(), "??b");
+        assert_eq!(UnreadName::new("").as_str(), "");
+    }
+}

@@ -1,0 +1,169 @@
+//! The alarm table itself: one row an alarm. What a row lacks does not compile.
+
+use super::{AlarmRow, ClearRule, Evidence, Reaction};
+
+use ClearRule::{Acknowledged, Always, Never, While};
+use Evidence::{
+    DiskLow, DriveInput, EstopContact, MotorSensorBad, MotorTooHot, PwmReadBack, RecorderFails,
+    ThroatSensorBad, ThroatTooHot, ZoneRises, ZoneSensorBad, ZoneSensorSilent, ZoneTooCold,
+    ZoneTooHot,
+};
+
+macro_rules! alarm_table {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, $reaction:ident, $clear:expr, $within:literal, $headline:literal, $remedy:literal;)*) => {
+        /// Every alarm the machine knows.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+        #[repr(u8)]
+        pub enum AlarmCode {
+            $($(#[doc = $doc])* $variant,)*
+        }
+
+        impl AlarmCode {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The row of the table.
+            pub const fn row(self) -> &'static AlarmRow {
+                const ROWS: &[AlarmRow] = &[$(AlarmRow {
+                    code: AlarmCode::$variant,
+                    name: $name,
+                    reaction: Reaction::$reaction,
+                    clear: $clear,
+                    within_s: $within,
+                    cause: concat!($($doc),*),
+                    headline: $headline,
+                    remedy: $remedy,
+                },)*];
+                &ROWS[self as usize]
+            }
+        }
+    };
+}
+
+alarm_table! {
+    /// EMERGENCY_STOP by command.
+    EmergencyStop = "EMERGENCY_STOP", Trip, Always, 0.02,
+        "Emergency stop by command",
+        "Make sure the machine is safe, then clear the alarm";
+    /// Emergency-stop button pressed or its loop open.
+    EmergencyStopBtn = "EMERGENCY_STOP_BTN", Trip, While(EstopContact), 0.02,
+        "Emergency stop: button pressed or loop open",
+        "Release the button (or mend the loop), then clear the alarm";
+    /// A zone's thermistor is open, shorted or implausible.
+    HeaterSensorFailure = "HEATER_SENSOR_FAILURE", ZoneTrip, While(ZoneSensorBad), 1.0,
+        "A zone sensor failed",
+        "Check the thermistor, its plug and its wires";
+    /// No fresh samples.
+    TempDataStale = "TEMP_DATA_STALE", Trip, While(ZoneSensorSilent), 1.0,
+        "No fresh temperatures",
+        "Check the I2C wiring and the supply of the converter";
+    /// A zone is above the over-temperature limit.
+    HeaterOverTemperature = "HEATER_OVER_TEMPERATURE", Trip, While(ZoneTooHot), 1.0,
+        "A zone is too hot",
+        "Let the barrel cool; check the solid-state relay for a stuck contact";
+    /// A heated zone reads below the under-temperature limit.
+    HeaterUnderTemperature = "HEATER_UNDER_TEMPERATURE", ZoneTrip, While(ZoneTooCold), 1.0,
+        "A heated zone reads far too cold",
+        "Check the thermistor and its calibration";
+    /// Heat goes in and the temperature does not follow.
+    HeaterNotHeating = "HEATER_NOT_HEATING", ZoneTrip, Always, 120.0,
+        "A zone does not heat",
+        "Check the heater band, its fuse and relay, and that the sensor sits in the barrel";
+    /// The temperature rises without being asked to.
+    HeaterStuckOn = "HEATER_STUCK_ON", Trip, While(ZoneRises), 120.0,
+        "A heater stays on",
+        "Cut the mains: a solid-state relay may have failed closed";
+    /// A zone's code stands still although the heater should have moved it.
+    SensorFrozen = "SENSOR_FROZEN", ZoneTrip, While(ZoneSensorBad), 30.0,
+        "A zone sensor stands still",
+        "Check the converter and the thermistor";
+    /// The zone that is heated is not the one that gets warm.
+    ZonesSwapped = "ZONES_SWAPPED", Trip, Always, 60.0,
+        "Heaters or sensors are exchanged",
+        "Exchange the heater or the sensor plugs of the two zones";
+    /// Screw motor above its limit.
+    MotorOverheat = "MOTOR_OVERHEAT", Stop, While(MotorTooHot), 1.0,
+        "The screw motor is too hot",
+        "Let the motor cool; check its load and its fan";
+    /// Screw motor thermistor bad.
+    MotorSensorFailure = "MOTOR_SENSOR_FAILURE", Stop, While(MotorSensorBad), 1.0,
+        "The motor sensor failed",
+        "Check the thermistor of the motor";
+    /// Feed throat above its limit.
+    FeedThroatHot = "FEED_THROAT_HOT", Stop, While(ThroatTooHot), 1.0,
+        "The feed throat is too hot",
+        "Check the cooling of the feed throat";
+    /// Feed throat thermistor bad.
+    FeedSensorFailure = "FEED_SENSOR_FAILURE", Note, While(ThroatSensorBad), 1.0,
+        "The feed throat sensor failed",
+        "Check the thermistor of the feed throat";
+    /// A stepper drive reported a fault.
+    DriverFault = "DRIVER_FAULT", Stop, While(DriveInput), 0.05,
+        "A stepper drive reports a fault",
+        "Look at the drive's fault lamp, check wiring and current, then clear the alarm";
+    /// The screw turns and a zone is too cold for it.
+    ColdZone = "COLD_ZONE", Stop, Always, 5.0,
+        "The screw turned in a cold zone",
+        "Wait until the zones are warm";
+    /// The control loop stood still.
+    ControlOverrun = "CONTROL_OVERRUN", Trip, Always, 0.5,
+        "The control loop stood still",
+        "Look for a process that starves the controller";
+    /// A PWM output does not hold what was written.
+    OutputMismatch = "OUTPUT_MISMATCH", Trip, While(PwmReadBack), 0.5,
+        "A PWM output does not hold its value",
+        "Check the PWM expander and its supply";
+    /// The last process ended without its shutdown record while something was energised.
+    UncleanStop = "UNCLEAN_STOP", Trip, Acknowledged, 0.02,
+        "The controller died while something was on",
+        "Look at the machine, acknowledge, then clear the alarm";
+    /// The same with everything off.
+    UncleanStopIdle = "UNCLEAN_STOP", Note, Always, 0.02,
+        "The controller died with everything off",
+        "Nothing was on; clear the note";
+    /// The journal holds a latched alarm whose name this version does not know, or whose reaction
+    /// has changed.
+    JournalUnreadable = "JOURNAL_UNREADABLE", Trip, Acknowledged, 0.02,
+        "The journal holds a latched alarm that this version does not know",
+        "Look up in the journal what was latched, see to it, acknowledge, then clear the alarm";
+    /// The configuration was refused.
+    ConfigFault = "CONFIG_FAULT", Trip, Never, 0.02,
+        "The configuration is invalid, outputs are locked",
+        "Mend the configuration (`tve check-config FILE` lists what is wrong) and restart";
+    /// Nobody has moved the machine for long; targets were lowered.
+    IdleSetback = "IDLE_SETBACK", Note, Always, 0.0,
+        "Nobody moved the machine, targets were lowered",
+        "Set the targets again to go on";
+    /// The gains were made for another control law.
+    TuneNeeded = "TUNE_NEEDED", Note, Always, 0.0,
+        "The gains were made for another control law and are converted",
+        "Run an autotune for each zone, or set the gains";
+    /// The recorder cannot write.
+    LoggingFailed = "LOGGING_FAILED", Note, While(RecorderFails), 0.02,
+        "The recorder cannot write",
+        "Check the disk of the data folder";
+    /// The disk is nearly full.
+    LoggingDiskFull = "LOGGING_DISK_FULL", Note, While(DiskLow), 0.02,
+        "The disk is nearly full",
+        "Delete old run files or lower logging.keep_days";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_row_of_a_code_is_its_own() {
+        for &code in AlarmCode::ALL {
+            assert_eq!(code.row().code, code);
+        }
+    }
+
+    #[test]
+    fn a_name_and_reaction_find_their_code_again() {
+        for &code in AlarmCode::ALL {
+            assert_eq!(AlarmCode::from_name(code.name(), code.row().reaction), Some(code));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What an alarm does to the machine, what clearing takes, and what still stands in its way.
+
+use super::Controller;
+use crate::alarm::{AlarmCode, AlarmRecord, Cause, ClearRule, Evidence, Reaction};
+use crate::alarms::Finding;
+use crate::command::{AlarmSelector, Reply};
+use crate::refusal::{Refusal, RefusalCode};
+use crate::roles;
+use crate::sensors::is_bad;
+use crate::supervisor::estop_pressed;
+use tve_config::EstopContact;
+use tve_hal::{Reading, Sensor, Zone};
+use tve_units::{Celsius, Duty};
+
+/// Read-backs in a row that make a mismatch.
+const MISMATCHES: u8 = 2;
+
+impl Controller {
+    /// Raises an alarm, unless it is active already, and reacts at once.
+    pub(super) fn raise(&mut self, code: AlarmCode, cause: Cause) {
+        match self.alarms.raise(self.now, self.wall, Finding::new(code, cause)) {
+            Some(Reaction::Trip) => self.trip(),
+            Some(Reaction::ZoneTrip) => self.trip_zone(cause.zone()),
+            Some(Reaction::Stop) => self.halt(),
+            Some(Reaction::Note) | None => {}
+        }
+    }
+
+    fn trip(&mut self) {
+        self.thermal.switch_all_off();
+        self.outlets.set_peltier(Duty::ZERO);
+        self.motion.cut();
+        // What is hot goes on being cooled; a sensor that failed counts with its last good value.
+        let readings = self.readings();
+        let hot = self.thermal.ids().any(|zone| {
+            readings.last_believed(zone).is_some_and(|t| t > self.config.safety.cooling_above)
+        });
+        if hot {
+            self.outlets.cool(&self.capabilities);
+        }
+        self.enter_emergency();
+    }
+
+    fn trip_zone(&mut self, zone: Option<Zone>) {
+        match zone {
+            Some(zone) => self.thermal.switch_off(zone),
+            None => self.thermal.switch_all_off(),
+        }
+        self.halt();
+    }
+
+    /// The STOP reaction.
+    fn halt(&mut self) {
+        self.supervisor.halt();
+        self.motion.stop_all();
+    }
+
+    /// Whether the cause of an alarm still stands, or it may not be cleared for another reason.
+    fn cause_present(&self, alarm: &AlarmRecord) -> bool {
+        match alarm.code.row().clear {
+            ClearRule::Always => false,
+            ClearRule::Never => true,
+            ClearRule::Acknowledged => !alarm.acknowledged,
+            ClearRule::While(evidence) => self.stands(evidence, alarm.zone()),
+        }
+    }
+
+    /// Whether the controller still sees what an alarm about `zone` (or any) was raised for.
+    fn stands(&self, evidence: Evidence, zone: Option<Zone>) -> bool {
+        let readings = self.readings();
+        let mut zones = self.thermal.ids().filter(|z| zone.is_none_or(|about| about == *z));
+        let above = |sensor: Sensor, limit: f64| {
+            let reading = readings.of(sensor);
+            is_bad(reading) || reading.value().is_some_and(|t| t.get() > limit)
+        };
+        let safety = &self.config.safety;
+        match evidence {
+            Evidence::EstopContact => self.estop_is_pressed(),
+            Evidence::ZoneSensorBad => zones.any(|z| is_bad(readings.zone(z))),
+            Evidence::ZoneSensorSilent => self.thermal.ids().any(|z| {
+                matches!(readings.zone(z), Reading::Stale | Reading::BusError | Reading::Starting)
+            }),
+            Evidence::ZoneTooHot => {
+                zones.any(|z| above(roles::sensor_of(z), safety.over_temperature))
+            }
+            Evidence::ZoneTooCold => zones.any(|z| {
+                let reading = readings.zone(z);
+                let below = |t: Celsius| t.get() < safety.under_temperature;
+                is_bad(reading)
+                    || matches!(reading, Reading::ColdOrOpen)
+                    || reading.value().is_some_and(below)
+            }),
+            Evidence::ZoneRises => zones.any(|z| self.thermal.rises(z, &readings)),
+            Evidence::MotorTooHot => above(roles::motor_sensor(), safety.motor_max),
+            Evidence::MotorSensorBad => is_bad(readings.of(roles::motor_sensor())),
+            Evidence::ThroatTooHot => above(roles::throat_sensor(), safety.feed_throat_max),
+            Evidence::ThroatSensorBad => is_bad(readings.of(roles::throat_sensor())),
+            Evidence::DriveInput => self.inputs.drive_alarm,
+            Evidence::PwmReadBack => self.pwm_mismatched(),
+            Evidence::RecorderFails => self.alarms.logging().failed,
+            Evidence::DiskLow => self.alarms.logging().disk_low,
+        }
+    }
+
+    pub(super) fn pwm_mismatched(&self) -> bool {
+        self.inputs.pwm_mismatches >= MISMATCHES
+    }
+
+    pub(super) fn estop_is_pressed(&self) -> bool {
+        let normally_closed = self.config.safety.estop_contact() == EstopContact::Nc;
+        estop_pressed(self.inputs.estop, normally_closed)
+    }
+
+    pub(super) fn clear_alarms(&mut self) -> Result<Reply, Refusal> {
+        if self.alarms.is_active(AlarmCode::EmergencyStopBtn) && self.estop_is_pressed() {
+            return Err(RefusalCode::EmergencyBtnActive.into());
+        }
+        let standing: Vec<u64> = self
+            .alarms
+            .active()
+            .iter()
+            .filter(|alarm| self.cause_present(alarm))
+            .map(|alarm| alarm.id)
+            .collect();
+        let remaining = self.alarms.clear(|alarm| standing.contains(&alarm.id));
+        if !self.alarms.latches().trip() {
+            self.supervisor.end_emergency();
+        }
+        if remaining.is_empty() {
+            Ok(Reply::OK)
+        } else {
+            Err(Refusal::with(RefusalCode::CausePresent, remaining.join(", ")))
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, which: AlarmSelector) -> Result<Reply, Refusal> {
+        if self.alarms.acknowledge(which) {
+            Ok(Reply::OK)
+        } else {
+            Err(RefusalCode::AlarmNotFound.into())
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What alarms do to the machine, and what it takes to end them.
+
+use super::*;
+use tve_hal::Zone;
+use tve_units::{Bcm, Celsius, Rpm};
+
+#[test]
+fn a_trip_switches_everything_off_in_the_same_tick_and_a_reset_restarts_nothing() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("SET_TARGET", json!({"z1": 240, "z2": 240}));
+    bench.ok("SET_MOTOR", json!({"motor": "main", "rpm": 60}));
+    bench.ok("SET_PELTIER", json!({"duty": 50}));
+    bench.run(3.0);
+    assert!(bench.controller.outputs().is_energised());
+    bench.ok("EMERGENCY_STOP", json!(null));
+    assert!(!bench.controller.outputs().is_energised());
+    assert!(!bench.tick().is_energised());
+    assert!(!bench.tick().contactor);
+    bench.ok("CLEAR_ALARM", json!(null));
+    bench.run(10.0);
+    let shown = bench.shown();
+    assert_eq!(shown.status, Status::Ready);
+    assert_eq!(shown.targets, [Celsius::ZERO; 2]);
+    assert!(!bench.controller.outputs().is_energised());
+}
+
+#[test]
+fn while_a_trip_is_latched_only_what_makes_safer_is_accepted() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("EMERGENCY_STOP", json!(null));
+    for (name, value) in [
+        ("START", json!(null)),
+        ("SET_MODE", json!({"mode": "MANUAL"})),
+        ("SET_TARGET", json!({"z1": 100})),
+        ("SET_TARGET", json!({"z1": 0, "z2": 100})),
+        ("SET_TARGET", json!({})),
+        ("SET_HEATER", json!({"zone": "z1", "duty": 1})),
+        ("SET_MOTOR", json!({"motor": "main", "rpm": 1})),
+        ("SET_RELAY", json!({"relay": "fan", "state": true})),
+        ("SET_PELTIER", json!({"duty": 1})),
+        ("UPDATE_PID", json!({"zone": "z1", "params": {}})),
+        ("GPIO_WRITE", json!({"pin": 5, "state": 1})),
+        ("SAVE_CONFIG", json!(null)),
+        ("MOVE_MOTOR_STEPS", json!({"motor": "main", "steps": 1})),
+    ] {
+        assert_eq!(bench.refused(name, value.clone()), RefusalCode::AlarmActive, "{name} {value}");
+    }
+    for (name, value) in [
+        ("STOP", json!(null)),
+        ("SET_TARGET", json!({"z1": 0})),
+        ("SET_HEATER", json!({"zone": "z1", "duty": 0})),
+        ("SET_MOTOR", json!({"motor": "main", "rpm": 0})),
+        ("SET_PELTIER", json!({"duty": 0})),
+        ("STOP_MANUAL_MOVE", json!({"motor": "feed"})),
+        ("GPIO_READ", json!({"pin": 5})),
+        ("ACKNOWLEDGE_ALARM", json!({"alarm_id": "all"})),
+        ("EMERGENCY_STOP", json!(null)),
+    ] {
+        bench.ok(name, value);
+    }
+}
+
+#[test]
+fn a_zone_trip_takes_one_zone_and_the_motors_and_leaves_the_other_zone_to_hold() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("SET_TARGET", json!({"z1": 200, "z2": 200}));
+    bench.ok("SET_MOTOR", json!({"motor": "main", "rpm": 60}));
+    bench.run(5.0);
+    bench.channels[1] = -60.0; // the wire of t2 breaks
+    bench.run(0.75);
+    assert_eq!(bench.active(), ["HEATER_SENSOR_FAILURE"]);
+    let shown = bench.shown();
+    assert_eq!(shown.targets.to_array().map(Celsius::get), [0.0, 200.0]);
+    assert_eq!(shown.status, Status::Alarm);
+    bench.run(2.0);
+    let shown = bench.shown();
+    assert!(shown.motors_actual.iter().all(|m| m.is_zero()));
+    assert!(shown.heater_duty[0].is_zero() && !shown.heater_duty[1].is_zero());
+    bench.ok("SET_TARGET", json!({"z2": 210}));
+    assert_eq!(bench.refused("SET_TARGET", json!({"z1": 210})), RefusalCode::AlarmActive);
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    bench.channels[1] = 190.0;
+    bench.run(2.0);
+    bench.ok("CLEAR_ALARM", json!(null));
+    assert_eq!(bench.shown().status, Status::Ready);
+}
+
+#[test]
+fn a_stop_alarm_brings_feed_then_screw_to_rest_within_two_seconds_and_heat_goes_on() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("UPDATE_MOTION_CONFIG", json!({"params": {"max_accel": 5000, "ramp_down": 60}}));
+    bench.ok("SET_TARGET", json!({"z1": 215, "z2": 215}));
+    for motor in ["main", "feed"] {
+        bench.ok("SET_MOTOR", json!({"motor": motor, "rpm": 1500}));
+    }
+    bench.run(3.0);
+    assert_eq!(bench.shown().motors_actual.to_array().map(Rpm::get), [1500.0; 2]);
+    bench.inputs.drive_alarm = true;
+    bench.tick();
+    bench.inputs.drive_alarm = false;
+    assert_eq!(bench.active(), ["DRIVER_FAULT"]);
+    let mut feed_stood_at = None;
+    for tick in 0..200 {
+        bench.tick();
+        let [main, feed] = bench.shown().motors_actual.to_array().map(Rpm::get);
+        if feed == 0.0 && feed_stood_at.is_none() {
+            feed_stood_at = Some(tick);
+            assert!(main > 1000.0, "the screw must not stop before the feed");
+        }
+    }
+    assert!(feed_stood_at.is_some());
+    assert!(bench.controller.is_at_rest());
+    let shown = bench.shown();
+    assert!(shown.heater_duty.iter().all(|d| !d.is_zero()));
+    assert_eq!(bench.controller.outputs().motors[0], MotorDrive::Disabled);
+    assert_eq!(
+        bench.refused("SET_MOTOR", json!({"motor": "feed", "rpm": 5})),
+        RefusalCode::AlarmActive
+    );
+    bench.ok("SET_TARGET", json!({"z1": 200}));
+}
+
+#[test]
+fn a_screw_that_was_just_told_to_turn_does_not_begin_after_a_stop() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("SET_MOTOR", json!({"motor": "feed", "rpm": 60}));
+    bench.run(2.0);
+    bench.ok("SET_MOTOR", json!({"motor": "main", "rpm": 120}));
+    bench.inputs.drive_alarm = true;
+    for _ in 0..200 {
+        let outputs = bench.tick();
+        assert!(!outputs.motors[0].is_moving());
+    }
+    assert!(bench.controller.is_at_rest());
+}
+
+#[test]
+fn a_pressed_emergency_button_cannot_be_cleared_and_clears_after_release() {
+    let mut bench = Bench::at(25.0);
+    bench.inputs.estop = Contact::Open;
+    bench.tick();
+    assert_eq!(bench.active(), ["EMERGENCY_STOP_BTN"]);
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::EmergencyBtnActive);
+    bench.inputs.estop = Contact::Closed;
+    bench.tick();
+    bench.ok("CLEAR_ALARM", json!(null));
+    assert!(bench.active().is_empty());
+}
+
+#[test]
+fn clearing_names_what_remains_and_clears_the_rest() {
+    let mut bench = Bench::at(25.0);
+    bench.ok("EMERGENCY_STOP", json!(null));
+    bench.inputs.drive_alarm = true;
+    bench.tick();
+    let refusal = bench.send("CLEAR_ALARM", json!(null)).unwrap_err();
+    assert_eq!(refusal.code, RefusalCode::CausePresent);
+    assert_eq!(refusal.reason.as_deref(), Some("DRIVER_FAULT"));
+    assert_eq!(bench.active(), ["DRIVER_FAULT"]);
+}
+
+#[test]
+fn a_zone_that_reads_far_too_cold_is_not_cleared_while_it_does() {
+    let mut bench = Bench::at(4.0);
+    bench.ok("SET_TARGET", json!({"z1": 100}));
+    bench.run(1.5);
+    assert_eq!(bench.active(), ["HEATER_UNDER_TEMPERATURE"]);
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    assert_eq!(bench.active(), ["HEATER_UNDER_TEMPERATURE"]);
+    bench.channels[1] = 6.0;
+    bench.run(1.0);
+    bench.ok("CLEAR_ALARM", json!(null));
+    assert!(bench.active().is_empty());
+}
+
+#[test]
+fn a_latched_alarm_that_nobody_can_read_trips_by_its_name_until_somebody_has_seen_it() {
+    let latched = vec![RestoredAlarm {
+        id: 7,
+        code: AlarmCode::JournalUnreadable,
+        cause: Cause::Unread(UnreadName::new("GEARBOX_ON_FIRE")),
+        wall: WallMillis::new(5),
+        acknowledged: false,
+    }];
+    let restored = Restored { latched, next_alarm_id: 8, ..Restored::default() };
+    let mut bench = Bench::with(Config::embedded(), 200.0, restored);
+    let message = bench.shown().alarms.iter().next().map(ToString::to_string).unwrap();
+    assert!(message.contains("GEARBOX_ON_FIRE"), "{message}");
+    assert_eq!(bench.refused("SET_TARGET", json!({"z1": 100})), RefusalCode::AlarmActive);
+    assert!(!bench.tick().is_energised());
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    bench.ok("ACKNOWLEDGE_ALARM", json!({"alarm_id": 7}));
+    bench.ok("CLEAR_ALARM", json!(null));
+}
+
+#[test]
+fn a_configuration_fault_locks_the_outputs_and_cannot_be_cleared() {
+    let restored = Restored { config_fault: true, ..Restored::default() };
+    let mut bench = Bench::with(Config::embedded(), 200.0, restored);
+    assert_eq!(bench.active(), ["CONFIG_FAULT"]);
+    assert_eq!(bench.refused("SET_TARGET", json!({"z1": 100})), RefusalCode::AlarmActive);
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    assert!(!bench.tick().is_energised());
+}
+
+#[test]
+fn an_unclean_stop_with_something_on_is_acknowledged_before_it_is_cleared() {
+    let restored = Restored { unclean: Some(Unclean { energised: true }), ..Restored::default() };
+    let mut bench = Bench::with(Config::embedded(), 200.0, restored);
+    assert_eq!(bench.shown().status, Status::Alarm);
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    bench.ok("ACKNOWLEDGE_ALARM", json!({"alarm_id": "all"}));
+    bench.ok("CLEAR_ALARM", json!(null));
+    let idle = Restored { unclean: Some(Unclean { energised: false }), ..Restored::default() };
+    let bench = Bench::with(Config::embedded(), 200.0, idle);
+    assert_eq!((bench.shown().status, bench.active()), (Status::Ready, vec!["UNCLEAN_STOP"]));
+}
+
+/// The alarms of a machine whose zone 1 was lost at 230 °C, after `seconds`.
+fn after_losing_zone_1(config: Config, seconds: f64) -> Bench {
+    let mut bench = Bench::with(config, 230.0, Restored::default());
+    bench.ok("SET_TARGET", json!({"z1": 230, "z2": 230}));
+    bench.run(1.0);
+    bench.channels[1] = 5000.0;
+    bench.run(seconds);
+    bench
+}
+
+#[test]
+fn a_contactor_opens_before_a_stuck_relay_could_have_overheated_a_zone_that_nobody_sees() {
+    let mut config = Config::embedded();
+    config.pins.set("contactor", Some(Bcm::new(17).unwrap()));
+    let mut bench = after_losing_zone_1(config, 145.0);
+    assert_eq!(bench.active(), ["HEATER_SENSOR_FAILURE"]);
+    assert!(bench.tick().contactor, "the other zone holds on meanwhile");
+    bench.run(12.0);
+    assert_eq!(bench.active(), ["HEATER_SENSOR_FAILURE", "HEATER_OVER_TEMPERATURE"]);
+    assert!(!bench.tick().contactor);
+    let message = bench.shown().alarms.iter().last().unwrap().to_string();
+    assert!(message.contains("t2 has failed for so long"), "{message}");
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    bench.channels[1] = 220.0;
+    bench.run(3.0);
+    bench.ok("CLEAR_ALARM", json!(null));
+}
+
+#[test]
+fn without_a_contactor_the_other_zone_holds_on_however_long_one_is_lost() {
+    let bench = after_losing_zone_1(Config::embedded(), 600.0);
+    assert_eq!(bench.active(), ["HEATER_SENSOR_FAILURE"]);
+    assert_eq!(bench.shown().targets[1].get(), 230.0);
+}
+
+#[test]
+fn a_latched_trip_survives_a_restart() {
+    let latched = vec![RestoredAlarm {
+        id: 41,
+        code: AlarmCode::HeaterOverTemperature,
+        cause: Cause::Restored(Some(Zone::Z1)),
+        wall: WallMillis::new(5),
+        acknowledged: false,
+    }];
+    let restored = Restored { latched, next_alarm_id: 42, ..Restored::default() };
+    let mut bench = Bench::with(Config::embedded(), 200.0, restored);
+    assert_eq!(bench.refused("SET_TARGET", json!({"z1": 100})), RefusalCode::AlarmActive);
+    bench.ok("ACKNOWLEDGE_ALARM", json!({"alarm_id": "41"}));
+    assert_eq!(
+        bench.refused("ACKNOWLEDGE_ALARM", json!({"alarm_id": "7"})),
+        RefusalCode::AlarmNotFound
+    );
+    bench.ok("CLEAR_ALARM", json!(null));
+}
+
+#[test]
+fn a_stall_of_the_loop_trips() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("SET_TARGET", json!({"z1": 220, "z2": 220}));
+    bench.run(1.0);
+    bench.now = bench.now + Micros::from_millis(600);
+    assert!(!bench.tick().is_energised());
+    assert!(bench.active().contains(&"CONTROL_OVERRUN"));
+}
+
+#[test]
+fn alarms_are_reported_to_the_journal_in_their_order_of_life() {
+    let mut bench = Bench::at(25.0);
+    bench.ok("EMERGENCY_STOP", json!(null));
+    let id = bench.shown().alarms.iter().next().unwrap().id;
+    let selector = AlarmSelector::Id(id);
+    bench.controller.command(bench.now, Command::AcknowledgeAlarm(selector)).unwrap();
+    bench.ok("CLEAR_ALARM", json!(null));
+    let events: Vec<AlarmEvent> = std::iter::from_fn(|| bench.controller.pop_event()).collect();
+    assert!(matches!(
+        events[..],
+        [AlarmEvent::Raised(a), AlarmEvent::Acknowledged { id: b }, AlarmEvent::Cleared { id: c }]
+            if a.id == b && b == c && a.cause == Cause::Plain
+    ));
+}

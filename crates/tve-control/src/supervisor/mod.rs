@@ -1,0 +1,241 @@
+//! The part that knows what the machine as a whole is about: which sequence runs, the buttons, when
+//! anybody last moved it.
+//!
+//! ```text
+//!          ┌──enter_starting──▶ Starting(Sequence) ─┐
+//!  Free ───┼──enter_stopping──▶ Stopping(Sequence) ─┼──leave──▶ Free
+//!          └──enter_emergency─▶ Emergency(Sequence)─┘
+//! ```
+//!
+//! A stop overtakes a start, and an emergency everything; a STOP alarm ends what is no emergency.
+
+mod sequence;
+
+pub(crate) use sequence::{DueSteps, estop_pressed, motor_of};
+
+use crate::snapshot::Status;
+use sequence::{Button, Sequence};
+use tve_config::{Safety, SequenceStep};
+use tve_hal::{Buttons, Motor};
+use tve_units::{Micros, WallMillis};
+
+/// What idle setback takes off each target, °C.
+const SETBACK: f64 = 40.0;
+
+/// What the machine is about.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+enum Activity {
+    /// No sequence runs.
+    Free,
+    /// START.
+    Starting(Sequence),
+    /// STOP.
+    Stopping(Sequence),
+    /// What a TRIP does beside switching off.
+    Emergency(Sequence),
+}
+
+/// Which sequence a step belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SequenceKind {
+    Startup,
+    Shutdown,
+    Emergency,
+}
+
+/// A button that has just been pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pressed {
+    Start,
+    Stop,
+}
+
+/// Targets are to be lowered, as nobody has moved the machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Setback {
+    /// By this much, °C.
+    pub(crate) by: f64,
+    /// Nobody has moved it for so long, s.
+    pub(crate) idle_s: f64,
+}
+
+/// What the machine as a whole is about.
+#[derive(Debug)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Supervisor {
+    activity: Activity,
+    shutting_down: bool,
+    start_button: Button,
+    stop_button: Button,
+    last_moved: Micros,
+    setback_stage: u8,
+    /// The screw has been turning in a cold zone since.
+    cold_since: Option<Micros>,
+}
+
+impl Supervisor {
+    pub(crate) fn new() -> Self {
+        Self {
+            activity: Activity::Free,
+            shutting_down: false,
+            start_button: Button::default(),
+            stop_button: Button::default(),
+            last_moved: Micros::ZERO,
+            setback_stage: 0,
+            cold_since: None,
+        }
+    }
+
+    /// What the machine is doing. `stopped`: an alarm keeps the screw from turning; `runs`: some
+    /// motor turns or is about to.
+    pub(crate) const fn status(&self, stopped: bool, runs: bool) -> Status {
+        match self.activity {
+            _ if stopped => Status::Alarm,
+            Activity::Starting(_) => Status::Starting,
+            Activity::Stopping(_) => Status::Stopping,
+            Activity::Free | Activity::Emergency(_) if self.shutting_down => Status::Stopping,
+            Activity::Free | Activity::Emergency(_) if runs => Status::Running,
+            Activity::Free | Activity::Emergency(_) => Status::Ready,
+        }
+    }
+
+    /// No sequence runs.
+    pub(crate) const fn is_free(&self) -> bool {
+        matches!(self.activity, Activity::Free)
+    }
+
+    pub(crate) const fn is_stopping(&self) -> bool {
+        matches!(self.activity, Activity::Stopping(_))
+    }
+
+    /// The process is about to end.
+    pub(crate) const fn is_shutting_down(&self) -> bool {
+        self.shutting_down
+    }
+
+    /// Wall-clock start of the sequence that runs.
+    pub(crate) const fn sequence_started(&self) -> Option<WallMillis> {
+        match &self.activity {
+            Activity::Free => None,
+            Activity::Starting(s) | Activity::Stopping(s) | Activity::Emergency(s) => {
+                Some(s.wall())
+            }
+        }
+    }
+
+    pub(crate) fn enter_starting(&mut self, steps: &[SequenceStep], now: Micros, wall: WallMillis) {
+        self.activity = Activity::Starting(Sequence::new(steps, now, wall));
+    }
+
+    pub(crate) fn enter_stopping(&mut self, steps: &[SequenceStep], now: Micros, wall: WallMillis) {
+        self.activity = Activity::Stopping(Sequence::new(steps, now, wall));
+    }
+
+    pub(crate) fn enter_emergency(
+        &mut self,
+        steps: &[SequenceStep],
+        now: Micros,
+        wall: WallMillis,
+    ) {
+        self.activity = Activity::Emergency(Sequence::new(steps, now, wall));
+    }
+
+    /// The sequence is over, or given up.
+    pub(crate) fn leave(&mut self) {
+        self.activity = Activity::Free;
+    }
+
+    /// A STOP: whatever is no emergency is given up.
+    pub(crate) fn halt(&mut self) {
+        if !matches!(self.activity, Activity::Emergency(_)) {
+            self.leave();
+        }
+    }
+
+    /// No TRIP is latched any more: what it began is given up.
+    pub(crate) fn end_emergency(&mut self) {
+        if matches!(self.activity, Activity::Emergency(_)) {
+            self.leave();
+        }
+    }
+
+    /// From now on everything goes to rest, for good.
+    pub(crate) fn shut_down(&mut self) {
+        self.shutting_down = true;
+        self.leave();
+    }
+
+    /// Somebody has stopped a motor by hand: a start does not turn it on any more.
+    pub(crate) fn drop_motor(&mut self, motor: Motor) {
+        if let Activity::Starting(sequence) = &mut self.activity {
+            sequence.drop_motor(motor);
+        }
+    }
+
+    /// The steps of the running sequence that are due.
+    pub(crate) fn take_due(&mut self, now: Micros) -> Option<(SequenceKind, DueSteps)> {
+        match &mut self.activity {
+            Activity::Free => None,
+            Activity::Starting(s) => Some((SequenceKind::Startup, s.take_due(now))),
+            Activity::Stopping(s) => Some((SequenceKind::Shutdown, s.take_due(now))),
+            Activity::Emergency(s) => Some((SequenceKind::Emergency, s.take_due(now))),
+        }
+    }
+
+    /// Every step of the running sequence has been done.
+    pub(crate) fn is_done(&self) -> bool {
+        match &self.activity {
+            Activity::Free => true,
+            Activity::Starting(s) | Activity::Stopping(s) | Activity::Emergency(s) => s.is_done(),
+        }
+    }
+
+    /// The button that is pressed at this tick; stop wins over start.
+    pub(crate) fn pressed(&mut self, now: Micros, buttons: Buttons) -> Option<Pressed> {
+        let start = self.start_button.advance(now, buttons.start);
+        let stop = self.stop_button.advance(now, buttons.stop);
+        match (stop, start) {
+            (true, _) => Some(Pressed::Stop),
+            (false, true) => Some(Pressed::Start),
+            (false, false) => None,
+        }
+    }
+
+    /// Somebody moves the machine, or sets a target.
+    pub(crate) fn moved(&mut self, now: Micros) {
+        self.last_moved = now;
+        self.setback_stage = 0;
+    }
+
+    /// The setback that is due, once for each stage; `may`: there is something to lower.
+    pub(crate) fn setback(&mut self, now: Micros, safety: &Safety, may: bool) -> Option<Setback> {
+        let idle_min = now.since(self.last_moved).secs() / 60.0;
+        let due = |after: f64| after > 0.0 && idle_min >= after;
+        let stage =
+            if due(safety.idle_off_min) { 2 } else { u8::from(due(safety.idle_setback_min)) };
+        if stage <= self.setback_stage || !may {
+            return None;
+        }
+        self.setback_stage = stage;
+        let by = if stage == 2 { f64::INFINITY } else { SETBACK };
+        Some(Setback { by, idle_s: idle_min * 60.0 })
+    }
+
+    /// One evaluation of the screw: whether it has turned in a cold zone for too long. `period`: the
+    /// time between two evaluations, as the cold was there up to one before it was seen.
+    pub(crate) fn screw_is_cold(
+        &mut self,
+        now: Micros,
+        cold: bool,
+        period: Micros,
+        safety: &Safety,
+    ) -> bool {
+        if !cold {
+            self.cold_since = None;
+            return false;
+        }
+        let since = *self.cold_since.get_or_insert(now);
+        now.since(since) + period >= Micros::from_secs_f64(safety.cold_zone_delay)
+    }
+}

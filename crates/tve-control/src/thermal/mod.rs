@@ -1,0 +1,481 @@
+//! The part that holds the heat: the zones, who decides their duty, and the watch over them.
+//!
+//! ```text
+//!            ┌─ Auto ◀──enter_auto── Manual
+//!  readings ─┤   │ ▲ └─enter_manual──▲
+//!            │   │ └──leave_tuning── done, failed, stopped, tripped
+//!            │   └────enter_tuning──▶ Tuning(Autotune)
+//!            └─▶ per zone: what may be (sensor, alarms) ─▶ what is wanted (PID, tune, hand) ─▶ duty
+//! ```
+
+mod autotune;
+mod cross_wiring;
+mod pid;
+mod runaway;
+mod ssr;
+mod unseen;
+mod watch;
+mod zone;
+
+pub use pid::{Pid, PidInput};
+pub(crate) use runaway::PERIOD;
+
+use crate::alarm::{AlarmCode, Cause};
+use crate::alarms::{Finding, Latches};
+use crate::command::{Mode, TuneMethod};
+use crate::roles;
+use crate::sensors::{HeatContext, Readings};
+use crate::snapshot::{TuneResult, TuneStatus, TuneView};
+use autotune::{APPROACH_CALM, APPROACH_TRUST, Autotune, Progress, TuneDrive, approach_gains};
+use cross_wiring::{CrossWiringDetector, PULSE, ZoneView};
+use runaway::ThermalRunawayMonitor;
+use ssr::slot_length;
+use tve_config::{Config, PidGains, Safety};
+use tve_hal::{PerZone, Reading, Zone};
+use tve_units::{Celsius, Duty, Micros};
+use unseen::UnseenZone;
+use zone::{Law, ZoneControl};
+
+/// Greatest duty while a sensor is at the cold end of its divider, %.
+const COLD_MAX: f64 = 30.0;
+/// Share of the model's holding duty at which the integral waits while the output saturates:
+/// rather approach from below. From 23 to 210 °C on the default plant the overshoot is 1.8 °C with
+/// 0.85, 1.5 with 0.8 and 1.0 with 0.7, and 0.7 settles soonest.
+const WAITING_SHARE: f64 = 0.7;
+/// A zone this far under its target is warming up, °C.
+const WARM_UP_GAP: f64 = 20.0;
+/// A zone this near its target is in band, °C.
+const IN_BAND: f64 = 5.0;
+/// Ki of gains made for the original's law is limited to Kp over this, s.
+const CONVERTED_TI: f64 = 200.0;
+/// Kd of such gains is raised to Kp times this, s.
+const CONVERTED_TD: f64 = 20.0;
+
+/// Who decides the duties.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+enum HeatMode {
+    /// The PID of each zone.
+    Auto,
+    /// The operator.
+    Manual,
+    /// The tune in its zone, the PID in the others.
+    Tuning(Autotune),
+}
+
+/// The check of the wiring in the first warm-up after a start: each zone but the last alone for a
+/// while, in the order in which they stand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+enum WarmUp {
+    Pending,
+    Pulsing { zone: Zone, since: Micros },
+    Done,
+}
+
+/// Every heated zone.
+#[derive(Debug)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Thermal {
+    #[cfg_attr(feature = "state", serde(skip))]
+    gains: PerZone<PidGains>,
+    ssr_slot: Micros,
+    mode: HeatMode,
+    zones: PerZone<ZoneControl>,
+    monitors: PerZone<ThermalRunawayMonitor>,
+    /// By the first zone of each pair of neighbours.
+    wiring: PerZone<CrossWiringDetector>,
+    seen: PerZone<ZoneView>,
+    unseen: PerZone<UnseenZone>,
+    warm_up: WarmUp,
+    soak_since: Option<Micros>,
+    /// How the newest tune ended, and what it found.
+    tuned: TuneView,
+    tune_announced: bool,
+}
+
+impl Thermal {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            gains: effective_gains(config),
+            ssr_slot: slot_length(config.control.mains_hz),
+            mode: HeatMode::Auto,
+            zones: roles::per_zone(|_| ZoneControl::default()),
+            monitors: roles::per_zone(|_| ThermalRunawayMonitor::default()),
+            wiring: roles::per_boundary(|_| CrossWiringDetector::default()),
+            seen: roles::per_zone(|_| ZoneView::default()),
+            unseen: roles::per_zone(|_| UnseenZone::default()),
+            warm_up: WarmUp::Pending,
+            soak_since: None,
+            tuned: TuneView::default(),
+            tune_announced: false,
+        }
+    }
+
+    /// The zones, in the order in which they stand.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Zone> + use<> {
+        self.zones.ids()
+    }
+
+    pub(crate) const fn mode(&self) -> Mode {
+        match self.mode {
+            HeatMode::Auto | HeatMode::Tuning(_) => Mode::Auto,
+            HeatMode::Manual => Mode::Manual,
+        }
+    }
+
+    pub(crate) fn target(&self, zone: Zone) -> Celsius {
+        self.zones[zone].target()
+    }
+
+    /// The setpoint that a zone is held at, as shown: its target, or that of its tune.
+    pub(crate) fn shown_target(&self, zone: Zone) -> Celsius {
+        match self.tune_of(zone) {
+            Some(tune) => Celsius::clamped(tune.setpoint),
+            None => self.zones[zone].target(),
+        }
+    }
+
+    pub(crate) fn manual(&self, zone: Zone) -> Duty {
+        self.zones[zone].manual()
+    }
+
+    /// The duty in force.
+    pub(crate) fn duty(&self, zone: Zone) -> Duty {
+        self.zones[zone].duty()
+    }
+
+    /// The gains in force.
+    pub(crate) const fn gains(&self) -> &PerZone<PidGains> {
+        &self.gains
+    }
+
+    /// Targets and duties at zero.
+    pub(crate) fn is_off(&self) -> bool {
+        self.zones.iter().all(ZoneControl::is_off)
+    }
+
+    /// Some zone has a duty.
+    pub(crate) fn heats(&self) -> bool {
+        self.zones.iter().any(|zone| !zone.duty().is_zero())
+    }
+
+    /// Some zone has a target.
+    pub(crate) fn has_target(&self) -> bool {
+        self.zones.iter().any(|zone| !zone.target().is_zero())
+    }
+
+    /// Every zone that has a target is near it, and one has.
+    pub(crate) fn in_band(&self, readings: &Readings<'_>) -> bool {
+        let near = |zone: Zone| {
+            let target = self.zones[zone].target().get();
+            readings.temperature(zone).is_some_and(|t| (t - target).abs() <= IN_BAND)
+        };
+        self.has_target()
+            && self.ids().filter(|zone| !self.zones[*zone].target().is_zero()).all(near)
+    }
+
+    /// What the sensor of a zone has to know about its heater.
+    pub(crate) fn context(&self, zone: Zone) -> HeatContext {
+        self.zones[zone].context()
+    }
+
+    const fn tune(&self) -> Option<&Autotune> {
+        match &self.mode {
+            HeatMode::Tuning(tune) => Some(tune),
+            HeatMode::Auto | HeatMode::Manual => None,
+        }
+    }
+
+    fn tune_of(&self, zone: Zone) -> Option<&Autotune> {
+        self.tune().filter(|tune| tune.zone == zone)
+    }
+
+    pub(crate) const fn is_tuning(&self) -> bool {
+        self.tune().is_some()
+    }
+
+    /// Setpoint of the tune of a zone, °C, while one runs.
+    pub(crate) fn tune_setpoint(&self, zone: Zone) -> Option<f64> {
+        self.tune_of(zone).map(|tune| tune.setpoint)
+    }
+
+    pub(crate) const fn tune_result(&self) -> Option<TuneResult> {
+        self.tuned.result
+    }
+
+    pub(crate) fn shown_tune(&self) -> TuneView {
+        match self.tune() {
+            Some(tune) => TuneView { status: tune.status(), cycle: tune.cycle(), ..self.tuned },
+            None => self.tuned,
+        }
+    }
+
+    /// From the PID to the operator, who begins with the duties that run.
+    pub(crate) fn enter_manual(&mut self) {
+        for zone in &mut self.zones {
+            zone.set_manual(zone.duty());
+        }
+        self.mode = HeatMode::Manual;
+    }
+
+    /// From the operator to the PID; the loop that closes next takes over the manual duty.
+    pub(crate) fn enter_auto(&mut self) {
+        for zone in &mut self.zones {
+            zone.set_manual(Duty::ZERO);
+        }
+        self.mode = HeatMode::Auto;
+    }
+
+    /// From the PID of one zone to its tune.
+    pub(crate) fn enter_tuning(
+        &mut self,
+        now: Micros,
+        zone: Zone,
+        setpoint: Celsius,
+        method: TuneMethod,
+    ) {
+        self.zones[zone].hand_over();
+        self.mode = HeatMode::Tuning(Autotune::new(zone, setpoint.get(), method, now));
+        self.tuned = TuneView::default();
+    }
+
+    /// From the tune back to the PID, which takes over its duty.
+    pub(crate) fn leave_tuning(&mut self, status: TuneStatus) {
+        if let HeatMode::Tuning(tune) = self.mode {
+            self.zones[tune.zone].hand_over();
+            self.tuned.status = status;
+            self.mode = HeatMode::Auto;
+        }
+    }
+
+    pub(crate) fn set_target(&mut self, zone: Zone, target: Celsius) {
+        if target.is_zero() && self.tune_of(zone).is_some() {
+            self.leave_tuning(TuneStatus::Failed);
+        }
+        self.zones[zone].set_target(target);
+    }
+
+    pub(crate) fn set_manual(&mut self, zone: Zone, duty: Duty) {
+        self.zones[zone].set_manual(duty);
+    }
+
+    /// Lowers every target by so many °C, at most to zero.
+    pub(crate) fn set_back(&mut self, by: f64) {
+        for zone in &mut self.zones {
+            zone.set_target(Celsius::clamped((zone.target().get() - by).max(0.0)));
+        }
+    }
+
+    /// Target, duty and tune of a zone are gone.
+    pub(crate) fn switch_off(&mut self, zone: Zone) {
+        self.zones[zone].switch_off();
+        if self.tune_of(zone).is_some() {
+            self.leave_tuning(TuneStatus::Failed);
+        }
+    }
+
+    pub(crate) fn switch_all_off(&mut self) {
+        for zone in self.ids() {
+            self.switch_off(zone);
+        }
+    }
+
+    /// Takes over gains and mains of a new configuration.
+    pub(crate) fn adopt(&mut self, config: &Config) {
+        self.ssr_slot = slot_length(config.control.mains_hz);
+        let gains = effective_gains(config);
+        for zone in self.ids() {
+            if gains[zone] != self.gains[zone] {
+                self.zones[zone].rebase();
+            }
+        }
+        self.gains = gains;
+    }
+
+    /// Completes what was read from a black box by its configuration.
+    #[cfg(feature = "state")]
+    pub(crate) fn resume(&mut self, config: &Config) {
+        self.gains = effective_gains(config);
+    }
+
+    /// The zone that is warmed alone now, to see that its own sensor answers.
+    pub(crate) fn warm_up(&mut self, readings: &Readings<'_>) -> Option<Zone> {
+        match self.warm_up {
+            WarmUp::Done => None,
+            WarmUp::Pulsing { zone, since } => {
+                let over = readings.now().since(since) >= PULSE
+                    || matches!(self.mode, HeatMode::Manual)
+                    || self.zones[zone].target().is_zero();
+                if !over {
+                    return Some(zone);
+                }
+                self.enter_pulse(roles::next(zone), readings.now())
+            }
+            WarmUp::Pending => {
+                let warming = |zone: Zone| {
+                    let target = self.zones[zone].target().get();
+                    readings.temperature(zone).is_some_and(|t| target - t > WARM_UP_GAP)
+                };
+                let begins = matches!(self.mode, HeatMode::Auto) && self.ids().all(warming);
+                if !begins {
+                    return None;
+                }
+                let first = self.ids().next();
+                self.enter_pulse(first, readings.now())
+            }
+        }
+    }
+
+    /// The pulse of a zone; the last in the row needs none, as its neighbour has had one.
+    fn enter_pulse(&mut self, zone: Option<Zone>, since: Micros) -> Option<Zone> {
+        let zone = zone.filter(|zone| roles::next(*zone).is_some());
+        self.warm_up = zone.map_or(WarmUp::Done, |zone| WarmUp::Pulsing { zone, since });
+        zone
+    }
+
+    /// Decides the duty of a zone for this tick. `alone`: the zone that [`Self::warm_up`] named.
+    pub(crate) fn heat(
+        &mut self,
+        zone: Zone,
+        readings: &Readings<'_>,
+        forbidden: bool,
+        alone: Option<Zone>,
+        config: &Config,
+    ) -> Option<Finding> {
+        let reading = readings.zone(zone);
+        let (max, finding) = match reading {
+            _ if forbidden => (None, None),
+            Reading::Good(_) | Reading::Uncertain(_) => (Some(Duty::FULL.get()), None),
+            Reading::ColdOrOpen => (Some(COLD_MAX), None),
+            Reading::NotFitted => {
+                // Without a sensor there is no heat, and whoever asks for it hears why.
+                let asked =
+                    !self.zones[zone].target().is_zero() || !self.zones[zone].manual().is_zero();
+                let cause = Cause::Sensor(roles::sensor_of(zone), reading);
+                (None, asked.then_some(Finding::new(AlarmCode::HeaterSensorFailure, cause)))
+            }
+            Reading::Starting
+            | Reading::Stale
+            | Reading::Open
+            | Reading::Shorted
+            | Reading::Jumping
+            | Reading::Frozen
+            | Reading::BusError => (None, None),
+        };
+        let Some(max) = max else {
+            self.zones[zone].rest();
+            return finding;
+        };
+        let (wanted, finding) = self.wanted(zone, readings, max, config);
+        let held_off = alone.is_some_and(|alone| alone != zone);
+        let duty = if held_off { 0.0 } else { wanted.min(max) };
+        self.zones[zone].set_duty(Duty::clamped(duty));
+        finding
+    }
+
+    /// The duty that the tune, the operator or the PID wants, %.
+    fn wanted(
+        &mut self,
+        zone: Zone,
+        readings: &Readings<'_>,
+        max: f64,
+        config: &Config,
+    ) -> (f64, Option<Finding>) {
+        match self.mode {
+            HeatMode::Tuning(tune) if tune.zone == zone => {
+                (self.tune_duty(tune, readings, max, &config.safety), None)
+            }
+            HeatMode::Manual => {
+                self.zones[zone].open();
+                (self.zones[zone].manual().get(), None)
+            }
+            HeatMode::Auto | HeatMode::Tuning(_) => {
+                let target = self.zones[zone].target();
+                let finding = if target.is_zero() { None } else { self.tune_needed(config) };
+                let law = Law {
+                    gains: self.gains[zone],
+                    holding: 1.0,
+                    waiting: WAITING_SHARE,
+                    integrate: true,
+                };
+                let control = &mut self.zones[zone];
+                let duty = control.closed(zone, readings, target.get(), law, max, &config.safety);
+                (duty, finding)
+            }
+        }
+    }
+
+    fn tune_duty(
+        &mut self,
+        mut tune: Autotune,
+        readings: &Readings<'_>,
+        max: f64,
+        safety: &Safety,
+    ) -> f64 {
+        let zone = tune.zone;
+        let Some(pv) = readings.mean(zone) else {
+            return 0.0;
+        };
+        let duty = match tune.drive() {
+            TuneDrive::Pid => {
+                let gain = self.monitors[zone].gain(pv, 60);
+                let law = Law {
+                    gains: approach_gains(safety),
+                    holding: APPROACH_TRUST,
+                    waiting: APPROACH_TRUST,
+                    integrate: gain.is_none_or(|gain| gain.abs() < APPROACH_CALM),
+                };
+                self.zones[zone].closed(zone, readings, tune.setpoint, law, max, safety)
+            }
+            TuneDrive::Relay(duty) => {
+                self.zones[zone].open();
+                duty
+            }
+        };
+        match tune.advance(readings.now(), pv, duty) {
+            Progress::Running => self.mode = HeatMode::Tuning(tune),
+            Progress::Failed => self.leave_tuning(TuneStatus::Failed),
+            Progress::Done(result) => {
+                self.tuned.cycle = tune.cycle();
+                self.tuned.result = Some(result);
+                self.leave_tuning(TuneStatus::Done);
+            }
+        }
+        duty
+    }
+
+    /// Once: the gains were made for another law.
+    fn tune_needed(&mut self, config: &Config) -> Option<Finding> {
+        if config.control.law >= 2 || self.tune_announced {
+            return None;
+        }
+        self.tune_announced = true;
+        Some(Finding::new(AlarmCode::TuneNeeded, Cause::Plain))
+    }
+
+    /// Whether the relay of a zone conducts during this tick.
+    pub(crate) fn conducts(&mut self, now: Micros, zone: Zone, latches: &Latches) -> bool {
+        let slot = self.ssr_slot;
+        let control = &mut self.zones[zone];
+        let duty = if latches.forbids_heat(zone) { Duty::ZERO } else { control.duty() };
+        control.conducts(now, slot, duty)
+    }
+}
+
+/// The gains in force: those of the file, or their conversion when they were made for the law of
+/// the original (integral clamped in the wrong unit, derivative too small to damp).
+fn effective_gains(config: &Config) -> PerZone<PidGains> {
+    roles::per_zone(|zone| {
+        let g = [config.z1, config.z2][zone.index()];
+        if config.control.law >= 2 {
+            g
+        } else {
+            PidGains {
+                kp: g.kp,
+                ki: g.ki.min(g.kp / CONVERTED_TI),
+                kd: g.kd.max(CONVERTED_TD * g.kp),
+            }
+        }
+    })
+}

@@ -1,0 +1,86 @@
+//! The watch over the zones: one evaluation each [`PERIOD`] of the rules that need a history.
+
+use super::autotune::Autotune;
+use super::cross_wiring::ZoneView;
+use super::runaway::{HeatView, PERIOD};
+use super::zone::holding_duty;
+use super::{HeatMode, Thermal};
+use crate::alarms::Finding;
+use crate::roles;
+use crate::sensors::Readings;
+use tve_config::Safety;
+use tve_hal::Zone;
+use tve_units::Micros;
+
+impl Thermal {
+    /// One evaluation of a zone: does it follow its heater?
+    pub(crate) fn watch(
+        &mut self,
+        zone: Zone,
+        readings: &Readings<'_>,
+        screw_turning: bool,
+        safety: &Safety,
+    ) -> Option<Finding> {
+        let pv = readings.mean(zone);
+        let duty = self.zones[zone].duty().get();
+        self.zones[zone].model(pv, safety, PERIOD.secs());
+        let target = self.closed_loop_setpoint(zone);
+        let relay_high = self.tune_of(zone).and_then(Autotune::relay_high);
+        let view = HeatView { zone, pv, target, duty, relay_high, screw_turning };
+        let finding = self.monitors[zone].advance(readings.now(), view, safety);
+        let holding = pv.map_or(0.0, |t| holding_duty(t, safety));
+        self.seen[zone] = ZoneView { pv, excess: duty - holding };
+        finding
+    }
+
+    /// One evaluation of a pair of neighbours, after each of them: do they get each other's heat?
+    pub(crate) fn watch_wiring(&mut self, now: Micros, zone: Zone) -> Option<Finding> {
+        let pair = [zone, roles::next(zone)?];
+        let views = pair.map(|z| self.seen[z]);
+        let monitors = pair.map(|z| &self.monitors[z]);
+        self.wiring[zone].advance(now, pair, views, monitors)
+    }
+
+    /// How hot a zone could be that nobody can see, °C; one evaluation.
+    pub(crate) fn could_be(
+        &mut self,
+        zone: Zone,
+        readings: &Readings<'_>,
+        safety: &Safety,
+    ) -> Option<f64> {
+        let believed = readings.last_believed(zone);
+        self.unseen[zone].advance(readings.zone(zone), believed, PERIOD.secs(), safety)
+    }
+
+    /// Since when every zone is within the soak band of its target; one evaluation.
+    pub(crate) fn watch_soak(&mut self, readings: &Readings<'_>, safety: &Safety) {
+        let within = self.ids().all(|zone| {
+            let target = self.zones[zone].target().get();
+            readings
+                .mean(zone)
+                .is_some_and(|t| target > 0.0 && (t - target).abs() <= safety.soak_band)
+        });
+        self.soak_since = within.then(|| self.soak_since.unwrap_or(readings.now()));
+    }
+
+    /// For how long every zone has been within the soak band, s.
+    pub(crate) fn soaked(&self, now: Micros) -> Option<f64> {
+        self.soak_since.map(|since| now.since(since).secs())
+    }
+
+    /// Whether a zone rises, or nobody can see that it does not.
+    pub(crate) fn rises(&self, zone: Zone, readings: &Readings<'_>) -> bool {
+        readings.mean(zone).is_none_or(|pv| self.monitors[zone].is_rising(pv))
+    }
+
+    /// The setpoint of a zone's closed loop, if one is closed.
+    fn closed_loop_setpoint(&self, zone: Zone) -> Option<f64> {
+        match &self.mode {
+            HeatMode::Tuning(tune) if tune.zone == zone => Some(tune.setpoint),
+            HeatMode::Manual => None,
+            HeatMode::Auto | HeatMode::Tuning(_) => {
+                Some(self.zones[zone].target().get()).filter(|t| *t > 0.0)
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! One heated zone: its target, how it gets its duty, and the relay that makes heat of it.
+
+use super::pid::{Pid, PidInput};
+use super::ssr::SigmaDelta;
+use crate::sensors::{HeatContext, Readings};
+use tve_config::{PidGains, Safety};
+use tve_hal::Zone;
+use tve_units::{Celsius, Duty, Micros};
+
+/// Time constant with which heat arrives at the sensor in the controller's own model, s.
+const MODEL_LAG_S: f64 = 30.0;
+
+/// Duty that holds a zone at `t` °C, %, by the linear model of `safety`: in the long run the zone
+/// stands `zone_gain` above ambient at full duty.
+pub(super) fn holding_duty(t: f64, safety: &Safety) -> f64 {
+    ((t - safety.ambient) / safety.zone_gain * 100.0).clamp(0.0, 100.0)
+}
+
+/// How a closed loop computes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Law {
+    pub(super) gains: PidGains,
+    /// Share of the model's holding duty that is believed to hold.
+    pub(super) holding: f64,
+    /// Share of it at which the integral waits while saturated.
+    pub(super) waiting: f64,
+    pub(super) integrate: bool,
+}
+
+/// How a zone gets its duty. A loop has state only while it is closed.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+enum Drive {
+    Off,
+    Closed { pid: Pid, last: Micros },
+    Open,
+}
+
+/// One heated zone.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct ZoneControl {
+    target: Celsius,
+    manual: Duty,
+    /// Duty in force.
+    duty: Duty,
+    drive: Drive,
+    ssr: SigmaDelta,
+    arrived_duty: f64,
+    expected_rate: f64,
+}
+
+impl Default for ZoneControl {
+    fn default() -> Self {
+        Self {
+            target: Celsius::ZERO,
+            manual: Duty::ZERO,
+            duty: Duty::ZERO,
+            drive: Drive::Off,
+            ssr: SigmaDelta::default(),
+            arrived_duty: 0.0,
+            expected_rate: 0.0,
+        }
+    }
+}
+
+impl ZoneControl {
+    pub(super) const fn target(&self) -> Celsius {
+        self.target
+    }
+
+    pub(super) fn set_target(&mut self, target: Celsius) {
+        self.target = target;
+    }
+
+    pub(super) const fn manual(&self) -> Duty {
+        self.manual
+    }
+
+    pub(super) fn set_manual(&mut self, duty: Duty) {
+        self.manual = duty;
+    }
+
+    /// Duty in force.
+    pub(super) const fn duty(&self) -> Duty {
+        self.duty
+    }
+
+    pub(super) fn set_duty(&mut self, duty: Duty) {
+        self.duty = duty;
+    }
+
+    pub(super) fn is_off(&self) -> bool {
+        self.target.is_zero() && self.manual.is_zero() && self.duty.is_zero()
+    }
+
+    pub(super) fn switch_off(&mut self) {
+        self.target = Celsius::ZERO;
+        self.manual = Duty::ZERO;
+        self.duty = Duty::ZERO;
+        self.drive = Drive::Off;
+    }
+
+    pub(super) fn context(&self) -> HeatContext {
+        HeatContext { heated: true, duty: self.duty.get(), expected_rate: self.expected_rate }
+    }
+
+    /// Moves the first-order model on: what rate of rise should the sensor show?
+    pub(super) fn model(&mut self, pv: Option<f64>, safety: &Safety, dt: f64) {
+        self.arrived_duty += (self.duty.get() - self.arrived_duty) * dt / (MODEL_LAG_S + dt);
+        self.expected_rate = pv.map_or(0.0, |t| {
+            (safety.ambient + safety.zone_gain * self.arrived_duty / 100.0 - t)
+                / safety.zone_time_constant
+        });
+    }
+
+    /// Hands the zone to another loop, which takes over its duty.
+    pub(super) fn hand_over(&mut self) {
+        if !matches!(self.drive, Drive::Off) {
+            self.drive = Drive::Open;
+        }
+    }
+
+    /// Keeps the output where it is when the gains change.
+    pub(super) fn rebase(&mut self) {
+        if let Drive::Closed { pid, .. } = &mut self.drive {
+            pid.rebase(self.duty.get());
+        }
+    }
+
+    /// No duty now; the next loop starts from rest.
+    pub(super) fn rest(&mut self) {
+        self.duty = Duty::ZERO;
+        self.drive = Drive::Off;
+    }
+
+    /// Somebody else decides the duty; the next loop takes it over.
+    pub(super) fn open(&mut self) {
+        self.drive = Drive::Open;
+    }
+
+    /// The PID's output, %; computed once for each new sample, held between.
+    pub(super) fn closed(
+        &mut self,
+        zone: Zone,
+        readings: &Readings<'_>,
+        setpoint: f64,
+        law: Law,
+        max: f64,
+        safety: &Safety,
+    ) -> f64 {
+        if setpoint <= 0.0 {
+            self.drive = Drive::Off;
+            return 0.0;
+        }
+        let sampled = readings.sampled_at(zone).unwrap_or(readings.now());
+        let held = self.duty.get();
+        let computed = matches!(self.drive, Drive::Closed { last, .. } if last == sampled);
+        if computed && readings.zone(zone).value().is_some() {
+            return held;
+        }
+        let Some(pv) = readings.mean(zone) else {
+            // At the cold end of the divider there is nothing to compute with.
+            self.drive = Drive::Off;
+            return max;
+        };
+        let model = holding_duty(setpoint, safety);
+        let holding_duty = law.holding * model;
+        let waiting_duty = law.waiting * model;
+        let (mut pid, last) = match self.drive {
+            Drive::Closed { pid, last } => (pid, last),
+            Drive::Open => (Pid::resume(held), sampled),
+            Drive::Off => (Pid::holding(holding_duty), sampled),
+        };
+        let dt = sampled.since(last).secs();
+        let integrate = law.integrate;
+        let input = PidInput { setpoint, pv, dt, holding_duty, waiting_duty, integrate, max };
+        let output = pid.update(&law.gains, input);
+        self.drive = Drive::Closed { pid, last: sampled };
+        output
+    }
+
+    /// Whether the relay of the zone conducts from `now` on.
+    pub(super) fn conducts(&mut self, now: Micros, slot: Micros, duty: Duty) -> bool {
+        self.ssr.advance(now, slot, duty)
+    }
+}
