@@ -171,3 +171,39 @@ impl Service {
         if Arc::ptr_eq(before, &after) { Vec::new() } else { differences(before, &after) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Prepared};
+    use std::net::{IpAddr, Ipv4Addr};
+    use tve_access::Role;
+
+    #[tokio::test]
+    async fn nobody_gets_a_command_past_the_door_that_they_may_not_send() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.json");
+        std::fs::write(&file, r#"{"security": {"enabled": true}}"#).unwrap();
+        let prepared = Prepared::new(Options::in_folder(folder.path())).unwrap();
+        let runtime = prepared.start(None, Box::new(|_| Ok(()))).await.unwrap();
+        let door = runtime.door();
+        let send = async |role, command: Command| {
+            let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            let caller = Caller { user: None, role, address };
+            let name = command.kind().row().name.to_owned();
+            door.execute(Asked { caller, name, value: Value::Null }, Ok(command)).await
+        };
+        for (role, command, status) in [
+            (Role::Viewer, Command::ClearAlarm, Some(403)),
+            (Role::Operator, Command::ClearAlarm, None),
+            (Role::Operator, Command::SaveConfig, Some(403)),
+            (Role::Engineer, Command::SaveConfig, None),
+            // A stop needs no login, unless it is said so.
+            (Role::Viewer, Command::Stop, None),
+        ] {
+            let refused = send(role, command.clone()).await.err().map(|error| error.status());
+            assert_eq!(refused, status, "{role:?} {command:?}");
+        }
+        runtime.halt().await.finish().await.unwrap();
+    }
+}
