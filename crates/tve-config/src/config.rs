@@ -1,12 +1,12 @@
 //! The whole configuration: its sections, parsing and serialisation.
 
-use crate::field::{NameText, Nullable};
+use crate::field::Nullable;
 use crate::issue::ConfigErrors;
 use crate::section::{section, sub};
 use crate::sections::board::{Adc, AdcPatch, Pwm, PwmPatch};
 use crate::sections::gains::{Control, ControlPatch, Dm556, Dm556Patch, PidGains, PidGainsPatch};
 use crate::sections::labels::Labels;
-use crate::sections::layout::{MotorEntry, ZoneEntry, list_of};
+use crate::sections::layout::{MotorEntry, NameText, ZoneEntry, list_of};
 use crate::sections::pins::{Pins, PinsPatch, Wiring};
 use crate::sections::plant::{Plant, PlantPatch};
 use crate::sections::safety::{Safety, SafetyPatch};

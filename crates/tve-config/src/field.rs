@@ -5,7 +5,6 @@
 
 use crate::issue::{Issue, shown};
 use serde_json::{Value, json};
-use tve_machine::Name;
 
 /// How forgiving the reader of a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -336,26 +335,6 @@ impl<V, S: Scalar<V>> Scalar<Option<V>> for Nullable<S> {
             schema: json!({"anyOf": [inner.schema, {"type": "null"}]}),
             ..inner
         }
-    }
-}
-
-/// The name of a zone, motor or sensor.
-pub(crate) struct NameText;
-
-impl Scalar<Name> for NameText {
-    fn parse(&self, value: &Value, _: Leniency) -> Result<Name, String> {
-        let text = value.as_str().ok_or_else(|| format!("must be a name, not {}", shown(value)))?;
-        Name::new(text).map_err(|rule| format!("{rule}, not {}", shown(value)))
-    }
-
-    fn print(&self, value: &Name) -> Value {
-        json!(value.as_str())
-    }
-
-    fn describe(&self) -> Shape {
-        let pattern = format!("^[a-z][a-z0-9_]{{0,{}}}$", Name::LONGEST - 1);
-        let schema = json!({"type": "string", "pattern": pattern});
-        Shape::new("name", format!("1 to {} of a-z, 0-9, _", Name::LONGEST), "", schema)
     }
 }
 

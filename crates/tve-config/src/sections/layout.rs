@@ -1,12 +1,32 @@
 //! Zones and motors of a machine that is not the one of two zones, screw and feeder.
 
 use crate::PidGains;
-use crate::field::{Choice, Flag, Leniency, NameText, Nullable, Shape, Spec, int, num};
+use crate::field::{Choice, Flag, Leniency, Nullable, Scalar, Shape, Spec, int, num};
 use crate::issue::{Issue, join, shown};
 use crate::machine::MotorRole;
 use crate::section::{Section, object, section, sub};
 use serde_json::{Value, json};
 use tve_machine::{MAX_MOTORS, MAX_ZONES, Name};
+
+/// The name of a zone, motor or sensor.
+pub(crate) struct NameText;
+
+impl Scalar<Name> for NameText {
+    fn parse(&self, value: &Value, _: Leniency) -> Result<Name, String> {
+        let text = value.as_str().ok_or_else(|| format!("must be a name, not {}", shown(value)))?;
+        Name::new(text).map_err(|rule| format!("{rule}, not {}", shown(value)))
+    }
+
+    fn print(&self, value: &Name) -> Value {
+        json!(value.as_str())
+    }
+
+    fn describe(&self) -> Shape {
+        let pattern = format!("^[a-z][a-z0-9_]{{0,{}}}$", Name::LONGEST - 1);
+        let schema = json!({"type": "string", "pattern": pattern});
+        Shape::new("name", format!("1 to {} of a-z, 0-9, _", Name::LONGEST), "", schema)
+    }
+}
 
 /// Nominal power of a heater that the file says nothing about, W.
 pub(crate) const POWER_W: f64 = 300.0;

@@ -1,10 +1,11 @@
 //! The sensors by channel, and their calibration.
 
 use crate::field::{
-    Choice, Descriptor, Flag, Leniency, NameText, Scalar, Shape, Spec, choice, int, num, ohm,
+    Choice, Descriptor, Flag, Leniency, Scalar, Shape, Spec, choice, int, num, ohm,
 };
 use crate::issue::{Issue, join, shown, unknown};
 use crate::section::{Section, below, object, section, sub};
+use crate::sections::layout::NameText;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
