@@ -17,6 +17,8 @@ mod cache;
 mod commands;
 mod config;
 mod connection;
+#[cfg(test)]
+mod drop_in;
 mod error;
 mod files;
 mod front;

@@ -140,6 +140,16 @@ fn values(snapshot: &Snapshot, config: &Config) -> Values {
         .collect()
 }
 
+/// Everything that clients are told of, one event a line.
+#[cfg(test)]
+pub(crate) fn told(snapshot: &Snapshot, config: &Config) -> String {
+    let values = values(snapshot, config);
+    let update = |((category, key), val): (&(&'static str, String), &Value)| {
+        serde_json::to_string(&Update { category, key, val }).unwrap() + "\n"
+    };
+    values.iter().map(update).collect()
+}
+
 /// Builds the service.
 pub(crate) fn service(app: Arc<App>) -> (Service, SocketIo) {
     let (service, io) = SocketIo::builder()

@@ -6,6 +6,8 @@
 mod process;
 mod text;
 
+#[cfg(test)]
+pub(crate) use text::machine_text;
 pub(crate) use text::render;
 
 use hyper::{Method, StatusCode};

@@ -218,6 +218,14 @@ fn machine(page: &mut Page, snapshot: &Snapshot) {
     }
 }
 
+/// The figures of the machine alone.
+#[cfg(test)]
+pub(crate) fn machine_text(snapshot: &Snapshot) -> String {
+    let mut page = Page::default();
+    machine(&mut page, snapshot);
+    page.0
+}
+
 fn control(page: &mut Page, app: &App) {
     let stats = app.door.loop_stats();
     page.single("tve_control_ticks_total", "counter", "Ticks of the control loop.", stats.ticks());
