@@ -162,6 +162,9 @@ pub struct Converter {
 pub struct MachineConfig {
     /// What its zones and motors are called.
     pub names: Names,
+    /// The file gives no list: the machine of two zones, screw and feeder, whose run files keep the
+    /// columns of the original.
+    pub classic: bool,
     /// Zones, feed side first.
     pub zones: PerZone<ZoneConfig>,
     /// Motors.

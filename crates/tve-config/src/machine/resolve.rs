@@ -32,6 +32,7 @@ impl Config {
             self.motor_config(&motors[motor.index()], find(Serves::Motor(motor)).map(Sensor::at))
         });
         Arc::new(MachineConfig {
+            classic: self.is_classic(),
             zones,
             motors,
             feed_throat: find(Serves::FeedThroat).map(Sensor::at),
