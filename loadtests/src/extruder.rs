@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use tve_api::{Alarm, Condition, ControlRequest, MachineStatus, Temps};
+use tve_api::{Alarm, Condition, ControlRequest, MachineStatus, Named};
 
 /// Target that the barrel is heated to before a run, °C: the middle of what operators set.
 const WARM_C: f64 = 225.0;
@@ -131,8 +131,9 @@ impl Extruder {
                 return Ok(());
             }
             let data = self.get("/api/data").await?;
-            let temps: Temps = part(&data, "/temps")?;
-            let coldest = [temps.t2, temps.t3].into_iter().flatten().fold(WARM_ENOUGH_C, f64::min);
+            let temps: Named<Option<f64>> = part(&data, "/temps")?;
+            let zones = ["t2", "t3"].into_iter().filter_map(|sensor| *temps.get(sensor)?);
+            let coldest = zones.fold(WARM_ENOUGH_C, f64::min);
             bar.set_position(coldest.max(0.0) as u64);
             let conditions: Vec<Condition> = part(&permissives, "/conditions")?;
             let waits: Vec<String> =

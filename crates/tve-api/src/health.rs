@@ -1,5 +1,6 @@
 //! Liveness, readiness and the conditions for turning the screw.
 
+use crate::named::Named;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -44,15 +45,6 @@ pub struct Condition {
     pub refusal: String,
 }
 
-/// What is left of the short moves that are allowed while cold.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ColdJog {
-    /// Turns of the screw, 0 to 0.25; `null` while warm, when there is no limit.
-    pub main: Option<f64>,
-    /// Turns of the feeder, 0 to 0.25; `null` while warm, when there is no limit.
-    pub feed: Option<f64>,
-}
-
 /// Reply of `GET /api/permissives`: the same object that gates the commands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Permissives {
@@ -60,6 +52,8 @@ pub struct Permissives {
     pub granted: bool,
     /// Every condition, in the order in which a refusal names them.
     pub conditions: Vec<Condition>,
-    /// Short moves left while cold.
-    pub cold_jog_turns_left: ColdJog,
+    /// Turns left for short moves while cold, by motor, 0 to 0.25; `null` while warm, when there is
+    /// no limit.
+    #[schema(value_type = BTreeMap<String, Option<f64>>)]
+    pub cold_jog_turns_left: Named<Option<f64>>,
 }

@@ -1,8 +1,8 @@
 //! The past: one element of the reply of `GET /api/history/sensors`.
 
-use crate::state::{MachineStatus, ModeName, Motors, Relays, Temps};
+use crate::named::{self, Named};
+use crate::state::{MachineStatus, ModeName};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// The machine at one second of the past.
@@ -10,24 +10,28 @@ use utoipa::ToSchema;
 pub struct HistorySample {
     /// Milliseconds since the Unix epoch.
     pub t: i64,
-    /// Temperatures.
-    pub temps: Temps,
-    /// Relays.
-    pub relays: Relays,
-    /// Speeds as set.
-    pub motors: Motors,
+    /// Temperatures by sensor, °C; `null` where the sensor was bad.
+    #[schema(value_type = BTreeMap<String, Option<f64>>)]
+    pub temps: Named<Option<f64>>,
+    /// What was switched on.
+    #[schema(value_type = BTreeMap<String, bool>)]
+    pub relays: Named<bool>,
+    /// Speeds as set by motor, rpm.
+    #[schema(value_type = BTreeMap<String, f64>)]
+    pub motors: Named<f64>,
     /// Duty by channel name, %.
-    pub pwm: BTreeMap<String, f64>,
+    #[schema(value_type = BTreeMap<String, f64>)]
+    pub pwm: Named<f64>,
     /// What the machine was doing.
     pub status: MachineStatus,
     /// Who decided the duty.
     pub mode: ModeName,
-    /// Target of zone 1, °C.
-    pub target_z1: f64,
-    /// Target of zone 2, °C.
-    pub target_z2: f64,
-    /// Duty of zone 1, %.
-    pub heater_duty_z1: f64,
-    /// Duty of zone 2, %.
-    pub heater_duty_z2: f64,
+    /// `target_{zone}`: target of each zone, °C.
+    #[serde(flatten, deserialize_with = "named::targets")]
+    #[schema(ignore)]
+    pub targets: Named<f64>,
+    /// `heater_duty_{zone}`: duty of each zone, %.
+    #[serde(flatten, deserialize_with = "named::heater_duties")]
+    #[schema(ignore)]
+    pub heater_duties: Named<f64>,
 }

@@ -9,15 +9,16 @@ mod gpio;
 mod health;
 mod history;
 mod log;
+mod named;
 mod state;
 
 pub use config::{AuditPage, ConfigChanged, ConfigGeneration, ConfigGenerations, RestoreRequest};
 pub use control::{ControlRequest, Refused, Success, TuneStartRequest};
 pub use gpio::{GpioPin, GpioStatus, PinDirection, PullName};
-pub use health::{ColdJog, Condition, Health, Permissives, Ready};
+pub use health::{Condition, Health, Permissives, Ready};
 pub use history::HistorySample;
 pub use log::{IncidentList, LogStatus, RunFile};
+pub use named::Named;
 pub use state::{
-    Alarm, AlarmSeverity, AutotuneResult, Data, IoUpdate, MachineStatus, ModeName, Motors, Relays,
-    State, Status, Temps,
+    Alarm, AlarmSeverity, AutotuneResult, Data, IoUpdate, MachineStatus, ModeName, State, Status,
 };

@@ -1,7 +1,7 @@
 //! What the machine is and does: the replies of `/api/status` and `/api/data`.
 
+use crate::named::{self, Named};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// What the machine is doing.
@@ -53,52 +53,20 @@ impl ModeName {
     }
 }
 
-/// Temperatures in °C, `null` where the sensor is bad.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
-pub struct Temps {
-    /// Feed throat, °C.
-    pub t1: Option<f64>,
-    /// Barrel zone 1, °C.
-    pub t2: Option<f64>,
-    /// Barrel zone 2, °C.
-    pub t3: Option<f64>,
-    /// Screw motor, °C.
-    pub motor: Option<f64>,
-}
-
-/// Speeds in rpm; the sign is the direction.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
-pub struct Motors {
-    /// Screw, rpm.
-    pub main: f64,
-    /// Feeder, rpm.
-    pub feed: f64,
-}
-
-/// What is switched on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-pub struct Relays {
-    /// Cooling fan.
-    pub fan: bool,
-    /// Pump.
-    pub pump: bool,
-    /// Solid-state relay of zone 1 conducts.
-    pub ssr_z1: bool,
-    /// Solid-state relay of zone 2 conducts.
-    pub ssr_z2: bool,
-}
-
 /// Reply of `GET /api/data`: what a dashboard polls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Data {
     /// Seconds since the Unix epoch.
     pub timestamp: f64,
-    /// Temperatures.
-    pub temps: Temps,
-    /// Speeds as set.
-    pub motors: Motors,
-    /// Relays.
-    pub relays: Relays,
+    /// Temperatures by sensor, °C; `null` where the sensor is bad.
+    #[schema(value_type = BTreeMap<String, Option<f64>>)]
+    pub temps: Named<Option<f64>>,
+    /// Speeds as set by motor, rpm; the sign is the direction.
+    #[schema(value_type = BTreeMap<String, f64>)]
+    pub motors: Named<f64>,
+    /// What is switched on: `fan`, `pump`, and `ssr_{zone}` for the heater of each zone.
+    #[schema(value_type = BTreeMap<String, bool>)]
+    pub relays: Named<bool>,
     /// Peltier of the feed throat, %.
     pub peltier_duty: f64,
     /// Hopper level, cm; `null` without a level sensor.
@@ -152,7 +120,7 @@ pub struct AutotuneResult {
     pub kd: f64,
     /// Tuning rule.
     pub method: String,
-    /// Zone, `z1` or `z2`.
+    /// Name of the zone.
     pub zone: String,
 }
 
@@ -169,30 +137,35 @@ pub struct State {
     pub mode: ModeName,
     /// Alarms in force, in the order in which they were raised.
     pub active_alarms: Vec<Alarm>,
-    /// Target of zone 1, °C; 0 is off.
-    pub target_z1: f64,
-    /// Target of zone 2, °C; 0 is off.
-    pub target_z2: f64,
-    /// Duty of zone 1 in MANUAL, %.
-    pub manual_duty_z1: f64,
-    /// Duty of zone 2 in MANUAL, %.
-    pub manual_duty_z2: f64,
-    /// Duty of zone 1 in force, %.
-    pub heater_duty_z1: f64,
-    /// Duty of zone 2 in force, %.
-    pub heater_duty_z2: f64,
-    /// Temperatures.
-    pub temps: Temps,
+    /// `target_{zone}`: target of each zone, °C; 0 is off.
+    #[serde(flatten, deserialize_with = "named::targets")]
+    #[schema(ignore)]
+    pub targets: Named<f64>,
+    /// `manual_duty_{zone}`: duty of each zone in MANUAL, %.
+    #[serde(flatten, deserialize_with = "named::manual_duties")]
+    #[schema(ignore)]
+    pub manual_duties: Named<f64>,
+    /// `heater_duty_{zone}`: duty of each zone in force, %.
+    #[serde(flatten, deserialize_with = "named::heater_duties")]
+    #[schema(ignore)]
+    pub heater_duties: Named<f64>,
+    /// Temperatures by sensor, °C; `null` where the sensor is bad.
+    #[schema(value_type = BTreeMap<String, Option<f64>>)]
+    pub temps: Named<Option<f64>>,
     /// When the newest temperature was sampled, seconds since the Unix epoch.
     pub temps_timestamp: f64,
-    /// Speeds as set.
-    pub motors: Motors,
-    /// Speeds that the ramp has reached.
-    pub motors_actual: Motors,
-    /// Relays.
-    pub relays: Relays,
-    /// Duty by channel name, %; `z1` and `z2` are the heater duties.
-    pub pwm: BTreeMap<String, f64>,
+    /// Speeds as set by motor, rpm; the sign is the direction.
+    #[schema(value_type = BTreeMap<String, f64>)]
+    pub motors: Named<f64>,
+    /// Speeds that the ramp has reached by motor, rpm.
+    #[schema(value_type = BTreeMap<String, f64>)]
+    pub motors_actual: Named<f64>,
+    /// What is switched on: `fan`, `pump`, and `ssr_{zone}` for the heater of each zone.
+    #[schema(value_type = BTreeMap<String, bool>)]
+    pub relays: Named<bool>,
+    /// Duty by channel name, %; the name of a zone has its heater duty.
+    #[schema(value_type = BTreeMap<String, f64>)]
+    pub pwm: Named<f64>,
     /// Peltier of the feed throat, %.
     pub peltier_duty: f64,
     /// Hopper level, cm; `null` without a level sensor.
