@@ -3,20 +3,21 @@
 
 use crate::LoggingSettings;
 use crate::blackbox::{Ring, incident_folder};
+use crate::csv::RunText;
 use crate::data_dir::run_folder;
 use crate::disk::Disk;
 use crate::handle::RecorderStatus;
-use crate::history::{History, Sample};
+use crate::history::History;
 use crate::inbox::{Batch, NO_RUN, Offered, Order, RunId};
 use crate::journal::Journal;
-use crate::local_time::LocalTime;
+use crate::layout::Layout;
 use crate::run::Run;
 use crate::run_files::{self, Retention};
 use crate::session::Session;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use tve_units::{Backoff, Micros, WallMillis};
 
 /// Bytes in the MB of `min_free_mb`.
@@ -42,7 +43,7 @@ pub(crate) struct MachineNote {
 pub(crate) struct Engine {
     disk: Box<dyn Disk>,
     folder: PathBuf,
-    local: LocalTime,
+    text: RunText,
     settings: LoggingSettings,
     session: Session,
     session_backoff: Backoff,
@@ -65,12 +66,12 @@ impl Engine {
         data_dir: &Path,
         settings: LoggingSettings,
         disk: Box<dyn Disk>,
-        local: LocalTime,
+        text: RunText,
     ) -> Self {
         Self {
             disk,
             folder: run_folder(data_dir),
-            local,
+            text,
             settings,
             session: Session::new(data_dir),
             session_backoff: Backoff::default(),
@@ -90,6 +91,11 @@ impl Engine {
 
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What of the machine is kept.
+    pub(crate) const fn layout(&self) -> &Arc<Layout> {
+        self.text.layout()
     }
 
     /// How it goes; the handle adds what only it knows.
@@ -148,7 +154,7 @@ impl Engine {
         if batch.rows.iter().any(|o| o.for_history) {
             let mut history = history.write().unwrap_or_else(PoisonError::into_inner);
             for offered in batch.rows.iter().filter(|o| o.for_history) {
-                history.push(Sample::from(&offered.row));
+                history.push(&offered.row);
             }
         }
         for event in batch.events.drain(..) {
@@ -185,7 +191,8 @@ impl Engine {
             }
             match &mut self.run {
                 Some(run) if run.id() == offered.run && !self.status.suspended => {
-                    self.status.dropped_rows += run.push(now, &offered.row);
+                    let temperatures = self.text.layout().temperatures();
+                    self.status.dropped_rows += run.push(now, &offered.row, temperatures);
                 }
                 _ => self.status.dropped_rows += 1,
             }
@@ -212,7 +219,7 @@ impl Engine {
 
     fn write_incident(&mut self, now: Micros, last: bool) {
         if (last || self.ring.is_waiting()) && self.ring_backoff.ready(now) {
-            let done = self.ring.write(&mut *self.disk, &self.local, last);
+            let done = self.ring.write(&mut *self.disk, self.text.local(), last);
             self.status.write_failures +=
                 u64::from(judge("incident file", done, now, &mut self.ring_backoff));
             self.status.incidents = self.ring.written;
@@ -246,8 +253,8 @@ impl Engine {
             return;
         }
         let wanted = |run: &Run| run.flush_due(now, flush_interval) || (forced && run.needs_disk());
-        let Self { closing, run, disk, folder, local, .. } = self;
-        let mut flush = |run: &mut Run| run.flush(now, &mut **disk, folder, local);
+        let Self { closing, run, disk, folder, text, .. } = self;
+        let mut flush = |run: &mut Run| run.flush(now, &mut **disk, folder, text);
 
         let done = match (closing.as_mut(), run.as_mut()) {
             (Some(closing), run) => {

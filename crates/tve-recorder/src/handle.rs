@@ -2,8 +2,9 @@
 
 use crate::LoggingSettings;
 use crate::blackbox::{Handover, Tape};
-use crate::history::{History, Sample};
+use crate::history::{History, Samples};
 use crate::inbox::Inbox;
+use crate::layout::Layout;
 use crate::row::Row;
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -48,6 +49,7 @@ pub struct RecorderStatus {
 /// What the threads share.
 pub(crate) struct Shared {
     epoch: Instant,
+    layout: Arc<Layout>,
     inbox: Mutex<Inbox>,
     /// When the next row is due, so that most ticks need no lock.
     next_due: AtomicU64,
@@ -74,7 +76,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(interval: Micros) -> Self {
+    pub(crate) fn new(interval: Micros, layout: Arc<Layout>) -> Self {
         Self {
             epoch: Instant::now(),
             inbox: Mutex::new(Inbox::new(interval)),
@@ -87,7 +89,8 @@ impl Shared {
             busy_since: AtomicU64::new(IDLE),
             handover: Mutex::new(Handover::new()),
             status: Mutex::new(RecorderStatus::default()),
-            history: RwLock::new(History::default()),
+            history: RwLock::new(History::new(Arc::clone(&layout))),
+            layout,
             thread: OnceLock::new(),
         }
     }
@@ -157,7 +160,7 @@ impl RecorderHandle {
     /// every tick by one thread; a row that cannot be taken now is taken at the next tick.
     pub fn sample(&self, snapshot: &Snapshot) {
         if self.is_due(snapshot.now) {
-            self.offer(&Row::from_snapshot(snapshot));
+            self.offer(&Row::of(&self.shared.layout, snapshot));
         }
     }
 
@@ -267,13 +270,13 @@ impl RecorderHandle {
     }
 
     /// The newest `n` samples of the history, oldest first.
-    pub fn history_newest(&self, n: usize) -> Vec<Sample> {
+    pub fn history_newest(&self, n: usize) -> Samples {
         self.shared.history.read().unwrap_or_else(PoisonError::into_inner).newest(n)
     }
 
     /// The samples since `since_ms` (Unix, ms), oldest first, decimated to at most `points` in such
     /// a way that the lowest and highest reading of each zone survive.
-    pub fn history_since(&self, since_ms: i64, points: usize) -> Vec<Sample> {
+    pub fn history_since(&self, since_ms: i64, points: usize) -> Samples {
         self.shared.history.read().unwrap_or_else(PoisonError::into_inner).since(since_ms, points)
     }
 }
@@ -281,10 +284,11 @@ impl RecorderHandle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::layout;
 
     #[test]
     fn a_disk_that_does_not_answer_for_five_seconds_counts_as_failed() {
-        let shared = Shared::new(Micros::from_secs(1));
+        let shared = Shared::new(Micros::from_secs(1), layout());
         shared.set_busy(Some(Micros::from_secs(10)));
         assert!(!shared.health_at(Micros::from_millis(14_999)).failed);
         assert!(shared.health_at(Micros::from_secs(15)).failed);
@@ -294,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_held_lock_never_stops_the_control_thread_and_loses_nothing() {
-        let handle = RecorderHandle::new(Arc::new(Shared::new(Micros::from_millis(10))));
+        let handle = RecorderHandle::new(Arc::new(Shared::new(Micros::from_millis(10), layout())));
         let event = AlarmEvent::Cleared { id: 1 };
         let held = handle.shared.inbox();
         handle.offer(&Row::default());
@@ -312,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_status_follows_the_orders_at_once_and_only_a_run_can_be_suspended() {
-        let handle = RecorderHandle::new(Arc::new(Shared::new(Micros::from_secs(1))));
+        let handle = RecorderHandle::new(Arc::new(Shared::new(Micros::from_secs(1), layout())));
         lock(&handle.shared.status).suspended = true;
         assert!(!handle.status().recording && !handle.status().suspended);
         handle.start_run();

@@ -3,180 +3,165 @@
 //! *Decimation*: of each bucket of samples the ones that hold the lowest and the highest reading of
 //! each heated zone are kept, so a peak of one second survives in a chart of a day.
 
+use crate::layout::{self, Layout};
 use crate::row::Row;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use tve_control::{Mode, Status};
-use tve_hal::{Motor, PWM_CHANNELS, Sensor, Zone};
 use tve_units::Micros;
 
 /// Time between two samples.
 pub(crate) const PERIOD: Micros = Micros::from_secs(1);
 /// How far back the history reaches, in samples: 24 h.
 pub(crate) const CAPACITY: usize = 86_400;
-/// Samples that are allocated, and given up, at a time: ten minutes, under 40 KiB.
+/// Samples that are allocated, and given up, at a time: ten minutes, under 40 KiB for the
+/// machine of two zones.
 const CHUNK: usize = 600;
-/// Samples kept of each bucket: lowest and highest of each zone.
-const KEPT_PER_BUCKET: usize = 4;
-/// Steps of a stored heater duty in one percent.
-const DUTY_STEPS: f64 = 100.0;
-/// Steps of a stored PWM duty in one percent.
-const PWM_STEPS: f64 = 2.0;
-
-/// The machine at one second, in 64 bytes; the accessors give it in the usual units.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sample {
-    t_ms: i64,
-    temps: [f32; 4],
-    targets: [f32; 2],
-    motors: [f32; 2],
-    duties: [u16; 2],
-    pwm: [u8; PWM_CHANNELS],
-    switches: u8,
-    status: Status,
-    mode: Mode,
+/// Samples of one machine, oldest first, packed as its layout says.
+#[derive(Debug, Clone)]
+pub struct Samples {
+    layout: Arc<Layout>,
+    packed: Vec<u8>,
 }
 
-impl Sample {
-    const FAN: u8 = 1;
-    const PUMP: u8 = 2;
-    const HEATERS: [u8; 2] = [4, 8];
+impl Samples {
+    fn new<'a>(layout: &Arc<Layout>, samples: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut packed = Vec::with_capacity(samples.size_hint().0 * layout.stride());
+        samples.for_each(|sample| packed.extend_from_slice(sample));
+        Self { layout: Arc::clone(layout), packed }
+    }
 
+    /// What of the machine they hold.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.packed.len() / self.layout.stride()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.packed.is_empty()
+    }
+
+    /// One after the other, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Sample<'_>> + ExactSizeIterator {
+        let stride = self.layout.stride();
+        self.packed.chunks_exact(stride).map(|packed| Sample { layout: &self.layout, packed })
+    }
+}
+
+/// The machine at one second: 63 bytes with two zones, two motors and four sensors.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'a> {
+    layout: &'a Layout,
+    packed: &'a [u8],
+}
+
+impl Sample<'_> {
     /// Wall-clock time, milliseconds since the Unix epoch.
-    pub const fn t_ms(&self) -> i64 {
-        self.t_ms
-    }
-
-    /// Temperature in °C; `None` when it was bad.
-    pub fn temp(&self, sensor: Sensor) -> Option<f64> {
-        Some(self.temps[sensor.index()]).filter(|t| t.is_finite()).map(tidy)
-    }
-
-    /// Target in °C.
-    pub fn target(&self, zone: Zone) -> f64 {
-        tidy(self.targets[zone.index()])
-    }
-
-    /// Heater duty in %, to 0.01 %.
-    pub fn heater_duty(&self, zone: Zone) -> f64 {
-        f64::from(self.duties[zone.index()]) / DUTY_STEPS
-    }
-
-    /// Whether the heater was conducting.
-    pub const fn heater_on(&self, zone: Zone) -> bool {
-        self.switches & Self::HEATERS[zone.index()] != 0
-    }
-
-    /// Speed as set, rpm.
-    pub fn rpm(&self, motor: Motor) -> f64 {
-        tidy(self.motors[motor.index()])
-    }
-
-    /// Whether the fan was on.
-    pub const fn fan(&self) -> bool {
-        self.switches & Self::FAN != 0
-    }
-
-    /// Whether the pump was on.
-    pub const fn pump(&self) -> bool {
-        self.switches & Self::PUMP != 0
-    }
-
-    /// Duty of the PWM channels in %, to 0.5 %.
-    pub fn pwm(&self) -> [f64; PWM_CHANNELS] {
-        self.pwm.map(|d| f64::from(d) / PWM_STEPS)
+    pub fn t_ms(&self) -> i64 {
+        layout::label(self.packed).get()
     }
 
     /// What the machine was doing.
-    pub const fn status(&self) -> Status {
-        self.status
+    pub fn status(&self) -> Status {
+        layout::status(self.packed)
     }
 
     /// Who decided the duty.
-    pub const fn mode(&self) -> Mode {
-        self.mode
+    pub fn mode(&self) -> Mode {
+        layout::mode(self.packed)
     }
-}
 
-impl From<&Row> for Sample {
-    fn from(row: &Row) -> Self {
-        let bit = |on: bool, bit: u8| if on { bit } else { 0 };
-        Self {
-            t_ms: row.wall.get(),
-            temps: row.temps.map(|t| t.map_or(f32::NAN, |t| t as f32)),
-            targets: row.targets.map(|t| t as f32),
-            motors: row.motors.map(|m| m as f32),
-            duties: row.heater_duty.map(|d| (d * DUTY_STEPS).round() as u16),
-            pwm: row.pwm.map(|d| (d * PWM_STEPS).round() as u8),
-            switches: bit(row.relays[0], Self::FAN)
-                | bit(row.relays[1], Self::PUMP)
-                | bit(row.heater_on[0], Self::HEATERS[0])
-                | bit(row.heater_on[1], Self::HEATERS[1]),
-            status: row.status,
-            mode: row.mode,
-        }
+    /// A value by its place in the [`Layout`], in its usual unit; `None` when it was not known.
+    pub fn value(&self, index: usize) -> Option<f64> {
+        self.layout.value(self.packed, index)
     }
-}
-
-/// The number that was stored, without the digits that single precision adds to it.
-fn tidy(x: f32) -> f64 {
-    // Singles of our ranges (10,000 °C, 5000 rpm) are at most 0.0005 apart.
-    const STEPS: f64 = 1000.0;
-    (f64::from(x) * STEPS).round() / STEPS
 }
 
 /// A ring of samples in the order in which they were taken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct History {
-    chunks: VecDeque<Vec<Sample>>,
+    layout: Arc<Layout>,
+    chunks: VecDeque<Vec<u8>>,
     len: usize,
 }
 
 impl History {
-    /// Adds the newest sample; the oldest chunk goes when the rest holds 24 h without it.
-    pub(crate) fn push(&mut self, sample: Sample) {
-        if self.chunks.back().is_none_or(|c| c.len() == CHUNK) {
-            self.chunks.push_back(Vec::with_capacity(CHUNK));
+    /// An empty one.
+    pub(crate) const fn new(layout: Arc<Layout>) -> Self {
+        Self { layout, chunks: VecDeque::new(), len: 0 }
+    }
+
+    /// Adds the newest sample.
+    pub(crate) fn push(&mut self, row: &Row) {
+        let layout = Arc::clone(&self.layout);
+        self.add(|chunk| layout.pack(row, chunk));
+    }
+
+    /// Adds the samples of `later` behind its own; both are of one machine.
+    pub(crate) fn append(&mut self, later: &Self) {
+        for sample in later.iter() {
+            self.add(|chunk| chunk.extend_from_slice(sample));
+        }
+    }
+
+    /// Adds a sample that `pack` appends; the oldest chunk goes when the rest holds 24 h without it.
+    fn add(&mut self, pack: impl FnOnce(&mut Vec<u8>)) {
+        let full = CHUNK * self.layout.stride();
+        if self.chunks.back().is_none_or(|c| c.len() == full) {
+            self.chunks.push_back(Vec::with_capacity(full));
         }
         if let Some(chunk) = self.chunks.back_mut() {
-            chunk.push(sample);
+            pack(chunk);
             self.len += 1;
         }
         if self.len >= CAPACITY + CHUNK
             && let Some(oldest) = self.chunks.pop_front()
         {
-            self.len -= oldest.len();
+            self.len -= oldest.len() / self.layout.stride();
         }
     }
 
     /// The samples of the last 24 h, oldest first.
-    fn iter(&self) -> impl Iterator<Item = &Sample> {
-        self.chunks.iter().flatten().skip(self.len.saturating_sub(CAPACITY))
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.last(CAPACITY)
+    }
+
+    fn last(&self, n: usize) -> impl Iterator<Item = &[u8]> {
+        let stride = self.layout.stride();
+        let samples = self.chunks.iter().flat_map(move |chunk| chunk.chunks_exact(stride));
+        samples.skip(self.len.saturating_sub(n.min(CAPACITY)))
     }
 
     /// The newest `n` samples, oldest first.
-    pub(crate) fn newest(&self, n: usize) -> Vec<Sample> {
-        let n = n.min(self.len).min(CAPACITY);
-        self.chunks.iter().flatten().skip(self.len - n).copied().collect()
+    pub(crate) fn newest(&self, n: usize) -> Samples {
+        Samples::new(&self.layout, self.last(n))
     }
 
     /// The samples with a label of `since_ms` (Unix, ms) or later, oldest first, decimated to at
     /// most `points`.
     ///
     /// The labels are searched one by one: a wall clock that was set back leaves them unordered.
-    pub(crate) fn since(&self, since_ms: i64, points: usize) -> Vec<Sample> {
-        let found: Vec<Sample> = self.iter().filter(|s| s.t_ms >= since_ms).copied().collect();
-        decimate(found, points)
+    pub(crate) fn since(&self, since_ms: i64, points: usize) -> Samples {
+        let found = self.iter().filter(|s| layout::label(s).get() >= since_ms).collect();
+        Samples::new(&self.layout, decimate(&self.layout, found, points).into_iter())
     }
 }
 
 /// At most `points` of `samples`: those with the lowest and the highest reading of each zone in
 /// buckets of equal count, in their order. A bucket without any reading keeps its first sample, so
-/// that a gap shows. Fewer than four points keep the newest samples instead.
-fn decimate(samples: Vec<Sample>, points: usize) -> Vec<Sample> {
+/// that a gap shows. Fewer points than a bucket keeps give the newest samples instead.
+fn decimate<'a>(layout: &Layout, samples: Vec<&'a [u8]>, points: usize) -> Vec<&'a [u8]> {
     if samples.len() <= points {
         return samples;
     }
-    let buckets = points / KEPT_PER_BUCKET;
+    // Lowest and highest of each zone.
+    let kept_per_bucket = (2 * layout.zones().len()).max(1);
+    let buckets = points / kept_per_bucket;
     if buckets == 0 {
         return samples[samples.len() - points..].to_vec();
     }
@@ -185,11 +170,9 @@ fn decimate(samples: Vec<Sample>, points: usize) -> Vec<Sample> {
         let from = samples.len() * b / buckets;
         let to = samples.len() * (b + 1) / buckets;
         let bucket = &samples[from..to];
-        let mut picked: Vec<usize> = Zone::ALL
-            .into_iter()
-            .flat_map(|zone| extremes(bucket, zone.sensor()))
-            .flatten()
-            .collect();
+        let zones = layout.zones().iter();
+        let mut picked: Vec<usize> =
+            zones.flat_map(|&zone| extremes(layout, bucket, zone)).flatten().collect();
         if picked.is_empty() {
             picked.push(0);
         }
@@ -200,108 +183,14 @@ fn decimate(samples: Vec<Sample>, points: usize) -> Vec<Sample> {
     kept
 }
 
-/// Places of the lowest and the highest reading of a sensor.
-fn extremes(bucket: &[Sample], sensor: Sensor) -> [Option<usize>; 2] {
-    let readings = || bucket.iter().enumerate().filter_map(|(i, s)| s.temp(sensor).map(|t| (i, t)));
+/// Places of the lowest and the highest of a value.
+fn extremes(layout: &Layout, bucket: &[&[u8]], value: usize) -> [Option<usize>; 2] {
+    let read = |(i, sample): (usize, &&[u8])| layout.value(sample, value).map(|t| (i, t));
+    let readings = || bucket.iter().enumerate().filter_map(read);
     let low = readings().min_by(|a, b| a.1.total_cmp(&b.1));
     let high = readings().max_by(|a, b| a.1.total_cmp(&b.1));
     [low.map(|(i, _)| i), high.map(|(i, _)| i)]
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tve_units::WallMillis;
-
-    fn sample(t_s: i64, z1: f64, z2: f64) -> Sample {
-        let temps = [Some(20.0), Some(z1), Some(z2), Some(30.0)];
-        Sample::from(&Row { wall: WallMillis::new(t_s * 1000), temps, ..Row::default() })
-    }
-
-    fn filled(n: i64) -> History {
-        let mut history = History::default();
-        for t in 0..n {
-            history.push(sample(t, 200.0 + (t % 7) as f64 * 0.1, 180.0));
-        }
-        history
-    }
-
-    #[test]
-    fn a_sample_takes_64_bytes_and_keeps_what_the_charts_show() {
-        assert!(size_of::<Sample>() <= 64);
-        let mut row = Row {
-            temps: [None, Some(210.55), None, None],
-            heater_duty: [33.33, 100.0],
-            relays: [false, true],
-            heater_on: [true, false],
-            motors: [12.5, -3.0],
-            mode: Mode::Manual,
-            status: Status::Running,
-            ..Row::default()
-        };
-        row.pwm[3] = 62.5;
-        let s = Sample::from(&row);
-        assert_eq!((s.temp(Sensor::T1), s.temp(Sensor::T2)), (None, Some(210.55)));
-        assert_eq!((s.heater_duty(Zone::Z1), s.heater_duty(Zone::Z2)), (33.33, 100.0));
-        assert_eq!((s.fan(), s.pump()), (false, true));
-        assert_eq!((s.heater_on(Zone::Z1), s.heater_on(Zone::Z2)), (true, false));
-        assert_eq!((s.rpm(Motor::Main), s.rpm(Motor::Feed)), (12.5, -3.0));
-        assert_eq!((s.pwm()[3], s.mode(), s.status()), (62.5, Mode::Manual, Status::Running));
-    }
-
-    #[test]
-    fn the_newest_come_oldest_first() {
-        let history = filled(2000);
-        let newest = history.newest(1000);
-        assert_eq!(
-            (newest.len(), newest[0].t_ms(), newest[999].t_ms()),
-            (1000, 1_000_000, 1_999_000)
-        );
-        assert_eq!(filled(3).newest(1000).len(), 3);
-    }
-
-    #[test]
-    fn it_holds_24_hours_and_no_more_memory_than_that() {
-        let history = filled(CAPACITY.cast_signed() as i64 + 5000);
-        let all = history.since(i64::MIN, usize::MAX);
-        assert_eq!((all.len(), all[0].t_ms()), (CAPACITY, 5_000_000));
-        assert!(history.chunks.len() <= CAPACITY / CHUNK + 1);
-        assert_eq!(history.newest(usize::MAX).len(), CAPACITY);
-    }
-
-    #[test]
-    fn a_peak_of_one_second_of_either_zone_survives_decimation() {
-        let mut history = filled(CAPACITY.cast_signed() as i64);
-        history.push(sample(100_000, 263.0, 180.0));
-        history.push(sample(100_001, 200.0, 120.0));
-        for t in 0..500 {
-            history.push(sample(100_002 + t, 200.0, 180.0));
-        }
-        let shown = history.since(0, 400);
-        assert!(shown.len() <= 400 && shown.len() >= 100, "{}", shown.len());
-        assert!(shown.iter().any(|s| s.temp(Sensor::T2) == Some(263.0)));
-        assert!(shown.iter().any(|s| s.temp(Sensor::T3) == Some(120.0)));
-        assert!(shown.is_sorted_by_key(Sample::t_ms));
-    }
-
-    #[test]
-    fn since_and_points_bound_the_answer() {
-        let history = filled(1000);
-        assert_eq!(history.since(990_000, 50).len(), 10);
-        assert_eq!(history.since(990_001, 50).len(), 9);
-        for points in [0, 1, 3, 4, 5, 17, 999, 1000, 5000] {
-            assert!(history.since(0, points).len() <= points, "{points}");
-        }
-        assert_eq!(history.since(0, 2)[1].t_ms(), 999_000);
-        assert!(history.since(i64::MAX, 50).is_empty());
-    }
-
-    #[test]
-    fn a_gap_in_the_readings_still_shows() {
-        let mut history = History::default();
-        for t in 0..100 {
-            history.push(sample(t, f64::NAN, f64::NAN));
-        }
-        assert_eq!(history.since(0, 8).len(), 2);
-    }
-}
+mod tests;

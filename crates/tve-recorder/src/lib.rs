@@ -25,6 +25,7 @@ mod handle;
 mod history;
 mod inbox;
 mod journal;
+mod layout;
 mod local_time;
 mod reload;
 mod row;
@@ -35,6 +36,8 @@ mod thread;
 
 #[cfg(test)]
 mod fake_disk;
+#[cfg(test)]
+mod testing;
 
 pub use blackbox::{
     Difference, IncidentError, Moment, Replayed, Tape, list_incidents, open_incident, replay,
@@ -45,8 +48,9 @@ pub use disk::{Disk, RealDisk};
 pub use error::RecorderError;
 pub use folder::{Naming, RunFile, RunList};
 pub use handle::{RecorderHandle, RecorderStatus};
-pub use history::Sample;
+pub use history::{Sample, Samples};
 pub use journal::{AlarmHistory, JournalEntry, JournalState, load_journal};
+pub use layout::Layout;
 pub use row::Row;
 pub use run_files::{list_runs, open_run};
 pub use session::{Previous, load_previous_session};

@@ -3,9 +3,8 @@
 //! *Batch*: rows rendered to bytes, of which the file has taken a known part. A write that stops in
 //! the middle of a line goes on at that byte, so neither a torn nor a doubled line is left behind.
 
-use crate::csv;
+use crate::csv::RunText;
 use crate::disk::Disk;
-use crate::local_time::LocalTime;
 use crate::row::Row;
 use std::collections::VecDeque;
 use std::io;
@@ -66,7 +65,8 @@ pub(crate) struct Run {
     batch_rows: u64,
     taken_bytes: usize,
     unsynced: bool,
-    spread: [Spread; 4],
+    /// Of each sensor.
+    spread: Vec<Spread>,
     flushed_at: Option<Micros>,
     early_at: Option<Micros>,
     early_wanted: bool,
@@ -83,7 +83,7 @@ impl Run {
             batch_rows: 0,
             taken_bytes: 0,
             unsynced: false,
-            spread: [Spread::default(); 4],
+            spread: Vec::new(),
             flushed_at: None,
             early_at: None,
             early_wanted: false,
@@ -114,11 +114,12 @@ impl Run {
         self.open.as_ref().map(|o| o.name.as_str())
     }
 
-    /// Takes a row; returns how many old ones had to go for it. `now` is the recorder's time, which
+    /// Takes a row, with the places of its temperatures; returns how many old ones had to go for it. `now` is the recorder's time, which
     /// on a simulator that runs fast is not the row's.
-    pub(crate) fn push(&mut self, now: Micros, row: &Row) -> u64 {
-        for (spread, temp) in self.spread.iter_mut().zip(row.temps) {
-            if let Some(t) = temp.filter(|t| t.is_finite()) {
+    pub(crate) fn push(&mut self, now: Micros, row: &Row, temperatures: &[usize]) -> u64 {
+        self.spread.resize(temperatures.len(), Spread::default());
+        for (spread, &place) in self.spread.iter_mut().zip(temperatures) {
+            if let Some(t) = row.value(place) {
                 let pause_over = self.early_at.is_none_or(|at| now.since(at) >= EARLY_FLUSH_PAUSE);
                 if pause_over && spread.is_outlier(t) {
                     self.early_wanted = true;
@@ -156,17 +157,17 @@ impl Run {
         now: Micros,
         disk: &mut dyn Disk,
         folder: &Path,
-        local: &LocalTime,
+        text: &RunText,
     ) -> io::Result<()> {
         self.write_batch()?;
         if let Some(first) = self.waiting.front() {
             if self.open.is_none() {
-                self.open = Some(create(disk, folder, &local.file_stamp(first.wall))?);
-                self.batch.extend_from_slice(csv::HEADER.as_bytes());
+                self.open = Some(create(disk, folder, &text.local().file_stamp(first.wall))?);
+                self.batch.extend_from_slice(text.header().as_bytes());
             }
             self.batch_rows = self.waiting.len() as u64;
             for row in self.waiting.drain(..) {
-                csv::render(&row, local, &mut self.batch);
+                text.line(&row, &mut self.batch);
             }
             self.write_batch()?;
         }
@@ -181,7 +182,7 @@ impl Run {
             self.early_wanted = false;
         }
         self.flushed_at = Some(now);
-        self.spread = [Spread::default(); 4];
+        self.spread.clear();
         Ok(())
     }
 
@@ -230,6 +231,8 @@ fn create(disk: &mut dyn Disk, folder: &Path, stamp: &str) -> io::Result<OpenFil
 mod tests {
     use super::*;
     use crate::fake_disk::FakeDisk;
+    use crate::local_time::LocalTime;
+    use crate::testing::{self, layout};
     use tve_units::WallMillis;
 
     const FLUSH: Micros = Micros::from_secs(60);
@@ -237,7 +240,7 @@ mod tests {
     fn row(i: u64, t: f64) -> Row {
         let now = Micros::from_millis(i * 250);
         let wall = WallMillis::new(1_700_000_000_000 + i.cast_signed() * 250);
-        Row { now, wall, temps: [Some(t); 4], ..Row::default() }
+        testing::row(now, wall, [Some(t); 4])
     }
 
     struct Rig {
@@ -252,13 +255,13 @@ mod tests {
         }
 
         fn flush(&mut self, now: Micros) -> io::Result<()> {
-            let local = LocalTime::at_offset_hours(0);
-            self.run.flush(now, &mut self.disk, Path::new("/logs"), &local)
+            let text = RunText::new(layout(), LocalTime::at_offset_hours(0));
+            self.run.flush(now, &mut self.disk, Path::new("/logs"), &text)
         }
 
         fn step(&mut self, i: u64, t: f64) {
             let row = row(i, t);
-            self.run.push(row.now, &row);
+            self.run.push(row.now, &row, layout().temperatures());
             if self.run.flush_due(row.now, FLUSH) {
                 self.flush(row.now).unwrap();
                 self.flushes.push(i);
@@ -323,7 +326,7 @@ mod tests {
     fn a_disk_that_stops_at_any_byte_leaves_no_torn_and_no_doubled_line() {
         let mut whole = Rig::new();
         for i in 0..3 {
-            whole.run.push(Micros::ZERO, &row(i, 20.0));
+            whole.run.push(Micros::ZERO, &row(i, 20.0), layout().temperatures());
         }
         whole.flush(Micros::ZERO).unwrap();
         let wanted = whole.disk.text("/logs/run_20231114_221320.csv");
@@ -332,7 +335,7 @@ mod tests {
         for room in 0..wanted.len() {
             let mut rig = Rig::new();
             for i in 0..3 {
-                rig.run.push(Micros::ZERO, &row(i, 20.0));
+                rig.run.push(Micros::ZERO, &row(i, 20.0), layout().temperatures());
             }
             rig.disk.set_room(Some(room));
             assert!(rig.flush(Micros::ZERO).is_err(), "room for {room} bytes");
@@ -348,7 +351,7 @@ mod tests {
         let mut rig = Rig::new();
         let mut dropped = 0;
         for i in 0..MOST_WAITING as u64 + 7 {
-            dropped += rig.run.push(Micros::ZERO, &row(i, 20.0));
+            dropped += rig.run.push(Micros::ZERO, &row(i, 20.0), layout().temperatures());
         }
         assert_eq!(dropped, 7);
         assert_eq!(rig.run.rows(), MOST_WAITING as u64);
@@ -361,7 +364,7 @@ mod tests {
     #[test]
     fn rows_count_as_safe_only_after_the_sync() {
         let mut rig = Rig::new();
-        rig.run.push(Micros::ZERO, &row(0, 20.0));
+        rig.run.push(Micros::ZERO, &row(0, 20.0), layout().temperatures());
         rig.disk.fail_syncs(true);
         assert!(rig.flush(Micros::ZERO).is_err());
         assert!(rig.run.needs_disk());

@@ -1,16 +1,20 @@
 //! The recorder thread: turns ten times a second, woken early for what is urgent.
 
+use crate::csv::RunText;
 use crate::data_dir::DataDir;
 use crate::disk::Disk;
 use crate::engine::{Engine, MachineNote};
 use crate::handle::{RecorderHandle, Shared, lock};
+use crate::history::History;
 use crate::inbox::Batch;
+use crate::layout::Layout;
 use crate::local_time::LocalTime;
 use crate::reload::reload;
 use crate::{LoggingSettings, RecorderError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tve_config::MachineConfig;
 use tve_control::LoggingHealth;
 use tve_units::WallMillis;
 
@@ -24,6 +28,8 @@ pub struct RecorderConfig {
     pub data_dir: DataDir,
     /// How runs are recorded.
     pub logging: LoggingSettings,
+    /// Whose rows and samples they are; another layout needs another recorder.
+    pub machine: Arc<MachineConfig>,
 }
 
 /// The running recorder; [`shutdown_within`](Self::shutdown_within) ends it in order.
@@ -78,13 +84,15 @@ impl Recorder {
         disk: Box<dyn Disk>,
         local: LocalTime,
     ) -> Result<Self, RecorderError> {
-        let shared = Arc::new(Shared::new(config.logging.interval));
+        let layout = Arc::new(Layout::of(&config.machine));
+        let shared = Arc::new(Shared::new(config.logging.interval, Arc::clone(&layout)));
         let end = Arc::new(End::default());
         let guard = EndGuard { end: Arc::clone(&end), shared: Arc::clone(&shared) };
         let thread = std::thread::Builder::new()
             .name("recorder".into())
             .spawn(move || {
-                let engine = Engine::new(config.data_dir.path(), config.logging, disk, local);
+                let text = RunText::new(layout, local);
+                let engine = Engine::new(config.data_dir.path(), config.logging, disk, text);
                 run(engine, &guard);
                 // The lock of the folder outlives the last write.
                 drop(config.data_dir);
@@ -178,14 +186,13 @@ fn publish(engine: &Engine, shared: &Shared) {
 
 /// Puts the last run in front of the samples that have come in since the start.
 fn load_history(engine: &Engine, shared: &Shared, wall: WallMillis) {
-    let mut loaded = crate::history::History::default();
-    if let Err(error) = reload(&mut loaded, engine.folder(), wall) {
+    let layout = engine.layout();
+    let mut loaded = History::new(Arc::clone(layout));
+    if let Err(error) = reload(layout, &mut loaded, engine.folder(), wall) {
         tracing::warn!(%error, folder = %engine.folder().display(), "history not restored");
     }
     let mut current = shared.history.write().unwrap_or_else(PoisonError::into_inner);
-    for sample in current.newest(usize::MAX) {
-        loaded.push(sample);
-    }
+    loaded.append(&current);
     *current = loaded;
 }
 

@@ -26,7 +26,11 @@ impl Machine {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = DataDir::open(folder.path()).unwrap();
-        let settings = RecorderConfig { data_dir, logging: LoggingSettings::default() };
+        let settings = RecorderConfig {
+            data_dir,
+            logging: LoggingSettings::default(),
+            machine: Config::embedded().machine(),
+        };
         let recorder = Recorder::start(settings, Box::new(RealDisk)).unwrap();
         let mut rig = Rig::new(&Config::embedded());
         rig.soak(200.0);

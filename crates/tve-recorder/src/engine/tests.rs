@@ -3,7 +3,9 @@
 use super::*;
 use crate::fake_disk::FakeDisk;
 use crate::inbox::Inbox;
+use crate::local_time::LocalTime;
 use crate::row::Row;
+use crate::testing::{self, layout};
 use tve_control::AlarmEvent;
 
 const WALL: i64 = 1_700_000_000_000;
@@ -27,13 +29,13 @@ impl Rig {
 
     fn with(settings: LoggingSettings) -> Self {
         let disk = FakeDisk::new();
-        let local = LocalTime::at_offset_hours(0);
+        let text = RunText::new(layout(), LocalTime::at_offset_hours(0));
         Self {
-            engine: Engine::new(Path::new("/data"), settings, Box::new(disk.clone()), local),
+            engine: Engine::new(Path::new("/data"), settings, Box::new(disk.clone()), text),
             disk,
             inbox: Inbox::new(settings.interval),
             batch: Batch::new(),
-            history: RwLock::default(),
+            history: RwLock::new(History::new(layout())),
             now: Micros::ZERO,
             energised: false,
             inbox_dropped: 0,
@@ -46,8 +48,7 @@ impl Rig {
 
     /// One tick of the machine; the recorder looks every 100 ms.
     fn tick(&mut self) {
-        let temps = [Some(25.0); 4];
-        let row = Row { now: self.now, wall: self.wall(), temps, ..Row::default() };
+        let row = testing::row(self.now, self.wall(), [Some(25.0); 4]);
         self.inbox_dropped += self.inbox.offer(&row);
         if self.now.get().is_multiple_of(100_000) {
             self.turn();

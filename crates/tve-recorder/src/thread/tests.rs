@@ -5,9 +5,11 @@ use crate::disk::RealDisk;
 use crate::fake_disk::{FakeDisk, Gate};
 use crate::inbox::ROW_CAPACITY;
 use crate::row::Row;
+use crate::testing;
 use crate::{list_runs, load_journal, load_previous_session};
 use std::path::Path;
 use std::sync::mpsc;
+use tve_config::Config;
 use tve_control::{AlarmEvent, Unclean};
 use tve_units::Micros;
 
@@ -17,12 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn start(dir: &Path, disk: Box<dyn Disk>) -> Recorder {
     let data_dir = DataDir::open(dir).unwrap();
     let logging = LoggingSettings::from_config(0.01, 60.0, 30, 1);
-    Recorder::start(RecorderConfig { data_dir, logging }, disk).unwrap()
+    Recorder::start(
+        RecorderConfig { data_dir, logging, machine: Config::embedded().machine() },
+        disk,
+    )
+    .unwrap()
 }
 
 fn row(ms: u64) -> Row {
     let wall = WallMillis::new(wall_clock().get() + ms.cast_signed());
-    Row { now: Micros::from_millis(ms), wall, temps: [Some(25.0); 4], ..Row::default() }
+    testing::row(Micros::from_millis(ms), wall, [Some(25.0); 4])
 }
 
 /// Offers the row until it is taken, as the ticks of a control thread would.
