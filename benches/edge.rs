@@ -2,9 +2,11 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
+use std::sync::Arc;
 use tve_control::{Snapshot, lenient_json, parse_control};
 use tve_http::{Cached, data_text, status_text};
-use tve_recorder::{Row, RunText};
+use tve_recorder::{Layout, Row, RunText};
+use tve_tags::Tags;
 
 fn command_parse(c: &mut Criterion) {
     let mut group = c.benchmark_group("command_parse");
@@ -30,20 +32,19 @@ fn bodies(c: &mut Criterion) {
     let mut snapshot = Snapshot::default();
     rig.controller.snapshot(&mut snapshot);
     let settings = rig.controller.config();
+    let tags = Tags::of(settings.machine());
     let config = settings.to_public_json().to_string().into_bytes();
     let mut group = c.benchmark_group("body");
     group.bench_function("data uncached", |b| {
-        b.iter(|| black_box(data_text(black_box(&snapshot))));
+        b.iter(|| black_box(data_text(black_box(&snapshot), &tags)));
     });
     group.bench_function("status uncached", |b| {
-        b.iter(|| black_box(status_text(black_box(&snapshot), settings, "simulator", &config)));
+        b.iter(|| black_box(status_text(black_box(&snapshot), &tags, "simulator", &config)));
     });
     let cached = Cached::default();
     group.bench_function("status cached", |b| {
         b.iter(|| {
-            black_box(
-                cached.get(7, || status_text(&snapshot, settings, "simulator", &config).into()),
-            )
+            black_box(cached.get(7, || status_text(&snapshot, &tags, "simulator", &config).into()))
         });
     });
     group.finish();
@@ -53,8 +54,9 @@ fn csv_row(c: &mut Criterion) {
     let rig = tve_benches::heating();
     let mut snapshot = Snapshot::default();
     rig.controller.snapshot(&mut snapshot);
-    let row = Row::from_snapshot(&snapshot);
-    let text = RunText::of_system();
+    let layout = Arc::new(Layout::of(&rig.controller.config().machine()));
+    let row = Row::of(&layout, &snapshot);
+    let text = RunText::of_system(layout);
     let mut out = Vec::with_capacity(4096);
     c.bench_function("csv_row", |b| {
         b.iter(|| {

@@ -4,7 +4,9 @@ use crate::cache::Cached;
 use crate::metrics::Metrics;
 use crate::view;
 use bytes::Bytes;
+use std::sync::Arc;
 use tve_runtime::{Door, Published};
+use tve_tags::Tags;
 
 /// The front behind its routes.
 pub(crate) struct App {
@@ -22,6 +24,7 @@ struct Cache {
     status: Cached,
     config: Cached,
     alarms: Cached,
+    tags: Cached<Arc<Tags>>,
 }
 
 impl App {
@@ -33,7 +36,9 @@ impl App {
     /// The body of `GET /api/data`.
     pub(crate) fn data_body(&self) -> Bytes {
         let newest = self.door.newest();
-        self.cache.data.get(newest.seq, || view::json(&view::data(&newest.snapshot)).into())
+        self.cache
+            .data
+            .get(newest.seq, || view::data_text(&newest.snapshot, &self.tags(&newest)).into())
     }
 
     /// The body of `GET /api/status`.
@@ -47,13 +52,19 @@ impl App {
         })
     }
 
+    /// The tags of the machine by the names of its configuration.
+    pub(crate) fn tags(&self, published: &Published) -> Arc<Tags> {
+        let revision = published.snapshot.config_revision;
+        self.cache.tags.get(revision, || Arc::new(Tags::of(published.config.machine())))
+    }
+
     /// `state` as JSON text.
     pub(crate) fn state_json(&self, published: &Published) -> Vec<u8> {
         let past = self.door.alarm_history();
         let past = self.cache.alarms.get(past.version, || view::alarm_history(&past.entries));
         view::state_json(
             &published.snapshot,
-            &published.config,
+            &self.tags(published),
             self.door.machine(),
             self.door.config_errors(),
             &past,

@@ -1,32 +1,38 @@
-//! A reply that is made once for a version of its source and shared by everybody who asks.
+//! A reply, or what replies are made of, that is made once for a version of its source and shared by everybody who asks.
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A body made for one version of its source.
-#[derive(Debug, Default)]
-pub struct Cached {
-    held: ArcSwapOption<(u64, Bytes)>,
+/// What was made for one version of its source; cheap to clone.
+#[derive(Debug)]
+pub struct Cached<T = Bytes> {
+    held: ArcSwapOption<(u64, T)>,
     making: Mutex<()>,
 }
 
-impl Cached {
-    /// The body for `version`, made by `make` unless somebody has made it already.
-    pub fn get(&self, version: u64, make: impl FnOnce() -> Bytes) -> Bytes {
-        if let Some(bytes) = self.current(version) {
-            return bytes;
+impl<T> Default for Cached<T> {
+    fn default() -> Self {
+        Self { held: ArcSwapOption::empty(), making: Mutex::default() }
+    }
+}
+
+impl<T: Clone> Cached<T> {
+    /// What there is for `version`, made by `make` unless somebody has made it already.
+    pub fn get(&self, version: u64, make: impl FnOnce() -> T) -> T {
+        if let Some(made) = self.current(version) {
+            return made;
         }
         let _one = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bytes) = self.current(version) {
-            return bytes;
+        if let Some(made) = self.current(version) {
+            return made;
         }
-        let bytes = make();
-        self.held.store(Some(Arc::new((version, bytes.clone()))));
-        bytes
+        let made = make();
+        self.held.store(Some(Arc::new((version, made.clone()))));
+        made
     }
 
-    fn current(&self, version: u64) -> Option<Bytes> {
+    fn current(&self, version: u64) -> Option<T> {
         let held = self.held.load();
         held.as_ref().filter(|held| held.0 == version).map(|held| held.1.clone())
     }

@@ -5,9 +5,11 @@ use crate::sockets;
 use crate::view;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use tve_config::Config;
 use tve_control::{Mode, Snapshot, Status};
-use tve_recorder::{Row, Sample};
+use tve_recorder::{Layout, Row, Samples};
+use tve_tags::Tags;
 use tve_units::{Celsius, Duty, Micros, Rpm, WallMillis};
 
 /// A machine of which every figure is a different one.
@@ -19,7 +21,9 @@ fn busy() -> Snapshot {
         tick: 1000,
         status: Status::Running,
         mode: Mode::Manual,
-        temps: [Some(23.5), Some(200.25), None, Some(31.125)].map(|t| t.map(Celsius::clamped)).into(),
+        temps: [Some(23.5), Some(200.25), None, Some(31.125)]
+            .map(|t| t.map(Celsius::clamped))
+            .into(),
         targets: [200.0, 210.5].map(Celsius::clamped).into(),
         manual_duty: [12.0, 13.5].map(Duty::clamped).into(),
         heater_duty: [40.0, 41.5].map(Duty::clamped).into(),
@@ -38,20 +42,21 @@ fn busy() -> Snapshot {
 
 /// A machine that has just started, and one that is busy.
 fn page() -> String {
-    let config = Config::embedded();
+    let tags = Tags::of(Config::embedded().machine());
+    let layout = Arc::new(Layout::of(tags.machine()));
     let mut page = String::from(
         "# What the machine of two zones answers, for machines given in drop_in.rs. Clients of the\n\
          # original read these bytes: a difference is a fault of the code, never of this file.\n",
     );
     for (name, snapshot) in [("default", Snapshot::default()), ("busy", busy())] {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let data = text(view::data_text(&snapshot));
-        let state = text(view::state_json(&snapshot, &config, "simulator", &[], b"[]"));
-        let permissives = text(view::json(&view::permissives(&snapshot.permissives)));
-        let sample = Sample::from(&Row::from_snapshot(&snapshot));
-        let history = text(view::json(&view::history_sample(&sample, &config)));
-        let metrics = crate::metrics::machine_text(&snapshot);
-        let events = sockets::told(&snapshot, &config);
+        let data = text(view::data_text(&snapshot, &tags));
+        let state = text(view::state_json(&snapshot, &tags, "simulator", &[], b"[]"));
+        let permissives = text(view::json(&view::permissives(&snapshot.permissives, &tags)));
+        let samples = Samples::of(&layout, &[Row::of(&layout, &snapshot)]);
+        let history = text(view::json(&view::history(&samples, &tags)[0]));
+        let metrics = crate::metrics::machine_text(&snapshot, &tags);
+        let events = sockets::told(&snapshot, &tags);
         for (what, body) in [
             ("data", data),
             ("state", state),

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
-use std::sync::Arc;
 use tve_api as api;
 use tve_control::RefusalCode;
 
@@ -31,7 +30,8 @@ pub(crate) async fn gpio(State(app): Shared) -> Response {
 
 /// `GET /api/permissives`.
 pub(crate) async fn permissives(State(app): Shared) -> Response {
-    ok(&view::permissives(&app.door.newest().snapshot.permissives))
+    let newest = app.door.newest();
+    ok(&view::permissives(&newest.snapshot.permissives, &app.tags(&newest)))
 }
 
 #[derive(Deserialize)]
@@ -58,9 +58,8 @@ pub(crate) async fn history(State(app): Shared, query: Asked<HistoryQuery>) -> A
         app.door.history_since(since, points).await?
     };
     let body = on_thread(move || {
-        let config = Arc::clone(&app.door.newest().config);
-        let samples: Vec<_> = samples.iter().map(|s| view::history_sample(s, &config)).collect();
-        view::json(&samples)
+        let tags = app.tags(&app.door.newest());
+        view::json(&view::history(&samples, &tags))
     });
     Ok(json(StatusCode::OK, body.await?))
 }

@@ -26,10 +26,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
-use tve_config::Config;
 use tve_control::{RefusalCode, Snapshot};
 use tve_runtime::{Published, stopped};
-use tve_units::Celsius;
+use tve_tags::{Category, Tags, Value};
 
 /// Answers everything under /socket.io/.
 pub(crate) type Service = SocketIoService<NotFound>;
@@ -66,22 +65,11 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const UPDATE: &str = "io_update";
 const SNAPSHOT: &str = "snapshot";
 
-/// A value as the HMI gets it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-enum Value {
-    Number(Option<f64>),
-    Switch(bool),
-    Name(&'static str),
-}
-
-impl Value {
-    /// Whether the change from `self` to `new` is worth an event.
-    fn differs(&self, new: &Self) -> bool {
-        match (self, new) {
-            (Self::Number(Some(old)), Self::Number(Some(new))) => (old - new).abs() > THRESHOLD,
-            _ => self != new,
-        }
+/// Whether the change from `old` to `new` is worth an event.
+fn differs(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::Number(Some(old)), Value::Number(Some(new))) => (old - new).abs() > THRESHOLD,
+        _ => old != new,
     }
 }
 
@@ -99,53 +87,20 @@ struct Snapshotted<'a> {
     state: &'a RawValue,
 }
 
-type Values = BTreeMap<(&'static str, String), Value>;
+type Values = BTreeMap<(Category, Box<str>), Value>;
 
 /// Everything that clients are told of, by category and key.
-fn values(snapshot: &Snapshot, config: &Config) -> Values {
-    let data = crate::view::data(snapshot);
-    let number = |x: f64| Value::Number(Some(x));
-    let (t, m, r) = (data.temps, data.motors, data.relays);
-    let [target_z1, target_z2] = snapshot.targets.to_array().map(Celsius::get);
-    let heaters = snapshot.heater_duty.to_array().map(tve_units::Duty::get);
-    let fixed = [
-        ("temps", "t1", Value::Number(t.t1)),
-        ("temps", "t2", Value::Number(t.t2)),
-        ("temps", "t3", Value::Number(t.t3)),
-        ("temps", "motor", Value::Number(t.motor)),
-        ("motors", "main", number(m.main)),
-        ("motors", "feed", number(m.feed)),
-        ("relays", "fan", Value::Switch(r.fan)),
-        ("relays", "pump", Value::Switch(r.pump)),
-        ("relays", "ssr_z1", Value::Switch(r.ssr_z1)),
-        ("relays", "ssr_z2", Value::Switch(r.ssr_z2)),
-        ("misc", "status", Value::Name(data.status.name())),
-        ("misc", "mode", Value::Name(data.mode.name())),
-        ("misc", "target_z1", number(target_z1)),
-        ("misc", "target_z2", number(target_z2)),
-        ("misc", "heater_duty_z1", number(heaters[0])),
-        ("misc", "heater_duty_z2", number(heaters[1])),
-        ("misc", "manual_duty_z1", number(snapshot.manual_duty[0].get())),
-        ("misc", "manual_duty_z2", number(snapshot.manual_duty[1].get())),
-        ("misc", "peltier_duty", number(data.peltier_duty)),
-        ("misc", "fill_level", Value::Number(data.fill_level)),
-        ("misc", "target_fill_level", Value::Number(data.target_fill_level)),
-        ("misc", "autotune_status", Value::Name(snapshot.tune.status.name())),
-    ];
-    let pwm = crate::view::pwm(config, &snapshot.pwm.map(tve_units::Duty::get), heaters);
-    fixed
-        .into_iter()
-        .map(|(category, key, value)| ((category, key.to_owned()), value))
-        .chain(pwm.into_iter().map(|(key, duty)| (("pwm", key), number(duty))))
-        .collect()
+fn values(snapshot: &Snapshot, tags: &Tags) -> Values {
+    let events = tags.events().iter();
+    events.map(|e| ((e.category, e.key.clone()), tags.read(e.tag, snapshot))).collect()
 }
 
 /// Everything that clients are told of, one event a line.
 #[cfg(test)]
-pub(crate) fn told(snapshot: &Snapshot, config: &Config) -> String {
-    let values = values(snapshot, config);
-    let update = |((category, key), val): (&(&'static str, String), &Value)| {
-        serde_json::to_string(&Update { category, key, val }).unwrap() + "\n"
+pub(crate) fn told(snapshot: &Snapshot, tags: &Tags) -> String {
+    let values = values(snapshot, tags);
+    let update = |((category, key), val): (&(Category, Box<str>), &Value)| {
+        serde_json::to_string(&Update { category: category.name(), key, val }).unwrap() + "\n"
     };
     values.iter().map(update).collect()
 }
@@ -226,12 +181,12 @@ impl Teller {
             self.told = None;
             return;
         }
-        let now = values(&newest.snapshot, &newest.config);
+        let now = values(&newest.snapshot, &app.tags(newest));
         if let Some(told) = &self.told {
             for ((category, key), val) in &now {
                 let old = told.get(&(*category, key.clone()));
-                if old.is_none_or(|old| old.differs(val)) {
-                    let update = Update { category, key, val };
+                if old.is_none_or(|old| differs(old, val)) {
+                    let update = Update { category: category.name(), key, val };
                     for socket in sockets.iter().filter(|s| self.greeted.contains(&s.id)) {
                         if !self.full.contains(&socket.id) && !send(socket, UPDATE, &update) {
                             self.full.insert(socket.id);
@@ -276,7 +231,7 @@ impl Teller {
 fn merge(known: &mut Values, now: Values) {
     known.retain(|key, _| now.contains_key(key));
     for (key, value) in now {
-        if known.get(&key).is_none_or(|old| old.differs(&value)) {
+        if known.get(&key).is_none_or(|old| differs(old, &value)) {
             known.insert(key, value);
         }
     }
@@ -285,41 +240,46 @@ fn merge(known: &mut Values, now: Values) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tve_config::Config;
     use tve_units::Duty;
+
+    fn tags() -> Tags {
+        Tags::of(Config::default().machine())
+    }
 
     #[test]
     fn categories_are_those_of_the_contract() {
-        let values = values(&Snapshot::default(), &Config::default());
+        let values = values(&Snapshot::default(), &tags());
         for (category, key) in values.keys() {
             assert!(
-                ["temps", "motors", "relays", "pwm", "misc"].contains(category),
-                "{category} {key}"
+                ["temps", "motors", "relays", "pwm", "misc"].contains(&category.name()),
+                "{category:?} {key}"
             );
         }
-        assert!(values.contains_key(&("pwm", "z1".to_owned())));
+        assert!(values.contains_key(&(Category::Pwm, "z1".into())));
     }
 
     #[test]
     fn a_slow_drift_is_told_when_it_has_become_a_change() {
-        let config = Config::default();
+        let tags = tags();
         let mut snapshot = Snapshot::default();
-        let key = ("misc", "peltier_duty".to_owned());
-        let mut known = values(&snapshot, &config);
+        let key = (Category::Misc, "peltier_duty".into());
+        let mut known = values(&snapshot, &tags);
         for duty in [0.0004, 0.0008] {
             snapshot.peltier = Duty::clamped(duty);
-            let now = values(&snapshot, &config);
-            assert!(!known[&key].differs(&now[&key]));
+            let now = values(&snapshot, &tags);
+            assert!(!differs(&known[&key], &now[&key]));
             merge(&mut known, now);
         }
         snapshot.peltier = Duty::clamped(0.0012);
-        assert!(known[&key].differs(&values(&snapshot, &config)[&key]));
+        assert!(differs(&known[&key], &values(&snapshot, &tags)[&key]));
     }
 
     #[test]
     fn a_sensor_that_fails_or_comes_back_is_a_change() {
-        assert!(Value::Number(Some(20.0)).differs(&Value::Number(None)));
-        assert!(Value::Number(None).differs(&Value::Number(Some(20.0))));
-        assert!(!Value::Number(None).differs(&Value::Number(None)));
+        assert!(differs(&Value::Number(Some(20.0)), &Value::Number(None)));
+        assert!(differs(&Value::Number(None), &Value::Number(Some(20.0))));
+        assert!(!differs(&Value::Number(None), &Value::Number(None)));
     }
 
     #[test]

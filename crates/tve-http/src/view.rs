@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use tve_api as api;
 use tve_config::Config;
 use tve_control::{AlarmRecord, Mode, Permissives, Severity, Snapshot, Status};
-use tve_hal::{Motor, Pull, Sensor, Zone};
-use tve_recorder::{JournalEntry, Sample};
-use tve_units::{Bcm, Celsius, Duty, Rpm};
+use tve_hal::Pull;
+use tve_recorder::{JournalEntry, Sample, Samples};
+use tve_tags::{Place, Tag, Tags, Value};
+use tve_units::Bcm;
 
 /// Serialises `value`. The types of the API cannot fail to: they hold no maps with other keys than
 /// strings and no numbers that are not finite.
@@ -41,50 +41,33 @@ pub(crate) const fn mode(mode: Mode) -> api::ModeName {
     }
 }
 
-pub(crate) fn temps(temps: [Option<f64>; 4]) -> api::Temps {
-    let [t1, t2, t3, motor] = temps.map(|t| t.and_then(finite));
-    api::Temps { t1, t2, t3, motor }
+/// The values of one place in a reply.
+fn named<T>(
+    tags: &Tags,
+    place: Place,
+    snapshot: &Snapshot,
+    of: impl Fn(Value) -> T,
+) -> api::Named<T> {
+    let group = tags.group(place);
+    api::Named::new(&group.keys, group.tags.iter().map(|tag| of(tags.read(*tag, snapshot))))
 }
 
-fn motors([main, feed]: [Rpm; 2]) -> api::Motors {
-    api::Motors { main: main.get(), feed: feed.get() }
-}
-
-fn relays([fan, pump]: [bool; 2], [ssr_z1, ssr_z2]: [bool; 2]) -> api::Relays {
-    api::Relays { fan, pump, ssr_z1, ssr_z2 }
-}
-
-/// Wanted level: shown only where a level is measured.
-fn target_fill(snapshot: &Snapshot) -> Option<f64> {
-    snapshot.fill_level.and_then(|_| finite(snapshot.target_fill_level))
-}
-
-/// Duty by channel name, and the heater duties as `z1` and `z2`.
-pub(crate) fn pwm(config: &Config, duties: &[f64], heaters: [f64; 2]) -> BTreeMap<String, f64> {
-    let mut map: BTreeMap<String, f64> = config
-        .pwm
-        .channels
-        .iter()
-        .filter_map(|(name, &channel)| {
-            duties.get(usize::from(channel)).map(|&duty| (name.clone(), duty))
-        })
-        .collect();
-    for zone in Zone::ALL {
-        map.insert(zone.name().to_owned(), heaters[zone.index()]);
-    }
-    map
+/// A number that is always known; zero for what the running machine does not have.
+fn known(value: Value) -> f64 {
+    value.number().unwrap_or_default()
 }
 
 /// The body of `GET /api/data`.
-pub(crate) fn data(snapshot: &Snapshot) -> api::Data {
+pub(crate) fn data(snapshot: &Snapshot, tags: &Tags) -> api::Data {
+    let number = |tag| tags.read(tag, snapshot).number();
     api::Data {
         timestamp: snapshot.wall.secs(),
-        temps: temps(snapshot.temps.to_array().map(|t| t.map(Celsius::get))),
-        motors: motors(snapshot.motors.to_array()),
-        relays: relays(snapshot.relays, snapshot.heater_on.to_array()),
+        temps: named(tags, Place::Temps, snapshot, Value::number),
+        motors: named(tags, Place::Motors, snapshot, known),
+        relays: named(tags, Place::Relays, snapshot, Value::is_on),
         peltier_duty: snapshot.peltier.get(),
-        fill_level: snapshot.fill_level.and_then(finite),
-        target_fill_level: target_fill(snapshot),
+        fill_level: number(Tag::HopperLevel),
+        target_fill_level: number(Tag::HopperTarget),
         status: status(snapshot.status),
         mode: mode(snapshot.mode),
     }
@@ -136,32 +119,30 @@ pub(crate) fn alarm_history(entries: &[JournalEntry]) -> Bytes {
 }
 
 /// `state` without `alarm_history`.
-fn state(snapshot: &Snapshot, config: &Config, machine: &str, errors: &[String]) -> api::State {
-    let [target_z1, target_z2] = snapshot.targets.to_array().map(Celsius::get);
-    let [manual_duty_z1, manual_duty_z2] = snapshot.manual_duty.to_array().map(Duty::get);
-    let heaters = snapshot.heater_duty.to_array().map(Duty::get);
+fn state(snapshot: &Snapshot, tags: &Tags, machine: &str, errors: &[String]) -> api::State {
+    let number = |tag| tags.read(tag, snapshot).number();
+    let known = |place| named(tags, place, snapshot, known);
     // The age of the newest sample, taken off the wall clock of the tick.
     let age = snapshot.now.since(snapshot.temps_at).secs();
+    let zone =
+        |zone| tags.machine().zones.get(zone).map_or_else(String::new, |z| z.name.to_string());
     api::State {
         machine: machine.to_owned(),
         status: status(snapshot.status),
         mode: mode(snapshot.mode),
         active_alarms: snapshot.alarms.iter().map(active_alarm).collect(),
-        target_z1,
-        target_z2,
-        manual_duty_z1,
-        manual_duty_z2,
-        heater_duty_z1: heaters[0],
-        heater_duty_z2: heaters[1],
-        temps: temps(snapshot.temps.to_array().map(|t| t.map(Celsius::get))),
+        targets: known(Place::Targets),
+        manual_duties: known(Place::ManualDuties),
+        heater_duties: known(Place::HeaterDuties),
+        temps: named(tags, Place::Temps, snapshot, Value::number),
         temps_timestamp: snapshot.wall.secs() - age,
-        motors: motors(snapshot.motors.to_array()),
-        motors_actual: motors(snapshot.motors_actual.to_array()),
-        relays: relays(snapshot.relays, snapshot.heater_on.to_array()),
-        pwm: pwm(config, &snapshot.pwm.map(Duty::get), heaters),
+        motors: known(Place::Motors),
+        motors_actual: known(Place::MotorsActual),
+        relays: named(tags, Place::Relays, snapshot, Value::is_on),
+        pwm: known(Place::Pwm),
         peltier_duty: snapshot.peltier.get(),
-        fill_level: snapshot.fill_level.and_then(finite),
-        target_fill_level: target_fill(snapshot),
+        fill_level: number(Tag::HopperLevel),
+        target_fill_level: number(Tag::HopperTarget),
         seq_start_time: snapshot.sequence_started.map(tve_units::WallMillis::secs),
         autotune_status: snapshot.tune.status.name().to_owned(),
         autotune_cycle: u32::from(snapshot.tune.cycle),
@@ -170,7 +151,7 @@ fn state(snapshot: &Snapshot, config: &Config, machine: &str, errors: &[String])
             ki: r.ki,
             kd: r.kd,
             method: r.method.name().to_owned(),
-            zone: r.zone.name().to_owned(),
+            zone: zone(r.zone),
         }),
         config_errors: errors.to_vec(),
         alarm_history: None,
@@ -180,12 +161,12 @@ fn state(snapshot: &Snapshot, config: &Config, machine: &str, errors: &[String])
 /// `state` as JSON text; the history is kept as text, because it changes rarely and is long.
 pub(crate) fn state_json(
     snapshot: &Snapshot,
-    config: &Config,
+    tags: &Tags,
     machine: &str,
     errors: &[String],
     alarm_history: &[u8],
 ) -> Vec<u8> {
-    let mut text = json(&state(snapshot, config, machine, errors));
+    let mut text = json(&state(snapshot, tags, machine, errors));
     // An object that serde wrote ends in its closing brace.
     text.pop();
     text.extend_from_slice(b",\"alarm_history\":");
@@ -232,8 +213,8 @@ pub(crate) fn gpio(snapshot: &Snapshot, config: &Config) -> api::GpioStatus {
 }
 
 /// The body of `GET /api/permissives`.
-pub(crate) fn permissives(permissives: &Permissives) -> api::Permissives {
-    let left = permissives.cold_jog_turns_left;
+pub(crate) fn permissives(permissives: &Permissives, tags: &Tags) -> api::Permissives {
+    let left = permissives.cold_jog_turns_left.iter();
     api::Permissives {
         granted: permissives.granted(),
         conditions: permissives
@@ -248,54 +229,76 @@ pub(crate) fn permissives(permissives: &Permissives) -> api::Permissives {
                 refusal: c.kind.refusal().name().to_owned(),
             })
             .collect(),
-        cold_jog_turns_left: api::ColdJog {
-            main: left[Motor::Main.index()].and_then(finite),
-            feed: left[Motor::Feed.index()].and_then(finite),
-        },
+        cold_jog_turns_left: api::Named::new(
+            &tags.group(Place::Motors).keys,
+            left.map(|turns| turns.and_then(finite)),
+        ),
     }
 }
 
-/// One element of `GET /api/history/sensors`.
-pub(crate) fn history_sample(sample: &Sample, config: &Config) -> api::HistorySample {
-    let temp = |sensor| sample.temp(sensor);
-    let heaters = Zone::ALL.map(|zone| sample.heater_duty(zone));
-    let [target_z1, target_z2] = Zone::ALL.map(|zone| sample.target(zone));
+/// The elements of `GET /api/history/sensors`.
+pub(crate) fn history(samples: &Samples, tags: &Tags) -> Vec<api::HistorySample> {
+    let layout = samples.layout();
+    // Where the values of each place stand in a sample.
+    let places = Place::ALL.map(|place| {
+        let tags = tags.group(place).tags.iter();
+        tags.map(|tag| layout.index(*tag)).collect::<Vec<_>>()
+    });
+    samples.iter().map(|sample| history_sample(&sample, tags, &places)).collect()
+}
+
+/// The values of one place in a sample.
+fn past<T>(
+    tags: &Tags,
+    place: Place,
+    sample: &Sample<'_>,
+    places: &[Vec<Option<usize>>],
+    of: impl Fn(Option<f64>) -> T,
+) -> api::Named<T> {
+    let values = places.get(place as usize).into_iter().flatten();
+    let values = values.map(|index| of(index.and_then(|index| sample.value(index))));
+    api::Named::new(&tags.group(place).keys, values)
+}
+
+fn history_sample(
+    sample: &Sample<'_>,
+    tags: &Tags,
+    places: &[Vec<Option<usize>>],
+) -> api::HistorySample {
+    let known = |place| past(tags, place, sample, places, Option::unwrap_or_default);
     api::HistorySample {
         t: sample.t_ms(),
-        temps: temps(Sensor::ALL.map(temp)),
-        relays: relays([sample.fan(), sample.pump()], Zone::ALL.map(|zone| sample.heater_on(zone))),
-        motors: api::Motors { main: sample.rpm(Motor::Main), feed: sample.rpm(Motor::Feed) },
-        pwm: pwm(config, &sample.pwm(), heaters),
+        temps: past(tags, Place::Temps, sample, places, |value| value),
+        relays: past(tags, Place::Relays, sample, places, |on| on.is_some_and(|on| on > 0.0)),
+        motors: known(Place::Motors),
+        pwm: known(Place::Pwm),
         status: status(sample.status()),
         mode: mode(sample.mode()),
-        target_z1,
-        target_z2,
-        heater_duty_z1: heaters[0],
-        heater_duty_z2: heaters[1],
+        targets: known(Place::Targets),
+        heater_duties: known(Place::HeaterDuties),
     }
 }
 
 /// The body of `GET /api/data` for a machine.
-pub fn data_text(snapshot: &Snapshot) -> Vec<u8> {
-    json(&data(snapshot))
+pub fn data_text(snapshot: &Snapshot, tags: &Tags) -> Vec<u8> {
+    json(&data(snapshot, tags))
 }
 
 /// The body of `GET /api/status` for a machine without alarm history; `config` is its public
 /// configuration as JSON text.
-pub fn status_text(
-    snapshot: &Snapshot,
-    settings: &Config,
-    machine: &str,
-    config: &[u8],
-) -> Vec<u8> {
-    status_json(&state_json(snapshot, settings, machine, &[], b"[]"), config).to_vec()
+pub fn status_text(snapshot: &Snapshot, tags: &Tags, machine: &str, config: &[u8]) -> Vec<u8> {
+    status_json(&state_json(snapshot, tags, machine, &[], b"[]"), config).to_vec()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::{Value, json};
-    use tve_units::{Micros, WallMillis};
+    use tve_units::{Celsius, Duty, Micros, Rpm, WallMillis};
+
+    fn tags() -> Tags {
+        Tags::of(Config::embedded().machine())
+    }
 
     fn warm() -> Snapshot {
         let mut snapshot = Snapshot {
@@ -318,7 +321,7 @@ mod tests {
 
     #[test]
     fn data_has_the_fields_of_the_contract_and_no_others() {
-        let body = serde_json::to_value(data(&warm())).unwrap();
+        let body = serde_json::to_value(data(&warm(), &tags())).unwrap();
         assert_eq!(
             body,
             json!({
@@ -340,7 +343,7 @@ mod tests {
         let mut snapshot = warm();
         snapshot.temps[1] = None;
         snapshot.fill_level = None;
-        let body = serde_json::to_value(data(&snapshot)).unwrap();
+        let body = serde_json::to_value(data(&snapshot, &tags())).unwrap();
         assert_eq!(body["temps"]["t2"], Value::Null);
         assert_eq!(body["fill_level"], Value::Null);
         assert_eq!(body["target_fill_level"], Value::Null, "nothing to hold it against");
@@ -352,13 +355,15 @@ mod tests {
         let history = br#"[{"id":7,"type":"COLD_ZONE","severity":"WARNING","message":"m",
             "timestamp":1.5,"acknowledged":true,"cleared":true}]"#;
         let errors = ["zz: unknown key".to_owned()];
-        let state = state_json(&warm(), &config, "simulator", &errors, history);
+        let state = state_json(&warm(), &tags(), "simulator", &errors, history);
         let text = status_json(&state, &json(&config.to_public_json()));
         let status: api::Status = serde_json::from_slice(&text).unwrap();
         assert_eq!(status.state.alarm_history.unwrap()[0].id, 7);
         assert_eq!(status.state.config_errors, errors);
-        assert_eq!(status.state.pwm["pump"], 30.0);
-        assert_eq!(status.state.pwm["z2"], 41.5);
+        assert_eq!(status.state.pwm.get("pump"), Some(&30.0));
+        assert_eq!(status.state.pwm.get("z2"), Some(&41.5));
+        assert_eq!(status.state.targets.get("target_z2"), Some(&210.0));
+        assert_eq!(status.state.targets.iter().count(), 2, "the level is no target of a zone");
         assert!((status.state.temps_timestamp - 1_700_000_000.15).abs() < 1e-6);
         assert_eq!(status.config["security"]["users"], Value::Null, "no secrets");
     }

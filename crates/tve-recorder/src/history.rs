@@ -31,6 +31,13 @@ impl Samples {
         Self { layout: Arc::clone(layout), packed }
     }
 
+    /// Those of `rows`.
+    pub fn of(layout: &Arc<Layout>, rows: &[Row]) -> Self {
+        let mut packed = Vec::with_capacity(rows.len() * layout.stride());
+        rows.iter().for_each(|row| layout.pack(row, &mut packed));
+        Self { layout: Arc::clone(layout), packed }
+    }
+
     /// What of the machine they hold.
     pub fn layout(&self) -> &Layout {
         &self.layout

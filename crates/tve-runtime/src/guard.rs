@@ -171,6 +171,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::AtomicU64;
     use std::time::Instant;
+    use tve_config::Config;
     use tve_recorder::{DataDir, LoggingSettings, RealDisk, Recorder, RecorderConfig};
 
     #[derive(Clone, Default)]
@@ -202,7 +203,11 @@ mod tests {
     fn ticks_that_stop_are_cut_once_noted_for_the_next_process_and_starve_the_watchdog() {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = DataDir::open(folder.path()).unwrap();
-        let config = RecorderConfig { data_dir, logging: LoggingSettings::default() };
+        let config = RecorderConfig {
+            data_dir,
+            logging: LoggingSettings::default(),
+            machine: Config::embedded().machine(),
+        };
         let recorder = Recorder::start(config, Box::new(RealDisk)).unwrap();
         let stats = Arc::new(LoopStats::new());
         let switch = Counted::default();

@@ -97,7 +97,11 @@ impl Prepared {
         let (access, token_file) = open_access(config, &folder)?;
         let inherited = Inheritance::read(&folder, !loaded.errors.is_empty())?;
         let recorder = Recorder::start(
-            RecorderConfig { data_dir, logging: logging_settings(config) },
+            RecorderConfig {
+                data_dir,
+                logging: logging_settings(config),
+                machine: config.machine(),
+            },
             Box::new(RealDisk),
         )?;
         let audit = Audit::start(folder.join(tve_audit::FOLDER), Box::new(RealMedium))?;

@@ -7,9 +7,12 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tve_control::{TuneMethod, TuneResult};
-use tve_recorder::{Row, RunText};
+use std::sync::Arc;
+use tve_config::MachineConfig;
+use tve_control::{Snapshot, TuneMethod, TuneResult};
+use tve_recorder::{Layout, Row, RunText};
 use tve_scenario::{Report, Run, Sample, Scenario, ScenarioError};
+use tve_units::{Celsius, Duty, Rpm};
 
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
@@ -37,7 +40,7 @@ pub(crate) fn run(args: &Simulate) -> anyhow::Result<ExitCode> {
     })?;
     let report = play(&scenario, args.seed);
     if let Some(path) = &args.csv {
-        write_csv(path, &report.samples)?;
+        write_csv(path, &scenario.config().machine(), &report.samples)?;
     }
     if let Some(path) = &args.plot {
         draw(args, path)?;
@@ -97,25 +100,27 @@ fn gains(tune: &TuneResult) -> String {
     )
 }
 
-fn write_csv(path: &Path, samples: &[Sample]) -> anyhow::Result<()> {
-    let text = RunText::of_system();
-    let mut bytes = RunText::HEADER.as_bytes().to_vec();
+fn write_csv(path: &Path, machine: &Arc<MachineConfig>, samples: &[Sample]) -> anyhow::Result<()> {
+    let layout = Arc::new(Layout::of(machine));
+    let text = RunText::of_system(Arc::clone(&layout));
+    let mut bytes = text.header().as_bytes().to_vec();
     for sample in samples {
-        text.line(&row(sample), &mut bytes);
+        text.line(&Row::of(&layout, &snapshot(sample)), &mut bytes);
     }
     std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn row(sample: &Sample) -> Row {
-    Row {
+/// The machine as far as a run file shows it.
+fn snapshot(sample: &Sample) -> Snapshot {
+    Snapshot {
         now: sample.now,
         wall: sample.wall,
         status: sample.status,
         mode: sample.mode,
-        temps: sample.temps,
-        targets: sample.targets,
-        heater_duty: sample.heater_duty,
-        motors: sample.motors,
-        ..Row::default()
+        temps: sample.temps.map(|t| t.and_then(|t| Celsius::new(t).ok())).into(),
+        targets: sample.targets.map(Celsius::clamped).into(),
+        heater_duty: sample.heater_duty.map(Duty::clamped).into(),
+        motors: sample.motors.map(Rpm::clamped).into(),
+        ..Snapshot::default()
     }
 }

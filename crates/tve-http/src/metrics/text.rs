@@ -5,10 +5,10 @@ use super::{EDGES_S, MethodName, Metrics, STATUSES};
 use crate::app::App;
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use tve_control::{AlarmCode, Reaction, Snapshot, Status};
-use tve_hal::{Motor, Sensor, Zone};
+use tve_control::Snapshot;
 use tve_runtime::EDGES_US;
 use tve_runtime::access::Counts;
+use tve_tags::{Metric, Shape, Tags, Value};
 
 /// A page of metrics being written.
 #[derive(Default)]
@@ -64,7 +64,8 @@ pub(crate) fn render(app: &App) -> String {
     let mut page = Page::default();
     requests(&mut page, &app.metrics);
     process(&mut page);
-    machine(&mut page, &app.door.newest().snapshot);
+    let newest = app.door.newest();
+    machine(&mut page, &newest.snapshot, &app.tags(&newest));
     control(&mut page, app);
     access(&mut page, app.door.access().counts());
     recorder(&mut page, app);
@@ -142,87 +143,40 @@ fn process(page: &mut Page) {
     page.single("process_start_time_seconds", "gauge", "Start since the Unix epoch.", p.start_time);
 }
 
-fn machine(page: &mut Page, snapshot: &Snapshot) {
-    page.head("system_state_enum", "gauge", "What the machine is doing: 1 for the present state.");
-    for status in Status::ALL {
-        let now = u8::from(snapshot.status == status);
-        page.line("system_state_enum", &[("system_state_enum", status.name())], now);
-    }
-    page.head(
-        "tve_temperature_celsius",
-        "gauge",
-        "Published temperature; absent while its sensor is bad.",
-    );
-    for sensor in Sensor::ALL {
-        if let Some(t) = snapshot.temps[sensor.index()] {
-            page.line("tve_temperature_celsius", &[("sensor", sensor.name())], t.get());
+/// What can be observed of the machine, as far as it has a figure.
+fn machine(page: &mut Page, snapshot: &Snapshot, tags: &Tags) {
+    let mut begun = "";
+    for (_, tag) in tags.iter() {
+        let row = tag.row();
+        let Some(metric) = row.drop_in.metric else { continue };
+        let name = metric.name();
+        if name != begun {
+            page.head(name, "gauge", row.doc.trim());
+            begun = name;
         }
-    }
-    page.head("tve_sensor_good", "gauge", "Whether the newest reading of the sensor can be used.");
-    for sensor in Sensor::ALL {
-        let good = u8::from(snapshot.readings[sensor.index()].value().is_some());
-        page.line("tve_sensor_good", &[("sensor", sensor.name())], good);
-    }
-    page.head("tve_target_celsius", "gauge", "Target of a zone, 0 is off.");
-    for zone in Zone::ALL {
-        page.line(
-            "tve_target_celsius",
-            &[("zone", zone.name())],
-            snapshot.targets[zone.index()].get(),
-        );
-    }
-    page.head("tve_heater_duty_percent", "gauge", "Duty in force.");
-    for zone in Zone::ALL {
-        page.line(
-            "tve_heater_duty_percent",
-            &[("zone", zone.name())],
-            snapshot.heater_duty[zone.index()].get(),
-        );
-    }
-    page.single(
-        "tve_peltier_duty_percent",
-        "gauge",
-        "Peltier of the feed throat.",
-        snapshot.peltier.get(),
-    );
-    page.head("tve_motor_setpoint_rpm", "gauge", "Speed as set.");
-    for motor in Motor::ALL {
-        page.line(
-            "tve_motor_setpoint_rpm",
-            &[("motor", motor.name())],
-            snapshot.motors[motor.index()].get(),
-        );
-    }
-    page.head("tve_motor_actual_rpm", "gauge", "Speed that the ramp has reached.");
-    for motor in Motor::ALL {
-        page.line(
-            "tve_motor_actual_rpm",
-            &[("motor", motor.name())],
-            snapshot.motors_actual[motor.index()].get(),
-        );
-    }
-    page.head(
-        "tve_alarm_active",
-        "gauge",
-        "Whether an alarm of that type and reaction is in force.",
-    );
-    for &code in AlarmCode::ALL {
-        let active = u8::from(snapshot.alarms.iter().any(|a| a.code == code));
-        let reaction = match code.row().reaction {
-            Reaction::Note => "note",
-            Reaction::Stop => "stop",
-            Reaction::ZoneTrip => "zone_trip",
-            Reaction::Trip => "trip",
-        };
-        page.line("tve_alarm_active", &[("type", code.name()), ("reaction", reaction)], active);
+        let labels = tags.labels(tag);
+        let labels: Vec<_> = labels.iter().map(|(label, text)| (*label, text.as_str())).collect();
+        match (metric, tags.read(tag, snapshot), row.shape) {
+            (Metric::Names(name), Value::Name(present), Shape::Name(names)) => {
+                for known in names {
+                    let labels = [&labels[..], &[(name, known)]].concat();
+                    page.line(name, &labels, u8::from(*known == present));
+                }
+            }
+            (Metric::Value(name) | Metric::Names(name), value, _) => {
+                if let Some(number) = value.number() {
+                    page.line(name, &labels, number);
+                }
+            }
+        }
     }
 }
 
 /// The figures of the machine alone.
 #[cfg(test)]
-pub(crate) fn machine_text(snapshot: &Snapshot) -> String {
+pub(crate) fn machine_text(snapshot: &Snapshot, tags: &Tags) -> String {
     let mut page = Page::default();
-    machine(&mut page, snapshot);
+    machine(&mut page, snapshot, tags);
     page.0
 }
 

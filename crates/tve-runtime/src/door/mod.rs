@@ -19,7 +19,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tve_audit::{AuditHandle, AuditStatus};
-use tve_recorder::{RecorderHandle, RecorderStatus, Sample};
+use tve_recorder::{RecorderHandle, RecorderStatus, Samples};
 
 /// The service behind its door.
 pub(crate) struct Service {
@@ -109,7 +109,7 @@ impl Door {
     ///
     /// # Errors
     /// 500 when the work was cut off.
-    pub async fn history_newest(&self, n: usize) -> Result<Vec<Sample>, ServiceError> {
+    pub async fn history_newest(&self, n: usize) -> Result<Samples, ServiceError> {
         let recorder = self.0.recorder.clone();
         on_thread(move || recorder.history_newest(n)).await
     }
@@ -123,7 +123,7 @@ impl Door {
         &self,
         since_ms: i64,
         points: usize,
-    ) -> Result<Vec<Sample>, ServiceError> {
+    ) -> Result<Samples, ServiceError> {
         let recorder = self.0.recorder.clone();
         on_thread(move || recorder.history_since(since_ms, points)).await
     }

@@ -56,7 +56,11 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = DataDir::open(folder.path()).unwrap();
-        let config = RecorderConfig { data_dir, logging: LoggingSettings::default() };
+        let config = RecorderConfig {
+            data_dir,
+            logging: LoggingSettings::default(),
+            machine: Config::embedded().machine(),
+        };
         let recorder = Recorder::start(config, Box::new(RealDisk)).unwrap();
         Self { recorder, folder }
     }
