@@ -41,7 +41,7 @@ fn bodies(c: &mut Criterion) {
     group.bench_function("status uncached", |b| {
         b.iter(|| black_box(status_text(black_box(&snapshot), &tags, "simulator", &config)));
     });
-    let cached = Cached::default();
+    let cached: Cached = Cached::default();
     group.bench_function("status cached", |b| {
         b.iter(|| {
             black_box(cached.get(7, || status_text(&snapshot, &tags, "simulator", &config).into()))

@@ -27,14 +27,18 @@ pub struct Samples {
 impl Samples {
     fn new<'a>(layout: &Arc<Layout>, samples: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut packed = Vec::with_capacity(samples.size_hint().0 * layout.stride());
-        samples.for_each(|sample| packed.extend_from_slice(sample));
+        for sample in samples {
+            packed.extend_from_slice(sample);
+        }
         Self { layout: Arc::clone(layout), packed }
     }
 
     /// Those of `rows`.
     pub fn of(layout: &Arc<Layout>, rows: &[Row]) -> Self {
         let mut packed = Vec::with_capacity(rows.len() * layout.stride());
-        rows.iter().for_each(|row| layout.pack(row, &mut packed));
+        for row in rows {
+            layout.pack(row, &mut packed);
+        }
         Self { layout: Arc::clone(layout), packed }
     }
 

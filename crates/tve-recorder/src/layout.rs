@@ -66,7 +66,7 @@ impl Layout {
         let temperature = |sensor| index(Tag::SensorTemperature(sensor));
         let temperatures = machine.sensors.ids().filter_map(temperature).collect();
         let zones = machine.zones.iter().filter_map(|zone| temperature(zone.sensor)).collect();
-        Self { slots, stride, header, columns, temperatures, zones, tags }
+        Self { tags, slots, stride, header, columns, temperatures, zones }
     }
 
     /// The place of a tag among the values; `None` when it is not kept.

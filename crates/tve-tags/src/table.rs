@@ -117,8 +117,8 @@ const TUNES: &[&str] = &[
 const NONE: DropIn = DropIn::NONE;
 const BIT: Option<Kept> = Some(Kept { form: Form::Bit, column: None });
 
-const fn kept(form: Form, header: &'static str, decimals: Decimals) -> Option<Kept> {
-    Some(Kept { form, column: Some(RunColumn { header, original: &[], decimals }) })
+const fn kept(form: Form, header: &'static str, decimals: Decimals) -> Kept {
+    Kept { form, column: Some(RunColumn { header, original: &[], decimals }) }
 }
 
 tags! {
@@ -184,7 +184,7 @@ tags! {
         DropIn {
             wire: &[(Place::Targets, "target_{zone}")],
             metric: Some(Metric::Value("tve_target_celsius")),
-            kept: kept(Form::Single, "Target_{ZONE}", Decimals::Fixed(1)),
+            kept: Some(kept(Form::Single, "Target_{ZONE}", Decimals::Fixed(1))),
         };
     /// Duty in force.
     ZoneDuty(zone: Zone) = "zone.{zone}.duty", DUTY,
@@ -192,7 +192,7 @@ tags! {
         DropIn {
             wire: &[(Place::HeaterDuties, "heater_duty_{zone}"), (Place::Pwm, "{zone}")],
             metric: Some(Metric::Value("tve_heater_duty_percent")),
-            kept: kept(Form::Hundredths, "Pwr_{ZONE}_%", Decimals::Fixed(1)),
+            kept: Some(kept(Form::Hundredths, "Pwr_{ZONE}_%", Decimals::Fixed(1))),
         };
     /// Duty of the zone in MANUAL.
     ZoneManualDuty(zone: Zone) = "zone.{zone}.manual_duty", DUTY,
@@ -212,7 +212,7 @@ tags! {
         DropIn {
             wire: &[(Place::Motors, "{motor}")],
             metric: Some(Metric::Value("tve_motor_setpoint_rpm")),
-            kept: kept(Form::Single, "RPM_{Motor}", Decimals::Shortest),
+            kept: Some(kept(Form::Single, "RPM_{Motor}", Decimals::Shortest)),
         };
     /// Speed that the ramp has reached.
     MotorSpeed(motor: Motor) = "motor.{motor}.speed", SPEED,

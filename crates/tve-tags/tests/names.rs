@@ -6,6 +6,7 @@ use tve_config::Config;
 use tve_control::Snapshot;
 use tve_machine::PerZone;
 use tve_tags::{MAX_KEPT, Place, Shape, Tags, Value};
+use tve_units::{Celsius, Duty};
 
 fn four_zones() -> Tags {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/machines/four-zone.json");
@@ -50,9 +51,8 @@ fn what_is_read_has_the_shape_of_its_row() {
 fn a_zone_shows_the_temperature_of_its_own_sensor() {
     let tags = four_zones();
     let machine = Arc::clone(tags.machine());
-    let mut snapshot = Snapshot::default();
-    snapshot.temps =
-        machine.sensors.map(|id, _| tve_units::Celsius::new(100.0 + id.index() as f64).ok());
+    let temps = machine.sensors.map(|id, _| Celsius::new(100.0 + id.index() as f64).ok());
+    let snapshot = Snapshot { temps, ..Snapshot::default() };
     for (zone, config) in machine.zones.entries() {
         let tag = tags.from_id(&format!("zone.{}.temperature", config.name)).unwrap();
         let wanted = 100.0 + config.sensor.index() as f64;
@@ -100,8 +100,8 @@ fn the_duty_of_a_zone_wins_over_a_channel_of_its_name() {
     let mut config = Config::embedded();
     config.pwm.channels.insert("z1".to_owned(), 9);
     let tags = Tags::of(config.machine());
-    let mut snapshot = Snapshot::default();
-    snapshot.heater_duty = PerZone::from_fn(2, |_| tve_units::Duty::clamped(33.0));
+    let heater_duty = PerZone::from_fn(2, |_| Duty::clamped(33.0));
+    let snapshot = Snapshot { heater_duty, ..Snapshot::default() };
     let group = tags.group(Place::Pwm);
     let place = group.keys.iter().position(|key| &**key == "z1").unwrap();
     assert_eq!(group.keys.iter().filter(|key| &***key == "z1").count(), 1);

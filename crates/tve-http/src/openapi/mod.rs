@@ -1,6 +1,7 @@
 //! The API described by OpenAPI 3.1, generated from the table of routes and the types of the wire.
 
 mod commands;
+mod tags;
 
 use crate::routes::{Content, Docs, IfMatch, Media, Operation as Row, Route, Verb};
 use bytes::Bytes;
@@ -35,6 +36,9 @@ fn complete() -> Value {
     schemas["GpioRequest"] = commands::gpio();
     schemas["TuneStartRequest"] = commands::tune_start();
     schemas["Refused"]["properties"]["msg"] = commands::codes();
+    for reply in ["Data", "State", "HistorySample"] {
+        tags::describe(&mut schemas[reply]);
+    }
     schemas["Config"] = tve_config::json_schema();
     // Those of a document of its own.
     if let Some(members) = schemas["Config"].as_object_mut() {
