@@ -39,11 +39,14 @@ pub(crate) struct Drive {
     finished: Option<JogId>,
 }
 
-impl Drive {
-    pub(crate) const fn new() -> Self {
+impl Default for Drive {
+    /// Off, and nothing done yet.
+    fn default() -> Self {
         Self { mode: Mode::Off, phase: 0.0, pulses: 0, seen: None, finished: None }
     }
+}
 
+impl Drive {
     /// Follow a command. A move that is replaced ends where it is and counts as finished.
     pub(crate) fn apply(&mut self, command: MotorDrive) {
         match command {
@@ -158,7 +161,7 @@ mod tests {
         for (steps, rate, tick_us) in
             [(1, 1.0, 10_000), (800, 333.3, 10_000), (-12_345, 20_000.0, 9_973), (7, 0.5, 3_000)]
         {
-            let mut drive = Drive::new();
+            let mut drive = Drive::default();
             let mut passed_us = 0;
             while drive.finished().is_none() {
                 drive.apply(jog(1, steps, rate));
@@ -178,7 +181,7 @@ mod tests {
     #[test]
     fn a_move_that_is_replaced_is_cut_off_and_reported() {
         for replacement in [MotorDrive::Disabled, MotorDrive::Run(StepRate::ZERO), jog(2, 5, 1.0)] {
-            let mut drive = Drive::new();
+            let mut drive = Drive::default();
             drive.apply(jog(1, 1000, 1000.0));
             drive.advance(TICK);
             drive.apply(replacement);
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn a_move_that_cannot_be_made_is_over_at_once() {
         for (steps, rate) in [(0, 100.0), (5, 0.0), (5, f64::NAN)] {
-            let mut drive = Drive::new();
+            let mut drive = Drive::default();
             drive.apply(jog(3, steps, rate));
             assert_eq!(drive.finished(), Some(JogId(3)));
             drive.advance(Micros::from_secs(10));
@@ -205,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_running_motor_loses_no_pulse_to_rounding() {
-        let mut drive = Drive::new();
+        let mut drive = Drive::default();
         drive.apply(MotorDrive::Run(StepRate::clamped(-333.0)));
         for _ in 0..1000 {
             drive.advance(TICK);

@@ -1,11 +1,11 @@
 //! What the faults that are active right now do to the machine.
 
 use crate::faults::{Fault, FaultKind};
-use tve_hal::{Sensor, Zone};
+use tve_hal::{PerSensor, PerZone, Sensor, Zone};
 use tve_units::Micros;
 
-/// What is wrong with one thermistor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What is wrong with one sensor.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) enum SensorTrouble {
     #[default]
     None,
@@ -14,19 +14,21 @@ pub(crate) enum SensorTrouble {
     Frozen,
     FallenOut,
     Jumping,
+    /// Reads this much too high, °C.
+    Offset(f64),
 }
 
-/// The sum of all active faults.
+/// The sum of all active faults of a machine.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Effects {
-    /// By [`Sensor::index`]; of two faults of one sensor the later injected one counts.
-    pub(crate) sensors: [SensorTrouble; 4],
+    /// Of two faults of one sensor the later injected one counts.
+    pub(crate) sensors: PerSensor<SensorTrouble>,
     pub(crate) swapped: bool,
     /// Supply of the dividers as a share of nominal.
     pub(crate) rail: f64,
-    pub(crate) stuck_on: [bool; 2],
+    pub(crate) stuck_on: PerZone<bool>,
     /// Heater power while on, as a share of nominal, mains included.
-    pub(crate) heater_power: [f64; 2],
+    pub(crate) heater_power: PerZone<f64>,
     pub(crate) adc_gone: bool,
     pub(crate) adc_stopped: bool,
     pub(crate) pwm_write_lost: bool,
@@ -41,23 +43,26 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    const NONE: Self = Self {
-        sensors: [SensorTrouble::None; 4],
-        swapped: false,
-        rail: 1.0,
-        stuck_on: [false; 2],
-        heater_power: [1.0; 2],
-        adc_gone: false,
-        adc_stopped: false,
-        pwm_write_lost: false,
-        drive_alarm: false,
-        motor_hot: false,
-        throat_hot: false,
-        estop: false,
-        button_start: false,
-        button_stop: false,
-        draught: 0.0,
-    };
+    /// A healthy machine with so many zones and sensors.
+    fn none(zones: usize, sensors: usize) -> Self {
+        Self {
+            sensors: PerSensor::new(sensors),
+            swapped: false,
+            rail: 1.0,
+            stuck_on: PerZone::new(zones),
+            heater_power: PerZone::from_fn(zones, |_| 1.0),
+            adc_gone: false,
+            adc_stopped: false,
+            pwm_write_lost: false,
+            drive_alarm: false,
+            motor_hot: false,
+            throat_hot: false,
+            estop: false,
+            button_start: false,
+            button_stop: false,
+            draught: 0.0,
+        }
+    }
 
     fn add(&mut self, kind: FaultKind) {
         match kind {
@@ -68,9 +73,16 @@ impl Effects {
             FaultKind::SensorJumping(s) => self.trouble(s, SensorTrouble::Jumping),
             FaultKind::SensorsSwapped => self.swapped = true,
             FaultKind::RailOff { percent } => self.rail *= 1.0 + percent / 100.0,
-            FaultKind::SsrStuckOn(z) => self.stuck_on[z.index()] = true,
-            FaultKind::HeaterDead(z) => self.heater_power[z.index()] = 0.0,
-            FaultKind::HeaterPower(z, share) => self.heater_power[z.index()] *= share,
+            FaultKind::SensorOffset(s, celsius) => {
+                self.trouble(s, SensorTrouble::Offset(celsius));
+            }
+            FaultKind::SsrStuckOn(z) => {
+                if let Some(stuck) = self.stuck_on.get_mut(z) {
+                    *stuck = true;
+                }
+            }
+            FaultKind::HeaterDead(z) => self.scale_heater(z, 0.0),
+            FaultKind::HeaterPower(z, share) => self.scale_heater(z, share),
             FaultKind::AdcGone => self.adc_gone = true,
             FaultKind::AdcStopped => self.adc_stopped = true,
             FaultKind::PwmWriteLost => self.pwm_write_lost = true,
@@ -83,15 +95,25 @@ impl Effects {
             FaultKind::DoorDraught { celsius } => self.draught += celsius,
             FaultKind::MainsVoltage { percent } => {
                 let share = percent / 100.0;
-                for z in Zone::ALL {
-                    self.heater_power[z.index()] *= share * share;
+                for power in &mut self.heater_power {
+                    *power *= share * share;
                 }
             }
         }
     }
 
+    // A fault of something that this machine does not have does nothing.
+
     fn trouble(&mut self, sensor: Sensor, trouble: SensorTrouble) {
-        self.sensors[sensor.index()] = trouble;
+        if let Some(known) = self.sensors.get_mut(sensor) {
+            *known = trouble;
+        }
+    }
+
+    fn scale_heater(&mut self, zone: Zone, share: f64) {
+        if let Some(power) = self.heater_power.get_mut(zone) {
+            *power *= share;
+        }
     }
 }
 
@@ -99,13 +121,16 @@ impl Effects {
 #[derive(Debug)]
 pub(crate) struct Schedule {
     faults: Vec<Fault>,
+    healthy: Effects,
     now: Effects,
     next_change: Micros,
 }
 
 impl Schedule {
-    pub(crate) const fn new() -> Self {
-        Self { faults: Vec::new(), now: Effects::NONE, next_change: Micros::MAX }
+    /// No fault of a machine with so many zones and sensors.
+    pub(crate) fn new(zones: usize, sensors: usize) -> Self {
+        let healthy = Effects::none(zones, sensors);
+        Self { faults: Vec::new(), now: healthy.clone(), healthy, next_change: Micros::MAX }
     }
 
     /// What the active faults do.
@@ -126,13 +151,15 @@ impl Schedule {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::new();
+        self.faults.clear();
+        self.now.clone_from(&self.healthy);
+        self.next_change = Micros::MAX;
     }
 
     /// Bring the effects up to plant time `at`.
     pub(crate) fn refresh(&mut self, at: Micros) {
         self.faults.retain(|fault| !fault.is_over(at));
-        self.now = Effects::NONE;
+        self.now.clone_from(&self.healthy);
         self.next_change = Micros::MAX;
         for fault in &self.faults {
             let change = if fault.is_active(at) {
@@ -152,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_fault_acts_from_its_start_until_just_before_its_end() {
-        let mut schedule = Schedule::new();
+        let mut schedule = Schedule::new(2, 4);
         let (from, until) = (Micros::from_millis(30), Micros::from_millis(50));
         schedule.push(Fault::between(FaultKind::DriveAlarm, from, until), Micros::ZERO);
         assert_eq!(schedule.next_change(), from);
@@ -165,13 +192,13 @@ mod tests {
 
     #[test]
     fn faults_that_scale_the_same_thing_multiply() {
-        let mut schedule = Schedule::new();
+        let mut schedule = Schedule::new(2, 4);
         for kind in
             [FaultKind::MainsVoltage { percent: 90.0 }, FaultKind::HeaterPower(Zone::Z1, 0.5)]
         {
             schedule.push(Fault::always(kind), Micros::ZERO);
         }
-        let [z1, z2] = schedule.effects().heater_power;
+        let [z1, z2] = *schedule.effects().heater_power.as_slice() else { panic!("two zones") };
         assert!((z1 - 0.405).abs() < 1e-12 && (z2 - 0.81).abs() < 1e-12, "{z1} {z2}");
     }
 }

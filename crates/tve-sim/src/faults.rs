@@ -1,11 +1,14 @@
 //! Faults as values: what is broken, from when, until when.
 //!
-//! A kind has one spelling (`ssr_stuck_on z1`), used by scenario files; [`FaultKind`]'s
-//! `FromStr` and `Display` are each other's inverse.
+//! A kind has one spelling (`ssr_stuck_on z1`), used by scenario files, with the names that the
+//! machine's configuration gives its zones and sensors. [`FaultKind::parse_on`] and
+//! [`FaultKind::text_on`] are each other's inverse; `FromStr` and `Display` are those of the machine
+//! of two zones.
 
 use core::fmt;
 use core::str::FromStr;
-use tve_hal::{Sensor, Zone};
+use tve_config::MachineConfig;
+use tve_hal::{Id, Sensor, Zone};
 use tve_units::Micros;
 
 /// One thing that can be broken about the machine.
@@ -21,6 +24,9 @@ pub enum FaultKind {
     SensorFallenOut(Sensor),
     /// The sensor reads 50 °C too high and too low in turn, sample by sample.
     SensorJumping(Sensor),
+    /// The sensor reads this much too high, °C, -200 to 200: an alloy that has aged, a cold junction
+    /// in the sun.
+    SensorOffset(Sensor, f64),
     /// The plugs of t2 and t3 are exchanged.
     SensorsSwapped,
     /// The supply of the dividers is off by this many percent of nominal, -50 to 50.
@@ -129,12 +135,13 @@ pub enum ParseFaultError {
 }
 
 /// Every spelling, in the order of [`FaultKind`].
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 22] = [
     "sensor_open",
     "sensor_shorted",
     "sensor_frozen",
     "sensor_fallen_out",
     "sensor_jumping",
+    "sensor_offset",
     "sensors_swapped",
     "rail_off",
     "ssr_stuck_on",
@@ -161,6 +168,7 @@ impl FaultKind {
             Self::SensorFrozen(_) => "sensor_frozen",
             Self::SensorFallenOut(_) => "sensor_fallen_out",
             Self::SensorJumping(_) => "sensor_jumping",
+            Self::SensorOffset(..) => "sensor_offset",
             Self::SensorsSwapped => "sensors_swapped",
             Self::RailOff { .. } => "rail_off",
             Self::SsrStuckOn(_) => "ssr_stuck_on",
@@ -181,20 +189,65 @@ impl FaultKind {
     }
 }
 
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// What the zones and sensors of a machine are called, in the order of their ids.
+struct Roll {
+    zones: Vec<String>,
+    sensors: Vec<String>,
+}
+
+impl Roll {
+    /// Of the machine of two zones.
+    fn classic() -> Self {
+        Self {
+            zones: Zone::ALL.map(|zone| zone.name().to_owned()).into(),
+            sensors: Sensor::ALL.map(|sensor| sensor.name().to_owned()).into(),
+        }
+    }
+
+    fn of(machine: &MachineConfig) -> Self {
+        Self {
+            zones: machine.zones.iter().map(|zone| zone.name.to_string()).collect(),
+            sensors: machine.sensors.iter().map(|point| point.name.to_string()).collect(),
+        }
+    }
+
+    fn sensor(&self, sensor: Sensor) -> &str {
+        self.sensors.get(sensor.index()).map_or("?", String::as_str)
+    }
+
+    fn zone(&self, zone: Zone) -> &str {
+        self.zones.get(zone.index()).map_or("?", String::as_str)
+    }
+}
+
+impl FaultKind {
+    /// The fault that `text` names on `machine`.
+    ///
+    /// # Errors
+    /// Which word is wrong, and what belongs there.
+    pub fn parse_on(text: &str, machine: &MachineConfig) -> Result<Self, ParseFaultError> {
+        Self::parse(text, &Roll::of(machine))
+    }
+
+    /// The spelling of the fault on `machine`.
+    pub fn text_on(self, machine: &MachineConfig) -> String {
+        self.text(&Roll::of(machine))
+    }
+
+    fn text(self, roll: &Roll) -> String {
         let name = self.name();
-        match *self {
+        match self {
             Self::SensorOpen(s)
             | Self::SensorShorted(s)
             | Self::SensorFrozen(s)
             | Self::SensorFallenOut(s)
-            | Self::SensorJumping(s) => write!(f, "{name} {}", s.name()),
-            Self::SsrStuckOn(z) | Self::HeaterDead(z) => write!(f, "{name} {}", z.name()),
-            Self::HeaterPower(z, share) => write!(f, "{name} {} {share}", z.name()),
+            | Self::SensorJumping(s) => format!("{name} {}", roll.sensor(s)),
+            Self::SensorOffset(s, celsius) => format!("{name} {} {celsius}", roll.sensor(s)),
+            Self::SsrStuckOn(z) | Self::HeaterDead(z) => format!("{name} {}", roll.zone(z)),
+            Self::HeaterPower(z, share) => format!("{name} {} {share}", roll.zone(z)),
             Self::RailOff { percent: x }
             | Self::DoorDraught { celsius: x }
-            | Self::MainsVoltage { percent: x } => write!(f, "{name} {x}"),
+            | Self::MainsVoltage { percent: x } => format!("{name} {x}"),
             Self::SensorsSwapped
             | Self::AdcGone
             | Self::AdcStopped
@@ -204,8 +257,14 @@ impl fmt::Display for FaultKind {
             | Self::FeedThroatHot
             | Self::EstopOpen
             | Self::ButtonStart
-            | Self::ButtonStop => f.write_str(name),
+            | Self::ButtonStop => name.to_owned(),
         }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(&Roll::classic()))
     }
 }
 
@@ -213,6 +272,7 @@ impl fmt::Display for FaultKind {
 struct Arguments<'a> {
     name: &'a str,
     words: Vec<&'a str>,
+    roll: &'a Roll,
 }
 
 impl Arguments<'_> {
@@ -234,15 +294,26 @@ impl Arguments<'_> {
         self.expect(0).map(|()| kind)
     }
 
-    fn sensor(&self) -> Result<Sensor, ParseFaultError> {
-        self.expect(1)?;
-        Sensor::from_name(self.words[0])
-            .ok_or_else(|| self.wrong(0, "a sensor (t1, t2, t3, motor)".to_owned()))
+    fn sensor(&self, count: usize) -> Result<Sensor, ParseFaultError> {
+        self.one_of(&self.roll.sensors, "a sensor", count)
     }
 
     fn zone(&self, count: usize) -> Result<Zone, ParseFaultError> {
+        self.one_of(&self.roll.zones, "a zone", count)
+    }
+
+    /// The first of `count` words as one of `known`.
+    fn one_of<I: Id>(
+        &self,
+        known: &[String],
+        what: &str,
+        count: usize,
+    ) -> Result<I, ParseFaultError> {
         self.expect(count)?;
-        Zone::from_name(self.words[0]).ok_or_else(|| self.wrong(0, "a zone (z1, z2)".to_owned()))
+        match known.iter().position(|name| *name == self.words[0]) {
+            Some(index) => Ok(I::at(index)),
+            None => Err(self.wrong(0, format!("{what} ({})", known.join(", ")))),
+        }
     }
 
     fn number(&self, index: usize, min: f64, max: f64, of: &str) -> Result<f64, ParseFaultError> {
@@ -259,15 +330,26 @@ impl FromStr for FaultKind {
     type Err = ParseFaultError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text, &Roll::classic())
+    }
+}
+
+impl FaultKind {
+    fn parse(text: &str, roll: &Roll) -> Result<Self, ParseFaultError> {
         let mut words = text.split_whitespace();
         let name = words.next().unwrap_or_default();
-        let args = Arguments { name, words: words.collect() };
+        let args = Arguments { name, words: words.collect(), roll };
         match name {
-            "sensor_open" => args.sensor().map(Self::SensorOpen),
-            "sensor_shorted" => args.sensor().map(Self::SensorShorted),
-            "sensor_frozen" => args.sensor().map(Self::SensorFrozen),
-            "sensor_fallen_out" => args.sensor().map(Self::SensorFallenOut),
-            "sensor_jumping" => args.sensor().map(Self::SensorJumping),
+            "sensor_open" => args.sensor(1).map(Self::SensorOpen),
+            "sensor_shorted" => args.sensor(1).map(Self::SensorShorted),
+            "sensor_frozen" => args.sensor(1).map(Self::SensorFrozen),
+            "sensor_fallen_out" => args.sensor(1).map(Self::SensorFallenOut),
+            "sensor_jumping" => args.sensor(1).map(Self::SensorJumping),
+            "sensor_offset" => {
+                let sensor = args.sensor(2)?;
+                args.number(1, -200.0, 200.0, "an error in °C")
+                    .map(|celsius| Self::SensorOffset(sensor, celsius))
+            }
             "sensors_swapped" => args.none(Self::SensorsSwapped),
             "rail_off" => args
                 .number(0, -50.0, 50.0, "a deviation in %")
@@ -327,6 +409,7 @@ mod tests {
             all.push(FaultKind::SensorFrozen(s));
             all.push(FaultKind::SensorFallenOut(s));
             all.push(FaultKind::SensorJumping(s));
+            all.push(FaultKind::SensorOffset(s, noise.standard() * 10.0));
         }
         for z in Zone::ALL {
             all.push(FaultKind::SsrStuckOn(z));

@@ -1,57 +1,25 @@
-//! The simulated machine: outputs drive the plant, thermistors and contacts become inputs.
+//! The simulated machine: outputs drive the plant, sensors and contacts become inputs.
 //!
 //! Time passes in `read` and `apply`, each up to its `now`. Heater on-time and step pulses are
 //! counted exactly; the plant takes one [`plant::STEP`] at a time, and each step end samples one
-//! converter channel, so every channel is sampled each 0.2 s, 50 ms after the one before it.
+//! input of each converter, so every input is sampled each 0.2 s, 50 ms after the one before it.
 //!
 //! Everything is fitted. The hard-wired part of the emergency-stop loop is not modelled: what
 //! must be seen here is that the software stops the machine by itself.
 
+use crate::converters::{Converters, Scene};
 use crate::drives::Drive;
 use crate::effects::{Schedule, SensorTrouble};
 use crate::faults::Fault;
-use crate::noise::Noise;
-use crate::plant::{self, Plant};
+use crate::layout::{self, Setup};
+use crate::plant::{self, Plant, Shaft};
 use crate::powers::SimPowers;
-use crate::thermistor::{self, Divider, Probe};
-use tve_config::{Config, EstopContact};
+use tve_config::Config;
 use tve_hal::{
-    ADC_CHANNELS, AdcReading, Buttons, Contact, Hardware, HardwareError, Inputs, MachineKind,
-    Motor, MotorFeedback, Outputs, PerZone, Pull, Sensor, UserPin, Zone,
+    ADC_CHANNELS, Buttons, Hardware, HardwareError, Inputs, MachineKind, Motor, MotorFeedback,
+    Outputs, PerMotor, PerSensor, PerZone, Pull, Sensor, SensorInput, UserPin,
 };
 use tve_units::{Bcm, Celsius, Micros};
-
-/// What the plugs of the converter's channels are put on. Fixed: mapping them is the
-/// configuration's job, and a wrong mapping must show.
-const WIRING: [Sensor; ADC_CHANNELS] = [Sensor::T1, Sensor::T2, Sensor::Motor, Sensor::T3];
-/// How far a jumping sensor is off, °C.
-const JUMP: f64 = 50.0;
-
-/// What [`Hardware::configure`] takes over; the plant itself is fixed when it is built.
-#[derive(Debug, Clone)]
-struct Setup {
-    microsteps: f64,
-    full_scale: f64,
-    contactor_fitted: bool,
-    estop_healthy: Contact,
-    estop_pressed: Contact,
-}
-
-impl Setup {
-    fn new(config: &Config) -> Self {
-        let (estop_healthy, estop_pressed) = match config.safety.estop_contact() {
-            EstopContact::Nc => (Contact::Closed, Contact::Open),
-            EstopContact::No => (Contact::Open, Contact::Closed),
-        };
-        Self {
-            microsteps: f64::from(config.dm556.microsteps),
-            full_scale: config.adc.fsr,
-            contactor_fitted: config.pins.get("contactor").is_some(),
-            estop_healthy,
-            estop_pressed,
-        }
-    }
-}
 
 /// Levels of the header pins, one bit each.
 #[derive(Debug, Clone, Default)]
@@ -94,9 +62,6 @@ impl Pins {
 pub struct SimHardware {
     setup: Setup,
     plant: Plant,
-    divider: Divider,
-    noise: Noise,
-    noise_lsb: f64,
     schedule: Schedule,
     /// The caller's time of the last call; `None` before the first.
     clock: Option<Micros>,
@@ -107,46 +72,47 @@ pub struct SimHardware {
     heaters: PerZone<bool>,
     contactor: bool,
     /// Heater power now, as a share of nominal.
-    power: [f64; 2],
+    power: PerZone<f64>,
     /// Power times microseconds since the last step.
-    energy: [f64; 2],
-    drives: [Drive; 2],
+    energy: PerZone<f64>,
+    drives: PerMotor<Drive>,
     /// What acts on the plant, kept between steps.
     acting: plant::Drive,
     pins: Pins,
-    readings: [AdcReading; ADC_CHANNELS],
-    codes: [Option<i16>; ADC_CHANNELS],
+    converters: Converters,
+    /// The newest word about each sensor.
+    sensors: PerSensor<SensorInput>,
     pwm_mismatches: u8,
     /// The drive alarm was active at some time since the last `read`.
     drive_alarm_seen: bool,
 }
 
 impl SimHardware {
-    /// The machine that the `plant` section describes, everything off.
+    /// The machine that `config` describes with its `plant` section, everything off.
     pub fn new(config: &Config) -> Self {
-        let params = &config.plant;
+        let machine = config.machine();
+        let build = layout::build(&machine);
+        let params = &build.params;
+        let (zones, sensors) = (build.zones.len(), build.places.len());
         Self {
-            setup: Setup::new(config),
-            plant: Plant::new(params),
-            divider: Divider::new(params),
-            noise: Noise::new(params.seed),
-            noise_lsb: params.noise_lsb,
-            schedule: Schedule::new(),
+            setup: Setup::new(&machine),
+            schedule: Schedule::new(zones, sensors),
             clock: None,
             elapsed: Micros::ZERO,
             next_step: plant::STEP,
             steps: 0,
-            heaters: PerZone::new(2),
+            heaters: PerZone::new(zones),
             contactor: false,
-            power: [0.0; 2],
-            energy: [0.0; 2],
-            drives: [Drive::new(), Drive::new()],
-            acting: plant::Drive::default(),
+            power: PerZone::new(zones),
+            energy: PerZone::new(zones),
+            drives: PerMotor::new(build.motors),
+            acting: plant::Drive::none(&build),
             pins: Pins::default(),
-            readings: [AdcReading::None; ADC_CHANNELS],
-            codes: [None; ADC_CHANNELS],
+            converters: Converters::new(params, layout::plugs(config, &machine)),
+            sensors: PerSensor::new(sensors),
             pwm_mismatches: 0,
             drive_alarm_seen: false,
+            plant: Plant::new(&build),
         }
     }
 
@@ -161,13 +127,13 @@ impl SimHardware {
             // Another clock took over: plant time stands still, samples of the old clock mean
             // nothing on the new one.
             self.clock = Some(now);
-            self.readings = [AdcReading::None; ADC_CHANNELS];
+            self.forget_samples();
             return;
         }
         while clock < now {
             let event = self.next_step.min(self.schedule.next_change());
             let span = now.since(clock).min(event.since(self.elapsed));
-            for (energy, power) in self.energy.iter_mut().zip(self.power) {
+            for (energy, power) in self.energy.iter_mut().zip(&self.power) {
                 *energy += power * span.get() as f64;
             }
             for drive in &mut self.drives {
@@ -191,23 +157,26 @@ impl SimHardware {
     /// Take over what follows from the faults between steps.
     fn effects_changed(&mut self) {
         self.update_power();
+        if self.schedule.effects().adc_gone {
+            self.converters.fall_silent();
+            self.update_sensors();
+        }
         let effects = self.schedule.effects();
         self.drive_alarm_seen |= effects.drive_alarm;
-        if effects.adc_gone {
-            self.readings = [AdcReading::BusError; ADC_CHANNELS];
-        }
         self.acting.draught = effects.draught;
         self.acting.motor_hot = effects.motor_hot;
         self.acting.throat_hot = effects.throat_hot;
-        self.acting.fallen_out = effects.sensors.map(|s| s == SensorTrouble::FallenOut);
+        self.acting.fallen_out = effects.sensors.map(|_, s| *s == SensorTrouble::FallenOut);
     }
 
     fn update_power(&mut self) {
         let effects = self.schedule.effects();
         let supplied = self.contactor || !self.setup.contactor_fitted;
-        for z in Zone::ALL.map(Zone::index) {
-            let on = supplied && (self.heaters[z] || effects.stuck_on[z]);
-            self.power[z] = if on { effects.heater_power[z] } else { 0.0 };
+        for zone in self.power.ids() {
+            // A zone that the controller does not speak of is not heated.
+            let asked = self.heaters.get(zone).is_some_and(|on| *on);
+            let on = supplied && (asked || effects.stuck_on[zone]);
+            self.power[zone] = if on { effects.heater_power[zone] } else { 0.0 };
         }
     }
 
@@ -218,58 +187,50 @@ impl SimHardware {
             *mean = *energy / plant::STEP.get() as f64;
             *energy = 0.0;
         }
-        let [screw, feeder] = &self.drives;
-        // A drive in alarm has cut its power stage: pulses arrive, the shaft stands.
-        let screw_works = !effects.drive_alarm;
-        self.acting.screw_powered = screw.is_enabled() && screw_works;
-        self.acting.screw_rpm = if screw_works { screw.rpm(self.setup.microsteps) } else { 0.0 };
-        self.acting.feed_rpm = feeder.rpm(self.setup.microsteps);
+        for (motor, drive) in self.drives.entries() {
+            // A drive in alarm has cut its power stage: pulses arrive, the shaft stands.
+            let works = !(effects.drive_alarm && motor == Motor::at(0));
+            let microsteps = self.setup.microsteps.get(motor).copied();
+            self.acting.shafts[motor] = match microsteps.filter(|_| works) {
+                Some(steps) => Shaft { rpm: drive.rpm(steps), powered: drive.is_enabled() },
+                None => Shaft::default(),
+            };
+        }
         self.plant.step(&self.acting);
         self.steps += 1;
     }
 
-    /// Convert the channel whose turn it is.
+    /// Let the converters take their samples.
     fn sample(&mut self, now: Micros) {
-        let channel = (self.steps % ADC_CHANNELS as u64) as usize;
         let effects = self.schedule.effects();
-        // Drawn in any case, so that a fault leaves the noise after it as it would have been.
-        let noise = self.noise.standard() * self.noise_lsb;
-        if channel == 0 {
-            // A round of the channels takes as long as the expander's registers wait for their
+        if self.steps.is_multiple_of(ADC_CHANNELS as u64) {
+            // A round of the inputs takes as long as the expander's registers wait for their
             // next read-back, 200 ms.
             self.pwm_mismatches =
                 if effects.pwm_write_lost { self.pwm_mismatches.saturating_add(1) } else { 0 };
         }
-        if effects.adc_gone || effects.adc_stopped {
-            return;
-        }
-        let sensor = match (WIRING[channel], effects.swapped) {
-            (Sensor::T2, true) => Sensor::T3,
-            (Sensor::T3, true) => Sensor::T2,
-            (sensor, _) => sensor,
-        };
-        let trouble = effects.sensors[sensor.index()];
-        let probe = match trouble {
-            SensorTrouble::Open => Probe::Open,
-            SensorTrouble::Shorted => Probe::Shorted,
-            SensorTrouble::Jumping => {
-                let round = self.steps / ADC_CHANNELS as u64;
-                let jump = if round.is_multiple_of(2) { JUMP } else { -JUMP };
-                Probe::At(self.plant.probe(sensor) + jump)
-            }
-            SensorTrouble::None | SensorTrouble::Frozen | SensorTrouble::FallenOut => {
-                Probe::At(self.plant.probe(sensor))
-            }
-        };
-        let code = match self.codes[channel] {
-            Some(code) if trouble == SensorTrouble::Frozen => code,
-            _ => {
-                let volts = self.divider.volts(probe, effects.rail);
-                thermistor::code(volts, self.setup.full_scale, noise)
-            }
-        };
-        self.codes[channel] = Some(code);
-        self.readings[channel] = AdcReading::Sample { code, taken_at: now };
+        self.converters.sample(&Scene {
+            plant: &self.plant,
+            effects,
+            full_scales: &self.setup.full_scales,
+            steps: self.steps,
+            now,
+        });
+        self.update_sensors();
+    }
+
+    fn forget_samples(&mut self) {
+        self.converters.forget();
+        self.update_sensors();
+    }
+
+    /// Take over what the converters say about each sensor, from where the configuration looks for
+    /// it.
+    fn update_sensors(&mut self) {
+        self.sensors = self
+            .setup
+            .inputs
+            .map(|sensor, input| self.converters.say(sensor, *input, &self.setup.full_scales));
     }
 
     fn drive(&mut self, outputs: &Outputs) {
@@ -278,8 +239,11 @@ impl SimHardware {
         self.acting.fan = outputs.fan;
         self.acting.pump = outputs.pump;
         self.acting.peltier = outputs.peltier.get() / 100.0;
-        for (drive, command) in self.drives.iter_mut().zip(outputs.motors) {
-            drive.apply(command);
+        for (cooler, on) in self.acting.coolers.iter_mut().zip(&outputs.coolers) {
+            *cooler = *on;
+        }
+        for (drive, command) in self.drives.iter_mut().zip(&outputs.motors) {
+            drive.apply(*command);
         }
         self.pins.apply(&outputs.user_pins);
         self.update_power();
@@ -292,7 +256,8 @@ impl Hardware for SimHardware {
     }
 
     fn configure(&mut self, config: &Config) -> Result<(), HardwareError> {
-        self.setup = Setup::new(config);
+        self.setup = Setup::new(&config.machine());
+        self.update_sensors();
         self.update_power();
         Ok(())
     }
@@ -300,18 +265,23 @@ impl Hardware for SimHardware {
     fn read(&mut self, now: Micros, inputs: &mut Inputs) -> Result<(), HardwareError> {
         self.advance(now);
         let effects = self.schedule.effects();
-        inputs.adc = self.readings;
+        inputs.adc = self.converters.first();
+        // At each tick: no more is copied than there is.
+        if inputs.sensors.len() == self.sensors.len() {
+            inputs.sensors.iter_mut().zip(&self.sensors).for_each(|(to, from)| *to = *from);
+        } else {
+            inputs.sensors = self.sensors;
+        }
         inputs.buttons = Buttons { start: effects.button_start, stop: effects.button_stop };
         inputs.estop =
             if effects.estop { self.setup.estop_pressed } else { self.setup.estop_healthy };
         inputs.drive_alarm = self.drive_alarm_seen;
         self.drive_alarm_seen = effects.drive_alarm;
-        for motor in Motor::ALL.map(Motor::index) {
-            inputs.motors[motor] = MotorFeedback {
-                jog_done: self.drives[motor].finished(),
-                ..MotorFeedback::default()
-            };
-        }
+        let alarm = inputs.drive_alarm;
+        inputs.motors = self.drives.map(|motor, drive| MotorFeedback {
+            jog_done: drive.finished(),
+            drive_alarm: alarm && motor == Motor::at(0),
+        });
         inputs.pwm_mismatches = self.pwm_mismatches;
         inputs.fill_level_cm = Some(self.plant.level_cm());
         inputs.pin_levels = self.pins.levels();
@@ -325,7 +295,7 @@ impl Hardware for SimHardware {
     }
 
     fn safe(&mut self) {
-        self.drive(&Outputs::default());
+        self.drive(&Outputs::off(self.power.len(), self.drives.len()));
     }
 }
 
@@ -352,7 +322,7 @@ impl SimPowers for SimHardware {
 
     fn restart_controller(&mut self) {
         self.safe();
-        self.readings = [AdcReading::None; ADC_CHANNELS];
+        self.forget_samples();
         self.pwm_mismatches = 0;
         for drive in &mut self.drives {
             drive.forget_moves();
@@ -365,7 +335,7 @@ impl SimPowers for SimHardware {
     }
 
     fn steps_done(&self, motor: Motor) -> i64 {
-        self.drives[motor.index()].pulses()
+        self.drives.get(motor).map_or(0, Drive::pulses)
     }
 
     fn elapsed(&self) -> Micros {

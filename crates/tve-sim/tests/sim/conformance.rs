@@ -22,9 +22,19 @@ impl Bench for InVirtualTime {
     }
 }
 
+fn conforms(config: &Config, patience: Micros) {
+    let mut bench = InVirtualTime { machine: SimHardware::new(config), now: Micros::ZERO };
+    let motors: Vec<Motor> = config.machine().motors.ids().collect();
+    check(&mut bench, config, &motors, patience).unwrap();
+}
+
 #[test]
 fn the_machine_conforms_to_the_trait() {
-    let config = Config::embedded();
-    let mut bench = InVirtualTime { machine: SimHardware::new(&config), now: Micros::ZERO };
-    check(&mut bench, &config, &Motor::ALL, Micros::from_millis(250)).unwrap();
+    conforms(&Config::embedded(), Micros::from_millis(250));
+}
+
+#[test]
+fn a_machine_of_four_zones_conforms_to_the_trait() {
+    let text = include_str!("../../../../config/machines/four-zone.json");
+    conforms(&Config::parse(text).unwrap(), Micros::from_millis(250));
 }

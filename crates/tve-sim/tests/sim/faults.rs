@@ -1,7 +1,7 @@
 //! Each kind of fault changes what it must, while it lasts and no longer.
 
 use crate::bench::{Bench, near};
-use tve_hal::{AdcReading, Contact, Sensor, Zone};
+use tve_hal::{AdcReading, Contact, PerSensor, Quantity, Sensor, SensorInput, Zone};
 use tve_sim::{Fault, FaultKind, SimPowers};
 use tve_units::Micros;
 
@@ -40,8 +40,36 @@ fn during(kind: FaultKind, check: impl FnOnce(&mut Bench)) {
     }
     for inputs in [&mut bench.inputs, &mut healthy.inputs] {
         inputs.adc = [AdcReading::None; 4];
+        inputs.sensors = PerSensor::default();
     }
     assert_eq!(bench.inputs, healthy.inputs, "after {kind}");
+}
+
+#[test]
+fn a_sensor_with_an_offset_reads_that_much_too_high_or_low() {
+    for celsius in [-12.5, 8.0] {
+        during(FaultKind::SensorOffset(Sensor::T2, celsius), |bench| {
+            assert!(near(bench.reading(Sensor::T2), 195.0 + celsius, 0.5));
+            assert!(near(bench.reading(Sensor::T3), 195.0, 0.5));
+        });
+    }
+}
+
+#[test]
+fn each_sensor_says_the_same_as_the_input_it_is_on() {
+    let mut bench = Bench::at(195.0);
+    bench.run(1.0);
+    for sensor in Sensor::ALL {
+        let SensorInput::Sample { quantity: Quantity::Volts(volts), raw, taken_at, .. } =
+            bench.inputs.sensors[sensor]
+        else {
+            panic!("{sensor:?} has {:?}", bench.inputs.sensors[sensor])
+        };
+        let code = bench.code(sensor);
+        assert_eq!(raw, i32::from(code));
+        assert_eq!(volts, f64::from(code) * bench.config.adc.fsr / 32_768.0);
+        assert_eq!(bench.adc(sensor), AdcReading::Sample { code, taken_at });
+    }
 }
 
 #[test]

@@ -3,5 +3,6 @@
 mod bench;
 mod conformance;
 mod faults;
+mod four_zones;
 mod machine;
 mod plant_response;
