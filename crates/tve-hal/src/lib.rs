@@ -73,10 +73,12 @@ pub trait Hardware: Send {
     fn kind(&self) -> MachineKind;
 
     /// Take over pins, buses and drive settings from `config`. Pins that lose their function are
-    /// made safe first. Called at start and whenever a command has changed the configuration.
+    /// made safe first. Called at start and whenever a command has changed the configuration, on the
+    /// thread that ticks: it opens no bus and waits for no device.
     ///
     /// # Errors
-    /// When a device of the configuration is not there; the machine is then safe and inert.
+    /// When a device of the configuration is not there, as far as that is known at once; otherwise
+    /// the next [`Self::read`] tells it. The machine is then safe and inert.
     fn configure(&mut self, config: &Config) -> Result<(), HardwareError>;
 
     /// Bring `inputs` up to date as of `now`. Leaves [`Inputs::wall`] alone.

@@ -1,17 +1,19 @@
 //! Drives the pins of a Raspberry Pi by hand, without the service: for the emulated board and for
 //! the first minutes with a new wiring.
 //!
-//! `board_check CONFIG run SECONDS [z1] [z2] [fan] [pump] [contactor] [jog STEPS]` holds the named
+//! `board_check CONFIG run SECONDS [ZONE...] [fan] [pump] [contactor] [jog STEPS]` holds the named
 //! outputs on, prints a line of inputs each half second, and ends with everything off;
-//! `board_check CONFIG conform` plays the body of tests that every machine must pass, with the screw
-//! alone; `board_check CONFIG off` switches off what a killed run has left on; `board_check CONFIG
-//! wiring` prints the wiring map.
+//! `board_check CONFIG conform` plays the body of tests that every machine must pass, with the motors
+//! that have a step pin; `board_check CONFIG off` switches off what a killed run has left on;
+//! `board_check CONFIG wiring` prints the wiring map.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tve_config::Config;
 use tve_hal::conformance::{self, Bench};
-use tve_hal::{AdcReading, Hardware, Inputs, JogId, Motor, MotorDrive, Outputs};
+use tve_hal::{
+    AdcReading, Hardware, Inputs, JogId, Motor, MotorDrive, Outputs, Quantity, SensorInput, Signal,
+};
 use tve_rpi::{RpiHardware, safe_off, wiring};
 use tve_units::{Duty, Micros};
 
@@ -76,28 +78,34 @@ impl Bench for OnBoard {
 fn conform(config: &Config) -> Result<(), String> {
     let machine = RpiHardware::new(config).map_err(|e| e.to_string())?;
     let mut bench = OnBoard { machine, began: Instant::now() };
-    for held in conformance::check(&mut bench, config, &[Motor::Main], PATIENCE)? {
+    let wired = config.machine();
+    let steps = |motor: &Motor| wired.signals.pin(Signal::Step(*motor)).is_some();
+    let motors: Vec<Motor> = wired.motors.ids().filter(steps).collect();
+    for held in conformance::check(&mut bench, config, &motors, PATIENCE)? {
         println!("ok   {held}");
     }
     Ok(())
 }
 
 fn outputs(config: &Config, names: &[String]) -> Result<Outputs, String> {
-    let mut outputs = Outputs::default();
+    let machine = config.machine();
+    let mut outputs = Outputs::off(machine.zones.len(), machine.motors.len());
     let mut names = names.iter();
     while let Some(name) = names.next() {
         match name.as_str() {
-            "z1" => outputs.heaters[0] = true,
-            "z2" => outputs.heaters[1] = true,
             "fan" => outputs.fan = true,
             "pump" => outputs.pump = true,
             "contactor" => outputs.contactor = true,
             "jog" => {
                 let steps = names.next().and_then(|n| n.parse().ok());
                 let steps = steps.ok_or("jog needs a number of steps")?;
-                outputs.motors[0] = MotorDrive::Jog { id: JogId(1), steps, rate: JOG_RATE };
+                let first = outputs.motors.iter_mut().next().ok_or("there is no motor")?;
+                *first = MotorDrive::Jog { id: JogId(1), steps, rate: JOG_RATE };
             }
-            _ => return Err(format!("{name:?} is no output")),
+            zone => match machine.zone_named(zone) {
+                Some(zone) => outputs.heaters[zone] = true,
+                None => return Err(format!("{name:?} is no output")),
+            },
         }
     }
     for (name, on) in [("fan", outputs.fan), ("pump", outputs.pump)] {
@@ -110,7 +118,8 @@ fn outputs(config: &Config, names: &[String]) -> Result<Outputs, String> {
 
 fn hold(config: &Config, how_long: Duration, outputs: &Outputs) -> Result<(), String> {
     let mut machine = RpiHardware::new(config).map_err(|e| e.to_string())?;
-    let mut inputs = Inputs::default();
+    let wired = config.machine();
+    let mut inputs = Inputs::unread(wired.motors.len(), wired.sensors.len());
     let began = Instant::now();
     let mut ticks = 0;
     while began.elapsed() < how_long {
@@ -132,12 +141,26 @@ fn print_line(inputs: &Inputs) {
         AdcReading::Sample { code, .. } => code.to_string(),
         AdcReading::BusError => "bus-error".to_owned(),
     });
+    let sensors: Vec<String> = inputs
+        .sensors
+        .iter()
+        .map(|input| match input {
+            SensorInput::None => "-".to_owned(),
+            SensorInput::BusError => "bus-error".to_owned(),
+            SensorInput::Sample { quantity: Quantity::Volts(volts), .. } => format!("{volts:.4}V"),
+            SensorInput::Sample { quantity: Quantity::Ohms(ohms), .. } => format!("{ohms:.1}ohm"),
+            SensorInput::Sample { quantity: Quantity::Celsius(celsius), quality, .. } => {
+                format!("{celsius:.2}C/{quality:?}")
+            }
+        })
+        .collect();
     println!(
-        "adc {} estop {:?} pwm_mismatches {} jog_done {:?} pins {:07x}",
+        "adc {} estop {:?} pwm_mismatches {} jog_done {:?} pins {:07x} sensors {}",
         adc.join(" "),
         inputs.estop,
         inputs.pwm_mismatches,
-        inputs.motors[0].jog_done.map(|id| id.0),
-        inputs.pin_levels
+        inputs.motors.iter().next().and_then(|motor| motor.jog_done).map(|id| id.0),
+        inputs.pin_levels,
+        sensors.join(" ")
     );
 }

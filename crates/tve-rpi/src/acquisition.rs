@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// Length of a slot: every channel is sampled each 200 ms, within the 50 to 250 ms that the
 /// judgement of sensors is made for.
-const SLOT: Micros = Micros::from_millis(50);
+pub(crate) const SLOT: Micros = Micros::from_millis(50);
 /// Time between two looks at a running conversion, which takes 7.8 ms at 128 samples/s.
 const POLL: Micros = Micros::from_millis(1);
 /// A conversion that takes longer than this will not end: a slot, six times the usual.

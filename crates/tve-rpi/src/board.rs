@@ -1,7 +1,7 @@
 //! The seam between the machine and the board: pins, buses and the PWM peripheral as traits, so
 //! that pin sequences are asserted without a Pi.
 
-use crate::bus::Bus;
+use crate::bus::{Bus, Spi};
 use std::io;
 use std::sync::Arc;
 use tve_hal::{HardwareError, Pull};
@@ -42,6 +42,12 @@ pub(crate) trait Board: Send + Sync {
     /// # Errors
     /// [`HardwareError::Missing`] when the device node is not there or not accessible.
     fn bus(&self, number: u8) -> Result<Bus, HardwareError>;
+
+    /// The device behind a chip select of an SPI bus, in mode 1.
+    ///
+    /// # Errors
+    /// [`HardwareError::Missing`] when the device node is not there or not accessible.
+    fn spi(&self, bus: u8, select: u8) -> Result<Spi, HardwareError>;
 
     /// The channel of the PWM peripheral behind a pin; `None` where the pin has none. Two pins
     /// with the same channel carry the same pulses.

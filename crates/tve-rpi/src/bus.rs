@@ -1,6 +1,7 @@
-//! An I2C bus as the drivers see it, whatever carries it.
+//! I2C buses and SPI devices as the drivers see them, whatever carries them.
 
 use embedded_hal::i2c::{Error, ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
+use embedded_hal::spi::{self, SpiDevice};
 use std::io;
 
 /// How often a transfer is tried before it counts as failed. A disturbed transfer succeeds the
@@ -26,6 +27,25 @@ impl Error for BusError {
             Some(Self::EREMOTEIO) => ErrorKind::NoAcknowledge(NoAcknowledgeSource::Unknown),
             _ => ErrorKind::Other,
         }
+    }
+}
+
+impl spi::Error for BusError {
+    fn kind(&self) -> spi::ErrorKind {
+        spi::ErrorKind::Other
+    }
+}
+
+/// A device behind a chip select of its own.
+pub(crate) struct Spi(pub(crate) Box<dyn SpiDevice<Error = BusError> + Send>);
+
+impl spi::ErrorType for Spi {
+    type Error = BusError;
+}
+
+impl SpiDevice for Spi {
+    fn transaction(&mut self, steps: &mut [spi::Operation<'_, u8>]) -> Result<(), BusError> {
+        self.0.transaction(steps)
     }
 }
 

@@ -1,8 +1,9 @@
 //! A board without a Pi for tests: pins that write down what happens to them, two chips on a bus.
 
 use crate::board::{Board, Pins, StepPwm};
-use crate::bus::{Bus, BusError};
+use crate::bus::{Bus, BusError, Spi};
 use embedded_hal::i2c::{ErrorType, I2c, Operation};
+use embedded_hal::spi::{self, SpiDevice};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tve_config::Config;
@@ -26,8 +27,16 @@ struct State {
     pwm_writes: Vec<Vec<u8>>,
     pwm_registers: Vec<u8>,
     pwm_reads: usize,
-    adc_pointer: u8,
+    /// By address from 0x48 on: the register pointed at, and the input selected.
+    adcs: [(u8, u8); 4],
+    /// Registers of the thermocouple converter.
+    thermocouple: [u8; 16],
+    /// What was opened, and by which thread.
+    opened: Vec<(String, String)>,
 }
+
+/// Registers of a MAX31856 after power-up.
+const POWER_UP: [u8; 16] = [0, 3, 0xFF, 0x7F, 0xC0, 0x7F, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Shared by the board, its pins and its buses.
 #[derive(Clone)]
@@ -36,7 +45,12 @@ pub(crate) struct FakeBoard(Arc<Mutex<State>>);
 impl FakeBoard {
     pub(crate) fn new() -> Self {
         // Inputs float high, as pulled-up contacts do.
-        let state = State { outside: u32::MAX, pwm_registers: vec![0; 256], ..State::default() };
+        let state = State {
+            outside: u32::MAX,
+            pwm_registers: vec![0; 256],
+            thermocouple: POWER_UP,
+            ..State::default()
+        };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -79,6 +93,21 @@ impl FakeBoard {
     /// The device node of the bus is not there.
     pub(crate) fn remove_bus_device(&self) {
         self.state().no_bus_device = true;
+    }
+
+    /// The thermocouple converter loses its supply for a moment.
+    pub(crate) fn dip_thermocouple(&self) {
+        self.state().thermocouple = POWER_UP;
+    }
+
+    /// What was opened, and the name of the thread that did.
+    pub(crate) fn opened(&self) -> Vec<(String, String)> {
+        self.state().opened.clone()
+    }
+
+    fn note_opened(&self, what: String) {
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        self.state().opened.push((what, thread));
     }
 
     /// Every transfer to the PWM board.
@@ -153,6 +182,7 @@ impl Board for FakeBoard {
     }
 
     fn bus(&self, number: u8) -> Result<Bus, HardwareError> {
+        self.note_opened(format!("i2c {number}"));
         if self.state().no_bus_device {
             return Err(HardwareError::Missing {
                 what: format!("/dev/i2c-{number} is not there"),
@@ -160,6 +190,11 @@ impl Board for FakeBoard {
             });
         }
         Ok(Bus(Box::new(FakeBus(self.clone()))))
+    }
+
+    fn spi(&self, bus: u8, select: u8) -> Result<Spi, HardwareError> {
+        self.note_opened(format!("spi {bus}.{select}"));
+        Ok(Spi(Box::new(FakeThermocouple(self.clone()))))
     }
 
     fn pwm_channel(&self, pin: Bcm) -> Option<u8> {
@@ -171,6 +206,7 @@ impl Board for FakeBoard {
     }
 
     fn step_pwm(&self, pin: Bcm) -> Result<Box<dyn StepPwm>, HardwareError> {
+        self.note_opened(format!("pwm {}", pin.get()));
         Ok(Box::new(FakePwm { board: self.clone(), pin }))
     }
 }
@@ -192,11 +228,43 @@ impl StepPwm for FakePwm {
     }
 }
 
-/// An ADS1115 whose conversions are over at once and read their channel number times 256, and a
-/// PCA9685 that remembers its registers.
+/// A MAX31856 that remembers its registers and, once told to convert, measures 210 °C.
+struct FakeThermocouple(FakeBoard);
+
+impl spi::ErrorType for FakeThermocouple {
+    type Error = BusError;
+}
+
+impl SpiDevice for FakeThermocouple {
+    fn transaction(&mut self, steps: &mut [spi::Operation<'_, u8>]) -> Result<(), BusError> {
+        let mut state = self.0.state();
+        let mut pointer = 0;
+        for step in steps {
+            match step {
+                spi::Operation::Write(bytes) => {
+                    pointer = usize::from(bytes[0] & 0x7F);
+                    let values = &bytes[1..];
+                    state.thermocouple[pointer..pointer + values.len()].copy_from_slice(values);
+                    if state.thermocouple[0] & 0x80 != 0 {
+                        state.thermocouple[0x0C..0x0F].copy_from_slice(&[0x0D, 0x20, 0]);
+                    }
+                }
+                spi::Operation::Read(bytes) => {
+                    let end = pointer + bytes.len();
+                    bytes.copy_from_slice(&state.thermocouple[pointer..end]);
+                }
+                other => panic!("no driver here asks for {other:?}"),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// ADS1115s whose conversions are over at once and read their number times 4 plus their channel,
+/// times 256, and a PCA9685 that remembers its registers.
 struct FakeBus(FakeBoard);
 
-const ADC: u8 = 0x48;
+const ADC: std::ops::RangeInclusive<u8> = 0x48..=0x4B;
 const ALL_LED: std::ops::RangeInclusive<usize> = 0xFA..=0xFD;
 
 impl ErrorType for FakeBus {
@@ -212,20 +280,18 @@ impl I2c for FakeBus {
         let mut pointer = 0;
         for step in steps {
             match step {
-                Operation::Write(bytes) if address == ADC => {
-                    state.adc_pointer = bytes[0];
+                Operation::Write(bytes) if ADC.contains(&address) => {
+                    let (pointer, channel) = &mut state.adcs[usize::from(address - ADC.start())];
+                    *pointer = bytes[0];
                     if let [1, high, _] = **bytes {
-                        state.pwm_registers[0xF0] = high >> 4 & 3;
+                        *channel = high >> 4 & 3;
                     }
                 }
-                Operation::Read(bytes) if address == ADC => {
-                    let channel = state.pwm_registers[0xF0];
-                    let conversion = [channel, 0];
-                    bytes.copy_from_slice(if state.adc_pointer == 0 {
-                        &conversion
-                    } else {
-                        &[0x83, 0x83]
-                    });
+                Operation::Read(bytes) if ADC.contains(&address) => {
+                    let number = address - ADC.start();
+                    let (pointer, channel) = state.adcs[usize::from(number)];
+                    let conversion = [4 * number + channel, 0];
+                    bytes.copy_from_slice(if pointer == 0 { &conversion } else { &[0x83, 0x83] });
                 }
                 Operation::Write(bytes) => {
                     pointer = usize::from(bytes[0]);

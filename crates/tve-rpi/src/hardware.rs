@@ -1,23 +1,23 @@
 //! [`RpiHardware`]: outputs become pin levels, counts and pulses; pins and samples become inputs.
 
-use crate::acquisition::Acquisition;
 use crate::board::{Board, Pins};
 use crate::clock::Clock;
-use crate::io::{Devices, IoThread};
+use crate::devices::{BusWiring, Readings};
+use crate::io::IoThread;
 use crate::off::{OffSwitch, Wires, release, rest};
-use crate::pca9685::{Count, channel_index};
-use crate::pulses::{PulseThread, StepPins};
-use crate::pwm_board::PwmBoard;
+use crate::pca9685::Count;
+use crate::plan::Plan;
+use crate::pulses::{Peripheral, PulseThread, StepPins};
 use crate::rppal_board::RppalBoard;
-use crate::signal::{Lamp, Plan, Signal};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tve_config::{Adc, Config, Pwm};
+use tve_config::{Config, MachineConfig, PwmUse};
 use tve_hal::{
-    ADC_CHANNELS, AdcReading, Buttons, Contact, Hardware, HardwareError, Inputs, MachineKind,
-    Motor, MotorDrive, Outputs, PWM_CHANNELS, Pull, UserPin, Zone,
+    Buttons, Contact, Hardware, HardwareError, Inputs, Lamp, MachineKind, Motor, MotorDrive,
+    MotorFeedback, Outputs, PWM_CHANNELS, PerMotor, Pull, Signal, UserPin,
 };
+use tve_machine::{Name, PwmOutput};
 use tve_units::{Bcm, Duty, Micros};
 
 /// Read-backs in a row after which the PWM board is taken from its outputs by the output enable.
@@ -29,33 +29,33 @@ const PELTIER_SLOT: Micros = Micros::from_millis(100);
 /// The parts of a configuration that the machine is wired by.
 #[derive(Debug, Clone, PartialEq)]
 struct Setup {
-    pins: tve_config::Pins,
-    pwm: Pwm,
-    adc: Adc,
-    /// Converter channels with a thermistor.
-    sensors: [bool; ADC_CHANNELS],
+    wires: Wires,
+    buses: BusWiring,
+    channels: [PwmUse; PWM_CHANNELS],
+    /// The PWM board can heat or cool the throat.
+    board_has_power: bool,
+    motors: PerMotor<Name>,
 }
 
 impl Setup {
-    fn of(config: &Config) -> Self {
+    fn of(machine: &MachineConfig) -> Self {
         Self {
-            pins: config.pins.clone(),
-            pwm: config.pwm.clone(),
-            adc: config.adc,
-            sensors: std::array::from_fn(|channel| config.sensors[channel].enabled),
+            wires: Wires::of(machine),
+            buses: BusWiring::of(machine),
+            channels: machine.pwm.channels,
+            board_has_power: machine.pwm.has_power(),
+            motors: machine.names.motors,
         }
     }
 }
 
-/// What a channel of the PWM board follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Follows {
-    #[default]
-    Nothing,
-    /// The slots of a heater.
-    Heater(Zone),
-    /// Its entry in [`Outputs::pwm`].
-    Duty,
+/// What is done about devices that have to be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// By the calling thread, which hears of a failure.
+    Here,
+    /// By the threads that use them.
+    Elsewhere,
 }
 
 /// Whole slots of a Peltier by first-order sigma-delta.
@@ -98,16 +98,13 @@ pub struct RpiHardware {
     setup: Option<Setup>,
     /// Drives nothing and reads nothing, whatever the configuration says.
     locked: bool,
-    follows: [Follows; PWM_CHANNELS],
-    /// The PWM board can heat or cool.
-    board_has_power: bool,
     /// Level of each output as last driven; `None` is unknown and will be driven.
     levels: [Option<bool>; Bcm::COUNT],
     users: [UserPin; Bcm::COUNT],
     peltier: PeltierSlots,
     mismatches: u8,
     io: Option<IoThread>,
-    motors: [Option<PulseThread>; 2],
+    motors: PerMotor<Option<PulseThread>>,
 }
 
 impl RpiHardware {
@@ -153,52 +150,57 @@ impl RpiHardware {
             plan: Plan::default(),
             setup: None,
             locked: false,
-            follows: [Follows::Nothing; PWM_CHANNELS],
-            board_has_power: false,
             levels: [None; Bcm::COUNT],
             users: [UserPin::Untouched; Bcm::COUNT],
             peltier: PeltierSlots::default(),
             mismatches: 0,
             io: None,
-            motors: [None, None],
+            motors: PerMotor::default(),
         }
     }
 
     pub(crate) fn on(board: Arc<dyn Board>, config: &Config) -> Result<Self, HardwareError> {
         let mut machine = Self::bare(board);
-        let wires = Wires::of(config);
-        if let Err(error) = rest(machine.board.as_ref(), &wires) {
-            // A missing bus comes back from `configure`; a silent board shows as a mismatch.
+        let setup = Setup::of(&config.machine());
+        if let Err(error) = rest(machine.board.as_ref(), &setup.wires) {
+            // A missing bus comes back from the wiring; a silent board shows as a mismatch.
             tracing::warn!(%error, "at start");
         }
-        release(machine.board.as_ref(), &wires.plan);
-        machine.configure(config)?;
+        release(machine.board.as_ref(), &setup.wires.plan);
+        machine.wire_pins(&setup, Opening::Here)?;
+        let (board, clock) = (Arc::clone(&machine.board), Arc::clone(&machine.clock));
+        let halted = Arc::clone(&machine.halted);
+        machine.io = Some(IoThread::start(board, &setup.buses, clock, halted)?);
+        machine.setup = Some(setup);
         Ok(machine)
     }
 
-    fn wire(&mut self, config: &Config, setup: &Setup) -> Result<(), HardwareError> {
+    /// Takes over what is different in `setup`. Touches no bus: pins are registers, and the I/O
+    /// thread opens what it is told.
+    fn rewire(&mut self, setup: Setup) -> Result<(), HardwareError> {
         let old = self.setup.take();
-        if old.as_ref().is_none_or(|old| old.pins != setup.pins) {
-            self.wire_pins(config)?;
+        if old.as_ref().is_none_or(|old| (&old.wires, old.motors) != (&setup.wires, setup.motors)) {
+            self.wire_pins(&setup, Opening::Elsewhere)?;
         }
-        let same_bus = |old: &Setup| {
-            (&old.pwm, &old.adc, old.sensors) == (&setup.pwm, &setup.adc, setup.sensors)
-        };
-        if !old.as_ref().is_some_and(same_bus) {
-            self.wire_buses(setup)?;
+        let same_board = old.as_ref().is_some_and(|old| old.channels == setup.channels);
+        if !(same_board && old.is_some_and(|old| old.buses == setup.buses)) {
+            self.mismatches = 0;
+            if let Some(io) = &self.io {
+                io.rewire(setup.buses.clone());
+            }
         }
+        self.setup = Some(setup);
         Ok(())
     }
 
-    fn wire_pins(&mut self, config: &Config) -> Result<(), HardwareError> {
+    fn wire_pins(&mut self, setup: &Setup, opening: Opening) -> Result<(), HardwareError> {
         self.safe();
-        self.motors = [None, None];
-        let wires = Wires::of(config);
-        let plan = wires.plan.clone();
+        self.motors = PerMotor::default();
+        let plan = setup.wires.plan.clone();
         for (_, pin) in self.plan.iter().filter(|(_, pin)| !plan.owns(*pin)) {
             self.pins.listen(pin, Pull::Off);
         }
-        *self.wires.lock().unwrap_or_else(PoisonError::into_inner) = wires;
+        *self.wires.lock().unwrap_or_else(PoisonError::into_inner) = setup.wires.clone();
         for (signal, pin) in &plan.outputs {
             self.pins.drive(*pin, signal.at_rest());
         }
@@ -210,61 +212,33 @@ impl RpiHardware {
         }
         self.levels = [None; Bcm::COUNT];
         self.plan = plan;
-        for motor in Motor::ALL {
-            self.motors[motor.index()] = self.pulse_thread(motor)?;
+        self.motors = PerMotor::new(setup.motors.len());
+        for (motor, name) in setup.motors.entries() {
+            self.motors[motor] = self.pulse_thread(motor, name.as_str(), opening)?;
         }
         Ok(())
     }
 
-    fn pulse_thread(&self, motor: Motor) -> Result<Option<PulseThread>, HardwareError> {
+    fn pulse_thread(
+        &self,
+        motor: Motor,
+        name: &str,
+        opening: Opening,
+    ) -> Result<Option<PulseThread>, HardwareError> {
         let Some(step) = self.plan.pin(Signal::Step(motor)) else { return Ok(None) };
-        let pwm = match self.board.pwm_channel(step) {
-            Some(_) => Some(self.board.step_pwm(step)?),
-            None => None,
+        let peripheral = match (self.board.pwm_channel(step), opening) {
+            (None, _) => Peripheral::None,
+            (Some(_), Opening::Here) => Peripheral::Open(self.board.step_pwm(step)?),
+            (Some(_), Opening::Elsewhere) => Peripheral::ToOpen(Arc::clone(&self.board)),
         };
         let wires = StepPins {
             step,
             direction: self.plan.pin(Signal::Direction(motor)),
             has_enable: self.plan.pin(Signal::Enable(motor)).is_some(),
-            pwm,
+            peripheral,
         };
         let (pins, clock) = (Arc::clone(&self.pins), Arc::clone(&self.clock));
-        PulseThread::start(motor.name(), wires, pins, clock, Arc::clone(&self.halted)).map(Some)
-    }
-
-    fn wire_buses(&mut self, setup: &Setup) -> Result<(), HardwareError> {
-        // The old thread switches the board off before it ends.
-        self.io = None;
-        self.mismatches = 0;
-        self.follows = [Follows::Nothing; PWM_CHANNELS];
-        self.board_has_power = false;
-        let now = self.clock.now();
-        let mut devices = Devices::default();
-        if setup.pwm.enabled {
-            for (name, channel) in &setup.pwm.channels {
-                let follows = match name.as_str() {
-                    "z1" => Follows::Heater(Zone::Z1),
-                    "z2" => Follows::Heater(Zone::Z2),
-                    _ => Follows::Duty,
-                };
-                self.board_has_power |= follows != Follows::Duty || name == "peltier";
-                self.follows[channel_index(*channel)] = follows;
-            }
-            let bus = self.board.bus(setup.pwm.bus)?;
-            let mapped = self.follows.map(|follows| follows != Follows::Nothing);
-            let (address, hz) = (setup.pwm.address, setup.pwm.frequency);
-            devices.pwm = Some(PwmBoard::new(bus, address, hz, mapped, now));
-        }
-        if setup.adc.enabled {
-            let bus = self.board.bus(setup.adc.bus)?;
-            let (address, fsr) = (setup.adc.address, setup.adc.fsr);
-            devices.adc = Some(Acquisition::new(bus, address, fsr, setup.sensors, now));
-        }
-        if devices.pwm.is_some() || devices.adc.is_some() {
-            let (clock, halted) = (Arc::clone(&self.clock), Arc::clone(&self.halted));
-            self.io = Some(IoThread::start(devices, clock, halted)?);
-        }
-        Ok(())
+        PulseThread::start(name, wires, pins, clock, Arc::clone(&self.halted)).map(Some)
     }
 
     /// Whether the function of an output pin is active under `outputs`; `None` for pins that the
@@ -272,10 +246,15 @@ impl RpiHardware {
     fn is_active(&self, signal: Signal, outputs: &Outputs, peltier: bool) -> Option<bool> {
         Some(match signal {
             // Cut off from its outputs, a board that holds a heater on can heat no more.
-            Signal::PwmEnable => !(self.board_has_power && self.mismatches >= DISOBEYS),
+            Signal::PwmEnable => {
+                let has_power = self.setup.as_ref().is_some_and(|setup| setup.board_has_power);
+                !(has_power && self.mismatches >= DISOBEYS)
+            }
             Signal::Contactor => outputs.contactor,
-            Signal::Heater(zone) => outputs.heaters[zone.index()],
-            Signal::Enable(motor) => outputs.motors[motor.index()].is_enabled(),
+            // What the controller does not speak of is off.
+            Signal::Heater(zone) => outputs.heaters.get(zone).is_some_and(|on| *on),
+            Signal::Cooler(zone) => outputs.coolers.get(zone).is_some_and(|on| *on),
+            Signal::Enable(motor) => outputs.motors.get(motor).is_some_and(|m| m.is_enabled()),
             Signal::Peltier => peltier,
             Signal::Fan => outputs.fan,
             Signal::Pump => outputs.pump,
@@ -288,7 +267,7 @@ impl RpiHardware {
             | Signal::EmergencyStop
             | Signal::Start
             | Signal::Stop
-            | Signal::DriveAlarm => return None,
+            | Signal::DriveAlarm(_) => return None,
         })
     }
 
@@ -324,28 +303,40 @@ impl RpiHardware {
     }
 
     fn apply_board(&self, outputs: &Outputs) {
-        let Some(io) = &self.io else { return };
+        let (Some(io), Some(setup)) = (&self.io, &self.setup) else { return };
+        let full = |on: Option<&bool>| if on == Some(&true) { Count::ON } else { Count::OFF };
         let mut counts = [Count::OFF; PWM_CHANNELS];
-        for (channel, follows) in self.follows.iter().enumerate() {
-            counts[channel] = match follows {
-                Follows::Nothing => Count::OFF,
-                Follows::Heater(zone) if outputs.heaters[zone.index()] => Count::ON,
-                Follows::Heater(_) => Count::OFF,
-                Follows::Duty => Count::of(outputs.pwm[channel]),
+        for (channel, used) in setup.channels.iter().enumerate() {
+            counts[channel] = match used {
+                PwmUse::Unused => Count::OFF,
+                PwmUse::Output(PwmOutput::Heater(zone)) => full(outputs.heaters.get(*zone)),
+                PwmUse::Output(PwmOutput::Cooler(zone)) => full(outputs.coolers.get(*zone)),
+                PwmUse::Free
+                | PwmUse::Output(
+                    PwmOutput::Fan | PwmOutput::Pump | PwmOutput::Peltier | PwmOutput::Lamp(_),
+                ) => Count::of(outputs.pwm[channel]),
             };
         }
         io.want(&counts);
     }
 
     fn apply_motors(&self, outputs: &Outputs) -> Result<(), HardwareError> {
-        for motor in Motor::ALL {
-            let Some(thread) = &self.motors[motor.index()] else { continue };
-            thread.command(outputs.motors[motor.index()]).map_err(|source| HardwareError::Io {
-                what: format!("making step pulses for the {} motor", motor.name()),
+        for (motor, thread) in self.motors.entries() {
+            let Some(thread) = thread else { continue };
+            let command = outputs.motors.get(motor).copied().unwrap_or_default();
+            thread.command(command).map_err(|source| HardwareError::Io {
+                what: format!("making step pulses for the {} motor", thread.name()),
                 source,
             })?;
         }
         Ok(())
+    }
+
+    /// Everything off, and inert until a configuration is taken over.
+    fn give_up(&mut self) {
+        self.safe();
+        self.motors = PerMotor::default();
+        self.setup = None;
     }
 
     fn contact(&self, signal: Signal) -> Contact {
@@ -368,25 +359,17 @@ impl Hardware for RpiHardware {
     }
 
     fn configure(&mut self, config: &Config) -> Result<(), HardwareError> {
-        let setup = Setup::of(config);
+        let setup = Setup::of(&config.machine());
         if self.locked || self.setup.as_ref() == Some(&setup) {
             return Ok(());
         }
         self.clock.keep_alive();
-        let result = self.wire(config, &setup);
+        let result = self.rewire(setup);
         self.clock.keep_alive();
-        match result {
-            Ok(()) => {
-                self.setup = Some(setup);
-                Ok(())
-            }
-            Err(error) => {
-                self.safe();
-                self.motors = [None, None];
-                self.io = None;
-                Err(error)
-            }
+        if result.is_err() {
+            self.give_up();
         }
+        result
     }
 
     fn read(&mut self, now: Micros, inputs: &mut Inputs) -> Result<(), HardwareError> {
@@ -397,16 +380,25 @@ impl Hardware for RpiHardware {
                 remedy: "correct what the log says and restart the service".into(),
             });
         }
-        (inputs.adc, self.mismatches) =
-            self.io.as_ref().map_or(([AdcReading::None; ADC_CHANNELS], 0), IoThread::read);
-        inputs.pwm_mismatches = self.mismatches;
+        let (readings, mismatches) = match self.io.as_ref().map(IoThread::read) {
+            None => (Readings::none(0), 0),
+            Some(Ok(read)) => read,
+            Some(Err(error)) => {
+                self.give_up();
+                return Err(error);
+            }
+        };
+        self.mismatches = mismatches;
+        (inputs.adc, inputs.sensors) = (readings.adc, readings.sensors);
+        inputs.pwm_mismatches = mismatches;
         inputs.buttons =
             Buttons { start: self.is_closed(Signal::Start), stop: self.is_closed(Signal::Stop) };
         inputs.estop = self.contact(Signal::EmergencyStop);
-        inputs.drive_alarm = self.is_closed(Signal::DriveAlarm);
-        for (feedback, motor) in inputs.motors.iter_mut().zip(&self.motors) {
-            feedback.jog_done = motor.as_ref().and_then(PulseThread::done);
-        }
+        inputs.motors = self.motors.map(|motor, thread| MotorFeedback {
+            jog_done: thread.as_ref().and_then(PulseThread::done),
+            drive_alarm: self.is_closed(Signal::DriveAlarm(motor)),
+        });
+        inputs.drive_alarm = inputs.motors.iter().any(|motor| motor.drive_alarm);
         inputs.fill_level_cm = None;
         inputs.pin_levels = Bcm::all()
             .filter(|pin| self.pins.level(*pin))
@@ -456,7 +448,7 @@ impl Drop for RpiHardware {
     fn drop(&mut self) {
         self.safe();
         // Each thread ends with its own outputs off; after that nobody drives a pin but us.
-        self.motors = [None, None];
+        self.motors = PerMotor::default();
         self.io = None;
         self.safe();
         self.apply_users(&[UserPin::Untouched; Bcm::COUNT]);

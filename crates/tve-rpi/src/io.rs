@@ -1,15 +1,19 @@
-//! The I/O thread: owns the I2C buses, samples the converter, keeps the PWM board as wanted.
+//! The I/O thread: owns the buses, samples the converters, keeps the PWM board as wanted.
+//!
+//! It lives as long as the machine. New wiring is handed over and taken up here, because opening a
+//! bus, switching off the board behind the old one and setting up the one behind the new take
+//! longer than the control thread may wait.
 
-use crate::acquisition::{Acquisition, AdcEvent};
-use crate::bus::Bus;
+use crate::board::Board;
 use crate::clock::Clock;
+use crate::devices::{BusWiring, Devices, Readings};
 use crate::pca9685::Count;
-use crate::pwm_board::{PwmBoard, VERIFY};
+use crate::pwm_board::VERIFY;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tve_hal::{ADC_CHANNELS, AdcReading, HardwareError, PWM_CHANNELS};
+use tve_hal::{HardwareError, PWM_CHANNELS};
 use tve_units::Micros;
 
 /// Longest sleep: the heartbeat of the controller is looked at this often.
@@ -21,19 +25,16 @@ const VERIFY_OVERDUE: Micros = Micros::new(VERIFY.get() * 5 / 2);
 /// What the control thread and the I/O thread tell each other. Held for a copy only, never during
 /// a transfer.
 struct Shared {
-    readings: [AdcReading; ADC_CHANNELS],
+    readings: Readings,
     wanted: [Count; PWM_CHANNELS],
     mismatches: u8,
     /// When the board was last looked at, in board time; `None` without a board.
     looked_at: Option<Micros>,
+    /// Wiring that the thread has not taken up yet.
+    rewire: Option<BusWiring>,
+    /// Why the newest wiring could not be taken up.
+    missing: Option<HardwareError>,
     stop: bool,
-}
-
-/// What hangs on the buses.
-#[derive(Default)]
-pub(crate) struct Devices {
-    pub(crate) adc: Option<Acquisition<Bus>>,
-    pub(crate) pwm: Option<PwmBoard<Bus>>,
 }
 
 /// A running I/O thread.
@@ -48,24 +49,34 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 }
 
 impl IoThread {
-    /// Starts the thread. `halted` keeps the PWM board off.
+    /// Opens the buses of `wiring`, on the calling thread, and starts. `halted` keeps the PWM board
+    /// off.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When a device node is missing or not accessible, or the system gives no thread.
     pub(crate) fn start(
-        devices: Devices,
+        board: Arc<dyn Board>,
+        wiring: &BusWiring,
         clock: Arc<Clock>,
         halted: Arc<AtomicBool>,
     ) -> Result<Self, HardwareError> {
+        let devices = Devices::open(board.as_ref(), wiring, clock.now())?;
         let shared = Arc::new(Mutex::new(Shared {
-            readings: [AdcReading::None; ADC_CHANNELS],
+            readings: Readings::none(wiring.sensors),
             wanted: [Count::OFF; PWM_CHANNELS],
             mismatches: 0,
-            looked_at: devices.pwm.as_ref().map(|_| clock.now()),
+            looked_at: wiring.pwm.as_ref().map(|_| clock.now()),
+            rewire: None,
+            missing: None,
             stop: false,
         }));
-        let mut worker =
-            Worker { devices, clock: Arc::clone(&clock), halted, shared: Arc::clone(&shared) };
+        let mut worker = Worker {
+            board,
+            devices,
+            clock: Arc::clone(&clock),
+            halted,
+            shared: Arc::clone(&shared),
+        };
         let join =
             std::thread::Builder::new().name("io".into()).spawn(move || worker.run()).map_err(
                 |source| HardwareError::Io { what: "starting the I/O thread".into(), source },
@@ -73,13 +84,34 @@ impl IoThread {
         Ok(Self { shared, clock, join: Some(join) })
     }
 
+    /// Hands over new wiring and returns at once. Nothing that was read before counts any more;
+    /// nothing is wanted on until the next [`Self::want`].
+    pub(crate) fn rewire(&self, wiring: BusWiring) {
+        let mut shared = lock(&self.shared);
+        shared.readings = Readings::none(wiring.sensors);
+        shared.wanted = [Count::OFF; PWM_CHANNELS];
+        shared.mismatches = 0;
+        shared.looked_at = wiring.pwm.as_ref().map(|_| self.clock.now());
+        shared.rewire = Some(wiring);
+        shared.missing = None;
+        drop(shared);
+        self.wake();
+    }
+
     /// The newest readings, and how often in a row the PWM board was found to differ.
-    pub(crate) fn read(&self) -> ([AdcReading; ADC_CHANNELS], u8) {
+    ///
+    /// # Errors
+    /// Once, when the wiring that was handed over last has a device node that is missing or not
+    /// accessible.
+    pub(crate) fn read(&self) -> Result<(Readings, u8), HardwareError> {
         let now = self.clock.now();
-        let shared = lock(&self.shared);
+        let mut shared = lock(&self.shared);
+        if let Some(error) = shared.missing.take() {
+            return Err(error);
+        }
         let overdue = shared.looked_at.is_some_and(|at| now.since(at) > VERIFY_OVERDUE);
         let mismatches = if overdue { u8::MAX } else { shared.mismatches };
-        (shared.readings, mismatches)
+        Ok((shared.readings, mismatches))
     }
 
     /// Sets what the PWM board is to hold. Never waits for a transfer.
@@ -90,6 +122,10 @@ impl IoThread {
         }
         shared.wanted = *counts;
         drop(shared);
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Some(join) = &self.join {
             join.thread().unpark();
         }
@@ -100,8 +136,8 @@ impl Drop for IoThread {
     /// The thread ends with every channel of the board off.
     fn drop(&mut self) {
         lock(&self.shared).stop = true;
+        self.wake();
         if let Some(join) = self.join.take() {
-            join.thread().unpark();
             // A worker that panicked has nothing more to say; the output enable is high already.
             let _ = join.join();
         }
@@ -109,6 +145,7 @@ impl Drop for IoThread {
 }
 
 struct Worker {
+    board: Arc<dyn Board>,
     devices: Devices,
     clock: Arc<Clock>,
     halted: Arc<AtomicBool>,
@@ -118,12 +155,16 @@ struct Worker {
 impl Worker {
     fn run(&mut self) {
         loop {
-            let (wanted, stop) = {
-                let shared = lock(&self.shared);
-                (shared.wanted, shared.stop)
+            let (wanted, rewire, stop) = {
+                let mut shared = lock(&self.shared);
+                (shared.wanted, shared.rewire.take(), shared.stop)
             };
             if stop {
                 break;
+            }
+            if let Some(wiring) = rewire {
+                self.take_up(&wiring);
+                continue;
             }
             let allowed = !self.halted.load(Ordering::Acquire) && self.clock.is_ticking();
             let wanted = if allowed { wanted } else { [Count::OFF; PWM_CHANNELS] };
@@ -131,6 +172,27 @@ impl Worker {
             let wait = due.since(self.clock.now()).min(LOOK);
             std::thread::park_timeout(Duration::from_micros(wait.get()));
         }
+        self.board_off();
+    }
+
+    /// The old devices off and closed, those of `wiring` opened.
+    fn take_up(&mut self, wiring: &BusWiring) {
+        self.board_off();
+        self.devices = Devices::default();
+        match Devices::open(self.board.as_ref(), wiring, self.clock.now()) {
+            Ok(devices) => self.devices = devices,
+            Err(error) => {
+                let mut shared = lock(&self.shared);
+                // A still newer wiring has its own outcome.
+                if shared.rewire.is_none() {
+                    shared.looked_at = None;
+                    shared.missing = Some(error);
+                }
+            }
+        }
+    }
+
+    fn board_off(&mut self) {
         if let Some(pwm) = &mut self.devices.pwm
             && let Err(error) = pwm.all_off()
         {
@@ -149,39 +211,28 @@ impl Worker {
                 report("PWM board", pwm.is_up());
             }
             let mut shared = lock(&self.shared);
-            shared.mismatches = pwm.mismatches();
-            shared.looked_at = Some(self.clock.now());
+            // What was found at the old wiring is nothing of the new.
+            if shared.rewire.is_none() {
+                shared.mismatches = pwm.mismatches();
+                shared.looked_at = Some(self.clock.now());
+            }
             due = due.min(pwm.due());
         }
-        if let Some(adc) = &mut self.devices.adc {
-            let event = adc.poll(self.clock.now());
-            due = due.min(adc.due());
-            if let Some(event) = event {
-                self.publish(event);
+        for sampler in &mut self.devices.samplers {
+            let was_gone = sampler.gone;
+            let news = sampler.poll(self.clock.now(), |moment| self.clock.controller_time(moment));
+            due = due.min(sampler.due());
+            if was_gone != sampler.gone {
+                report(&sampler.name, !sampler.gone);
+            }
+            if news {
+                let mut shared = lock(&self.shared);
+                if shared.rewire.is_none() {
+                    sampler.publish(&mut shared.readings);
+                }
             }
         }
         due
-    }
-
-    fn publish(&self, event: AdcEvent) {
-        let mut shared = lock(&self.shared);
-        let gone = |reading: &AdcReading| *reading == AdcReading::BusError;
-        let was_gone = shared.readings.iter().all(gone);
-        match event {
-            AdcEvent::Sample { channel, code, taken_at } => {
-                // Before the first tick nobody could name the moment of the sample. The other
-                // channels stay as they are until their own turn comes.
-                if let Some(taken_at) = self.clock.controller_time(taken_at) {
-                    shared.readings[channel] = AdcReading::Sample { code, taken_at };
-                }
-            }
-            AdcEvent::Gone => shared.readings = [AdcReading::BusError; ADC_CHANNELS],
-        }
-        let is_gone = shared.readings.iter().all(gone);
-        drop(shared);
-        if was_gone != is_gone {
-            report("converter", !is_gone);
-        }
     }
 }
 

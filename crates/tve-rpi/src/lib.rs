@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!  control thread            I/O thread                     pulse threads, one a drive
-//!  read ── readings ◄─────── ADS1115, one channel a 50 ms
+//!  read ── readings ◄─────── each ADS1115, one channel a 50 ms; each MAX31856 a 200 ms
 //!  apply ─ counts ─────────► PCA9685, read back each 200 ms
+//!  configure ─ wiring ─────► old devices off, new buses opened
 //!        ├ drive command ──────────────────────────────────► step, direction, hardware PWM
 //!        └ every other pin (relays, lamps, enables)
 //! ```
@@ -23,16 +24,19 @@ mod backoff;
 mod board;
 mod bus;
 mod clock;
+mod devices;
 #[cfg(test)]
 mod fake;
 mod hardware;
 mod io;
+mod max31856;
 mod off;
 mod pca9685;
+mod plan;
 mod pulses;
 mod pwm_board;
 mod rppal_board;
-mod signal;
+mod thermocouple;
 pub mod wiring;
 
 pub use hardware::RpiHardware;

@@ -3,12 +3,12 @@
 use crate::board::Board;
 use crate::bus::retried;
 use crate::pca9685::Pca9685;
+use crate::plan::Plan;
 use crate::rppal_board::RppalBoard;
-use crate::signal::{Plan, Signal};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tve_config::Config;
-use tve_hal::{HardwareError, Pull};
+use tve_config::{Config, MachineConfig};
+use tve_hal::{HardwareError, Pull, Signal};
 use tve_units::Bcm;
 
 /// What must be known to switch a machine off.
@@ -20,9 +20,9 @@ pub(crate) struct Wires {
 }
 
 impl Wires {
-    pub(crate) fn of(config: &Config) -> Self {
-        let pwm = &config.pwm;
-        Self { plan: Plan::of(config), pwm_board: pwm.enabled.then_some((pwm.bus, pwm.address)) }
+    pub(crate) fn of(machine: &MachineConfig) -> Self {
+        let pwm_board = machine.pwm.board.map(|board| (board.bus, board.address));
+        Self { plan: Plan::of(machine), pwm_board }
     }
 }
 
@@ -84,7 +84,7 @@ pub fn release_pins() -> Result<(), HardwareError> {
 /// [`HardwareError::Io`] when the PWM board does not answer. Header pins are at rest also then.
 pub fn safe_off(config: &Config) -> Result<(), HardwareError> {
     let board = RppalBoard::open()?;
-    let wires = Wires::of(config);
+    let wires = Wires::of(&config.machine());
     let result = rest(&board, &wires);
     release(&board, &wires.plan);
     result
@@ -123,9 +123,9 @@ mod tests {
     #[test]
     fn what_cuts_most_power_goes_first_and_enables_go_high() {
         let board = FakeBoard::new();
-        let wires = Wires::of(&config(
-            r#"{"pins": {"pca_oe": 5, "contactor": 6}, "pwm": {"channels": {"z1": 0}}}"#,
-        ));
+        let config =
+            config(r#"{"pins": {"pca_oe": 5, "contactor": 6}, "pwm": {"channels": {"z1": 0}}}"#);
+        let wires = Wires::of(&config.machine());
         rest(&board, &wires).unwrap();
         let expected = [
             "drive 5 high",
@@ -146,7 +146,7 @@ mod tests {
     fn a_board_that_does_not_answer_keeps_no_pin_from_its_rest_level() {
         let board = FakeBoard::new();
         board.take_bus_away(true);
-        let error = rest(&board, &Wires::of(&config("{}"))).unwrap_err();
+        let error = rest(&board, &Wires::of(&config("{}").machine())).unwrap_err();
         assert!(error.to_string().contains("PWM board at address 0x40"), "{error}");
         assert!(board.is_driven_to(26, true) && board.is_driven_to(23, false));
     }
@@ -155,7 +155,7 @@ mod tests {
     fn the_peripheral_behind_a_step_pin_is_stopped_too() {
         let board = FakeBoard::new();
         let config = config(r#"{"pins": {"step_main": 18}, "pwm": {"enabled": false}}"#);
-        rest(&board, &Wires::of(&config)).unwrap();
+        rest(&board, &Wires::of(&config.machine())).unwrap();
         assert_eq!(board.log().last().map(String::as_str), Some("pwm 18 stop"));
     }
 
@@ -164,7 +164,7 @@ mod tests {
         let board = FakeBoard::new();
         board.pins().drive(Bcm::new(17).unwrap(), true);
         board.pins().drive(Bcm::new(23).unwrap(), false);
-        let wires = Wires::of(&config("{}"));
+        let wires = Wires::of(&config("{}").machine());
         release(&board, &wires.plan);
         assert_eq!(board.log()[2..], ["listen 17 off"]);
     }

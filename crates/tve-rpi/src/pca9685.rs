@@ -6,7 +6,6 @@
 //! data sheet, NXP PCA9685 revision 4, section 7.3.
 
 use embedded_hal::i2c::I2c;
-use tve_hal::PWM_CHANNELS;
 use tve_units::Duty;
 
 const MODE1: u8 = 0x00;
@@ -121,11 +120,6 @@ impl<I: I2c> Pca9685<I> {
 fn prescale(frequency_hz: u32) -> u8 {
     let value = (OSCILLATOR / (f64::from(COUNTS) * f64::from(frequency_hz))).round() - 1.0;
     value.clamp(*PRESCALE.start(), *PRESCALE.end()) as u8
-}
-
-/// A channel number of the configuration as an index that is in range.
-pub(crate) fn channel_index(channel: u8) -> usize {
-    usize::from(channel) % PWM_CHANNELS
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@
 //! rppal's own reset would let an enable float.
 
 use crate::board::{Board, Pins, StepPwm};
-use crate::bus::{Bus, BusError};
+use crate::bus::{Bus, BusError, Spi};
 use crate::pulses::PULSE_WIDTH;
 use embedded_hal::i2c::{ErrorType, I2c, Operation};
 use rppal::gpio::{self, Bias, Gpio, IoPin, Level, Mode};
 use rppal::i2c;
 use rppal::pwm::{self, Channel, Pwm};
+use rppal::spi;
 use rppal::system::{DeviceInfo, SoC};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,10 @@ use tve_units::Bcm;
 /// Longest transfer, ms. The longest of ours takes 1 ms at 100 kHz; the kernel's default of a
 /// second would delay outputs behind a stuck bus by that much.
 const TRANSFER_LIMIT_MS: u32 = 20;
+
+/// Clock of the SPI buses, Hz. The chips take 5 MHz; leads to them may be long, and a look is 17
+/// bytes.
+const SPI_HZ: u32 = 500_000;
 
 /// Header pins with a PWM peripheral: pin, function that selects it, channel; on the chips up to
 /// the Pi 4 (BCM2835 data sheet, section 6.2) and on the RP1 of the Pi 5.
@@ -127,6 +132,21 @@ impl Board for RppalBoard {
         Ok(Bus(Box::new(RppalBus(bus))))
     }
 
+    fn spi(&self, bus: u8, select: u8) -> Result<Spi, HardwareError> {
+        let missing = |reason: String| HardwareError::Missing {
+            what: format!("/dev/spidev{bus}.{select} cannot be used: {reason}"),
+            remedy: "enable it with dtparam=spi=on (bus 0) or dtoverlay=spi1-3cs (bus 1) in \
+                     /boot/firmware/config.txt, add the user to the group spi and log in again"
+                .into(),
+        };
+        let (Some(bus), Some(select)) = (spi_bus(bus), spi_select(select)) else {
+            return Err(missing("there are buses 0 and 1 with selects 0 to 2".into()));
+        };
+        let device = spi::Spi::new(bus, select, SPI_HZ, spi::Mode::Mode1)
+            .map_err(|error| missing(error.to_string()))?;
+        Ok(Spi(Box::new(RppalSpi(device))))
+    }
+
     fn pwm_channel(&self, pin: Bcm) -> Option<u8> {
         self.pwm.iter().find(|row| row.0 == pin.get()).map(|row| row.2 as u8)
     }
@@ -146,6 +166,23 @@ impl Board for RppalBoard {
         // A channel stays exported: the off switch opens one that the pulse thread goes on using.
         pwm.set_reset_on_drop(false);
         Ok(Box::new(RppalPwm { pwm, running: false }))
+    }
+}
+
+const fn spi_bus(bus: u8) -> Option<spi::Bus> {
+    match bus {
+        0 => Some(spi::Bus::Spi0),
+        1 => Some(spi::Bus::Spi1),
+        _ => None,
+    }
+}
+
+const fn spi_select(select: u8) -> Option<spi::SlaveSelect> {
+    match select {
+        0 => Some(spi::SlaveSelect::Ss0),
+        1 => Some(spi::SlaveSelect::Ss1),
+        2 => Some(spi::SlaveSelect::Ss2),
+        _ => None,
     }
 }
 
@@ -283,5 +320,41 @@ impl I2c for RppalBus {
             }
         }
         Ok(())
+    }
+}
+
+/// rppal's own device hides the number of a failed system call, which [`BusError`] keeps.
+struct RppalSpi(spi::Spi);
+
+fn spi_error(error: spi::Error) -> BusError {
+    BusError(match error {
+        spi::Error::Io(source) => source,
+        other => io::Error::other(other.to_string()),
+    })
+}
+
+impl embedded_hal::spi::ErrorType for RppalSpi {
+    type Error = BusError;
+}
+
+impl embedded_hal::spi::SpiDevice for RppalSpi {
+    fn transaction(
+        &mut self,
+        steps: &mut [embedded_hal::spi::Operation<'_, u8>],
+    ) -> Result<(), BusError> {
+        use embedded_hal::spi::Operation;
+        let segments: Vec<spi::Segment<'_, '_>> = steps
+            .iter_mut()
+            .map(|step| match step {
+                Operation::Read(bytes) => Ok(spi::Segment::with_read(bytes)),
+                Operation::Write(bytes) => Ok(spi::Segment::with_write(bytes)),
+                Operation::Transfer(read, write) => Ok(spi::Segment::new(read, write)),
+                Operation::TransferInPlace(_) | Operation::DelayNs(_) => {
+                    Err(BusError(io::Error::other("no driver here asks for this transfer")))
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        // One transfer of several segments: the chip select stays low from the first to the last.
+        self.0.transfer_segments(&segments).map_err(spi_error)
     }
 }

@@ -1,9 +1,12 @@
 //! The wiring map of a configuration, so that the document cannot contradict the file: every
 //! pin with its header position, signal and level at rest, as Markdown and as SVG.
 
-use crate::signal::SIGNALS;
+use crate::plan::Plan;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use tve_config::Config;
+use std::sync::Arc;
+use tve_config::{Config, MachineConfig, SensorPoint, Source};
+use tve_hal::Signal;
 use tve_units::Bcm;
 
 /// What a position of the 40-pin header carries on every Raspberry Pi.
@@ -101,7 +104,7 @@ impl Kind {
 }
 
 /// The I2C pins of the header: the bus of the boards, and that of identification EEPROMs.
-fn bus_name(pin: Bcm) -> &'static str {
+fn i2c_name(pin: Bcm) -> &'static str {
     match pin.get() {
         0 => "I2C 0 data (reserved)",
         1 => "I2C 0 clock (reserved)",
@@ -110,36 +113,75 @@ fn bus_name(pin: Bcm) -> &'static str {
     }
 }
 
-fn use_of(config: &Config, pin: Bcm) -> Option<Use> {
-    if pin.is_i2c() {
-        let name = bus_name(pin).to_owned();
-        return Some(Use { name, direction: "bus", at_rest: "high (pulled up)", kind: Kind::Bus });
+/// What the pins of the SPI buses do.
+fn spi_name(pin: Bcm) -> &'static str {
+    match pin.get() {
+        7 => "SPI 0 select 1",
+        8 => "SPI 0 select 0",
+        9 => "SPI 0 data in",
+        10 => "SPI 0 data out",
+        11 => "SPI 0 clock",
+        16 => "SPI 1 select 2",
+        17 => "SPI 1 select 1",
+        18 => "SPI 1 select 0",
+        19 => "SPI 1 data in",
+        20 => "SPI 1 data out",
+        21 => "SPI 1 clock",
+        _ => "SPI",
     }
-    if let Some((name, signal)) =
-        SIGNALS.iter().find(|(name, _)| config.pins.get(name) == Some(pin))
-    {
-        let (direction, kind, at_rest) = if signal.is_input() {
-            ("input", Kind::Input, "high (pulled up); low when the contact closes")
-        } else if signal.at_rest() {
-            ("output", Kind::Output, "high (active low)")
-        } else {
-            ("output", Kind::Output, "low")
-        };
-        return Some(Use { name: (*name).to_owned(), direction, at_rest, kind });
-    }
-    let label = config.gpio_labels.get(&pin)?;
-    Some(Use { name: label.clone(), direction: "user", at_rest: "input", kind: Kind::Label })
 }
 
-/// The map as Markdown: header pins by position, PWM channels, converter channels.
+/// Everything that is wired to the header of a machine.
+struct Header {
+    machine: Arc<MachineConfig>,
+    plan: Plan,
+    /// What the signals are called in the configuration.
+    names: BTreeMap<Signal, String>,
+}
+
+impl Header {
+    fn of(config: &Config) -> Self {
+        let machine = config.machine();
+        let names = Signal::all(&machine.names).map(|(name, signal)| (signal, name)).collect();
+        Self { plan: Plan::of(&machine), machine, names }
+    }
+
+    fn use_of(&self, pin: Bcm) -> Option<Use> {
+        if pin.is_i2c() {
+            let (name, at_rest) = (i2c_name(pin).to_owned(), "high (pulled up)");
+            return Some(Use { name, direction: "bus", at_rest, kind: Kind::Bus });
+        }
+        if let Some(signal) = self.machine.signals.signal(pin) {
+            let (direction, kind, at_rest) = if signal.is_input() {
+                ("input", Kind::Input, "high (pulled up); low when the contact closes")
+            } else if signal.at_rest() {
+                ("output", Kind::Output, "high (active low)")
+            } else {
+                ("output", Kind::Output, "low")
+            };
+            let name = self.names.get(&signal).cloned().unwrap_or_default();
+            return Some(Use { name, direction, at_rest, kind });
+        }
+        if self.plan.spi.contains(&pin) {
+            let (name, at_rest) = (spi_name(pin).to_owned(), "driven by the bus");
+            return Some(Use { name, direction: "bus", at_rest, kind: Kind::Bus });
+        }
+        let label = self.machine.gpio_labels.get(&pin)?;
+        Some(Use { name: label.clone(), direction: "user", at_rest: "input", kind: Kind::Label })
+    }
+}
+
+/// The map as Markdown: header pins by position, PWM channels, inputs of every converter.
 pub fn markdown(config: &Config) -> String {
+    let header = Header::of(config);
+    let machine = &header.machine;
     let mut text = String::from(
         "# Wiring\n\n## 40-pin header\n\n\
          | Position | GPIO | Signal | Direction | Level at rest |\n\
          | ---: | ---: | --- | --- | --- |\n",
     );
     let mut used: Vec<(usize, Bcm, Use)> = Bcm::all()
-        .filter_map(|pin| use_of(config, pin).map(|usage| (position(pin), pin, usage)))
+        .filter_map(|pin| header.use_of(pin).map(|usage| (position(pin), pin, usage)))
         .collect();
     used.sort_by_key(|(position, ..)| *position);
     for (position, pin, usage) in used {
@@ -149,39 +191,77 @@ pub fn markdown(config: &Config) -> String {
             &[&position.to_string(), &pin.get().to_string(), &name, usage.direction, usage.at_rest],
         );
     }
-    if config.pwm.enabled {
-        let (bus, address) = (config.pwm.bus, config.pwm.address);
+    if let Some(board) = machine.pwm.board {
+        let (bus, address) = (board.bus, board.address);
         heading(&mut text, &format!("PWM board (PCA9685, bus {bus}, address {address:#04x})"));
         text.push_str("| Channel | Signal | Level at rest |\n| ---: | --- | --- |\n");
-        let mut channels: Vec<_> = config.pwm.channels.iter().collect();
+        let mut channels: Vec<_> = machine.pwm.names.iter().collect();
         channels.sort_by_key(|(_, channel)| **channel);
         for (name, channel) in channels {
             row(&mut text, &[&channel.to_string(), &escape_markdown(name), "low (fully off)"]);
         }
     }
-    if config.adc.enabled {
-        let (bus, address) = (config.adc.bus, config.adc.address);
+    for (index, adc) in machine.converters.iter().enumerate() {
+        let (bus, address) = (adc.bus, adc.address);
         heading(&mut text, &format!("Converter (ADS1115, bus {bus}, address {address:#04x})"));
         text.push_str(
             "| Input | Sensor | Fixed resistor | Thermistor |\n| ---: | --- | ---: | --- |\n",
         );
-        for (channel, sensor) in config.sensors.iter().enumerate().filter(|(_, s)| s.enabled) {
-            let side = match sensor.wiring {
+        for (input, point) in inputs_of(machine, index) {
+            let settings = &point.settings;
+            let side = match settings.wiring {
                 tve_config::Wiring::NtcToGnd => "to ground",
                 tve_config::Wiring::NtcToVref => "to the reference",
             };
             row(
                 &mut text,
                 &[
-                    &channel.to_string(),
-                    sensor.logical.as_str(),
-                    &format!("{} ohm", sensor.r_fixed),
-                    &format!("{} ohm at 25 °C, {side}", sensor.r_25),
+                    &input.to_string(),
+                    point.name.as_str(),
+                    &format!("{} ohm", settings.r_fixed),
+                    &format!("{} ohm at 25 °C, {side}", settings.r_25),
                 ],
             );
         }
     }
+    thermocouples(&mut text, machine);
     text
+}
+
+/// The inputs of a converter that are in use, in order.
+fn inputs_of(machine: &MachineConfig, converter: usize) -> Vec<(u8, &SensorPoint)> {
+    let mut inputs: Vec<_> = machine
+        .sensors
+        .iter()
+        .filter_map(|point| match point.source {
+            Some(Source::Adc { converter: at, input }) if usize::from(at) == converter => {
+                Some((input, point))
+            }
+            Some(Source::Adc { .. } | Source::Max31856(_)) | None => None,
+        })
+        .collect();
+    inputs.sort_by_key(|(input, _)| *input);
+    inputs
+}
+
+fn thermocouples(text: &mut String, machine: &MachineConfig) {
+    let mut title = Some("Thermocouple converters (MAX31856)");
+    for point in &machine.sensors {
+        let Some(Source::Max31856(chip)) = point.source else { continue };
+        if let Some(title) = title.take() {
+            heading(text, title);
+            text.push_str("| SPI bus | Select | Sensor | Type |\n| ---: | ---: | --- | --- |\n");
+        }
+        row(
+            text,
+            &[
+                &chip.spi.to_string(),
+                &chip.chip_select.to_string(),
+                point.name.as_str(),
+                chip.couple.name(),
+            ],
+        );
+    }
 }
 
 fn heading(text: &mut String, title: &str) {
@@ -230,6 +310,7 @@ const HALF: usize = 14;
 
 /// The 40-pin header as a drawing, seen from above with position 1 at the top left.
 pub fn svg(config: &Config) -> String {
+    let header = Header::of(config);
     let rows = HEADER.len() / 2;
     let height = TOP + rows * ROW + ROW;
     let middle = WIDTH / 2;
@@ -249,7 +330,7 @@ pub fn svg(config: &Config) -> String {
         } else {
             (middle + HALF, middle + HALF + 2 * RADIUS, "start")
         };
-        let (label, kind) = describe(config, *position);
+        let (label, kind) = describe(&header, *position);
         let (colour, y_text) = (kind.colour(), y + 4);
         let ink = if matches!(kind, Kind::Ground | Kind::Power) { "#ffffff" } else { "#000000" };
         let number = index + 1;
@@ -267,12 +348,12 @@ pub fn svg(config: &Config) -> String {
     text
 }
 
-fn describe(config: &Config, position: Position) -> (String, Kind) {
+fn describe(header: &Header, position: Position) -> (String, Kind) {
     match position {
         Power(name) => (name.to_owned(), Kind::Power),
         Ground => ("GND".to_owned(), Kind::Ground),
         Gpio(number) => {
-            let usage = Bcm::new(number).ok().and_then(|pin| use_of(config, pin));
+            let usage = Bcm::new(number).ok().and_then(|pin| header.use_of(pin));
             match usage {
                 Some(usage) => {
                     (format!("GPIO{number} {} — {}", usage.name, usage.at_rest), usage.kind)
@@ -325,6 +406,38 @@ mod tests {
             assert_eq!(drawing.contains(&format!(" {name} — ")), pin.is_some(), "{name}");
         }
         assert_eq!(drawing.matches("<circle").count(), HEADER.len());
+    }
+
+    #[test]
+    fn a_machine_of_four_zones_is_drawn_by_the_names_of_its_configuration() {
+        let config = config(
+            r#"{"zones": [{"name": "z1", "sensor": "b1"},
+                {"name": "die", "sensor": "d1", "cooler": true}],
+            "motors": [{"name": "main", "role": "screw"}, {"name": "puller", "role": "puller"}],
+            "pins": {"ssr_z1": 23, "ssr_die": 22, "ssr_pump": null, "step_main": 21,
+                "step_puller": 5},
+            "pwm": {"channels": {"cooler_die": 3}}, "adc": {"more": [{"address": 73}]},
+            "sensors": {"0": {"enabled": false}, "1": {"enabled": false},
+                "2": {"enabled": false}, "3": {"enabled": false}, "6": {"logical": "b1"},
+                "8": {"kind": "max31856", "logical": "d1", "chip_select": 1,
+                    "thermocouple": "J"}}}"#,
+        );
+        let (map, drawing) = (markdown(&config), svg(&config));
+        for line in [
+            "| 15 | 22 | ssr_die | output | low |",
+            "| 29 | 5 | step_puller | output | low |",
+            "| 26 | 7 | SPI 0 select 1 | bus | driven by the bus |",
+            "| 23 | 11 | SPI 0 clock | bus | driven by the bus |",
+            "| 3 | cooler_die | low (fully off) |",
+            "## Converter (ADS1115, bus 1, address 0x49)",
+            "| 2 | b1 | 1000 ohm | 100000 ohm at 25 °C, to ground |",
+            "## Thermocouple converters (MAX31856)",
+            "| 0 | 1 | d1 | J |",
+        ] {
+            assert!(map.contains(line), "{line} is missing in\n{map}");
+        }
+        assert!(!map.contains("select 0"), "{map}");
+        assert!(drawing.contains("GPIO22 ssr_die — low") && drawing.contains("SPI 0 data in"));
     }
 
     #[test]

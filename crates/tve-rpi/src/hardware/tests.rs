@@ -1,9 +1,13 @@
 //! What happens at the pins, seen through the seam.
 
+mod four_zones;
+
 use super::*;
 use crate::fake::{FakeBoard, config};
 use std::time::{Duration, Instant};
-use tve_hal::{JogId, Leds};
+use tve_hal::{
+    ADC_CHANNELS, AdcReading, JogId, Leds, Quality, Quantity, Sensor, SensorInput, Zone,
+};
 use tve_units::StepRate;
 
 /// Without chips, so that only pins and pulses are at work.
@@ -170,6 +174,56 @@ fn readings_arrive_per_channel_and_a_dead_bus_is_a_value() {
         inputs.adc.iter().all(|r| matches!(r, AdcReading::Sample { .. }))
             && inputs.pwm_mismatches == 0
     });
+}
+
+fn celsius_of(inputs: &Inputs, sensor: Sensor) -> Option<(f64, Quality)> {
+    match inputs.sensors[sensor] {
+        SensorInput::Sample { quantity: Quantity::Celsius(celsius), quality, .. } => {
+            Some((celsius, quality))
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn a_new_configuration_opens_nothing_on_the_control_thread() {
+    let (board, mut machine) = machine(PINS_ONLY);
+    let control = std::thread::current().name().unwrap_or_default().to_owned();
+    let before = board.opened().len();
+    let moved = r#"{"pins": {"step_main": 18, "ssr_pump": null}, "sensors": {"3": {"kind": "max31856"}},
+        "pwm": {"channels": {"z1": 0}}}"#;
+    machine.configure(&config(moved)).unwrap();
+    let inputs = tick_until(&mut machine, &Outputs::default(), |inputs| {
+        inputs.sensors.iter().all(|s| matches!(s, SensorInput::Sample { .. }))
+            && board.pwm_channel_registers(0) == [0, 0, 0, 0x10]
+            && board.opened().iter().any(|(what, _)| what == "pwm 18")
+    });
+    assert!(celsius_of(&inputs, Sensor::T3).is_some());
+    let opened = board.opened().split_off(before);
+    assert_eq!(opened.len(), 4, "PWM board, converter, thermocouple, step pulses: {opened:?}");
+    assert!(opened.iter().all(|(_, thread)| *thread != control), "{opened:?}");
+}
+
+#[test]
+fn a_bus_that_a_new_configuration_names_in_vain_is_told_once_and_everything_rests() {
+    let (board, mut machine) = machine(PINS_ONLY);
+    machine.apply(Micros::ZERO, &Outputs { fan: true, ..Outputs::default() }).unwrap();
+    board.remove_bus_device();
+    machine.configure(&config("{}")).unwrap();
+    let (began, mut inputs) = (Instant::now(), Inputs::default());
+    let error = loop {
+        match machine.read(Micros::ZERO, &mut inputs) {
+            Ok(()) => assert!(began.elapsed() < PATIENCE, "nobody noticed"),
+            Err(error) => break error.to_string(),
+        }
+        std::thread::yield_now();
+    };
+    assert!(error.contains("/dev/i2c-1"), "{error}");
+    assert!(board.is_driven_to(25, false) && board.is_driven_to(26, true));
+    let error = machine.read(Micros::ZERO, &mut inputs).unwrap_err().to_string();
+    assert!(error.contains("not wired"), "{error}");
+    machine.configure(&config(PINS_ONLY)).unwrap();
+    machine.read(Micros::ZERO, &mut inputs).unwrap();
 }
 
 #[test]

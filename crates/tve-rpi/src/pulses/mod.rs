@@ -6,7 +6,7 @@
 mod thread;
 mod train;
 
-pub(crate) use thread::{PulseThread, StepPins};
+pub(crate) use thread::{Peripheral, PulseThread, StepPins};
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@
 
 use super::PULSE_WIDTH;
 use super::train::{Act, Train};
-use crate::board::{Pins, StepPwm};
+use crate::board::{Board, Pins, StepPwm};
 use crate::clock::Clock;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,19 @@ pub(crate) struct StepPins {
     pub(crate) direction: Option<Bcm>,
     /// Whether the drive waits for an enable of ours.
     pub(crate) has_enable: bool,
-    pub(crate) pwm: Option<Box<dyn StepPwm>>,
+    pub(crate) peripheral: Peripheral,
+}
+
+/// The PWM peripheral behind a step pin.
+pub(crate) enum Peripheral {
+    /// The pin has none.
+    None,
+    /// Opened.
+    Open(Box<dyn StepPwm>),
+    /// To be opened by the pulse thread, which may take its time.
+    ToOpen(Arc<dyn Board>),
+    /// Could not be opened, and why.
+    Missing(String),
 }
 
 #[derive(Default)]
@@ -42,6 +54,7 @@ struct Shared {
 
 /// A running pulse thread.
 pub(crate) struct PulseThread {
+    name: String,
     shared: Arc<Mutex<Shared>>,
     join: Option<JoinHandle<()>>,
 }
@@ -72,7 +85,10 @@ impl PulseThread {
     ) -> Result<Self, HardwareError> {
         let shared = Arc::new(Mutex::new(Shared::default()));
         let mut worker = Worker {
-            train: Train::new(step_pins.pwm.is_some(), step_pins.has_enable),
+            train: Train::new(
+                !matches!(step_pins.peripheral, Peripheral::None),
+                step_pins.has_enable,
+            ),
             wires: step_pins,
             pins,
             clock,
@@ -86,7 +102,7 @@ impl PulseThread {
                 what: format!("starting the pulse thread of the {name} motor"),
                 source,
             })?;
-        Ok(Self { shared, join: Some(join) })
+        Ok(Self { name: name.to_owned(), shared, join: Some(join) })
     }
 
     /// Sets the command and takes what the thread has to report. Never waits for a pulse.
@@ -109,6 +125,11 @@ impl PulseThread {
             join.thread().unpark();
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    /// What the motor is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The newest move that is over.
@@ -139,6 +160,7 @@ struct Worker {
 
 impl Worker {
     fn run(&mut self) {
+        self.open();
         loop {
             let allowed = !self.halted.load(Ordering::Acquire) && self.clock.is_ticking();
             let (command, stop) = {
@@ -180,8 +202,27 @@ impl Worker {
         self.pins.set(self.wires.step, false);
     }
 
+    fn open(&mut self) {
+        let Peripheral::ToOpen(board) = &self.wires.peripheral else { return };
+        self.wires.peripheral = match board.step_pwm(self.wires.step) {
+            Ok(pwm) => Peripheral::Open(pwm),
+            Err(error) => {
+                let why = error.to_string();
+                lock(&self.shared).failure = Some(io::Error::other(why.clone()));
+                Peripheral::Missing(why)
+            }
+        };
+    }
+
     fn peripheral(&mut self, rate: f64) {
-        let Some(pwm) = &mut self.wires.pwm else { return };
+        let pwm = match &mut self.wires.peripheral {
+            Peripheral::Open(pwm) => pwm,
+            Peripheral::Missing(why) if rate > 0.0 => {
+                lock(&self.shared).failure = Some(io::Error::other(why.clone()));
+                return;
+            }
+            Peripheral::None | Peripheral::ToOpen(_) | Peripheral::Missing(_) => return,
+        };
         let result = if rate > 0.0 {
             let result = pwm.run((NANOS / rate) as u64);
             self.pins.hand_to_pwm(self.wires.step);
@@ -206,7 +247,8 @@ mod tests {
     fn thread(halted: bool) -> PulseThread {
         let pins: Arc<dyn Pins> = Arc::new(FakeBoard::new());
         let step = Bcm::new(21).unwrap();
-        let wires = StepPins { step, direction: None, has_enable: false, pwm: None };
+        let wires =
+            StepPins { step, direction: None, has_enable: false, peripheral: Peripheral::None };
         let halted = Arc::new(AtomicBool::new(halted));
         PulseThread::start("test", wires, pins, Arc::new(Clock::new()), halted).unwrap()
     }
