@@ -320,38 +320,48 @@ impl Outlets {
         Ok(())
     }
 
-    /// Builds the outputs of this tick.
-    pub(crate) fn compose(&self, now: Micros, demand: &Demand) -> Outputs {
-        let leds = leds(now, demand);
-        let tripped = demand.tripped;
-        let mut out = Outputs {
-            heaters: demand.heaters,
-            contactor: !tripped,
+    /// Builds the outputs of this tick: every field from nothing, none as it was.
+    pub(crate) fn compose(&self, now: Micros, demand: &Demand, out: &mut Outputs) {
+        let Outputs {
+            heaters,
+            coolers,
+            contactor,
+            fan,
+            pump,
+            peltier,
+            pwm,
+            motors,
             leds,
-            user_pins: self.user_pins,
-            fan: self.is_on(Relay::Fan),
-            pump: self.is_on(Relay::Pump),
-            ..Outputs::default()
-        };
-        if !tripped {
-            // Cooling a throat that nobody can measure would only make ice.
-            out.peltier = if demand.throat_known { self.peltier } else { Duty::ZERO };
-            out.motors = demand.motors;
+            user_pins,
+        } = out;
+        let live = !demand.tripped;
+        *heaters = demand.heaters;
+        // Nothing decides about coolers yet.
+        coolers.iter_mut().for_each(|on| *on = false);
+        *contactor = live;
+        *fan = self.is_on(Relay::Fan);
+        *pump = self.is_on(Relay::Pump);
+        // Cooling a throat that nobody can measure would only make ice.
+        *peltier = if live && demand.throat_known { self.peltier } else { Duty::ZERO };
+        *motors = demand.motors;
+        if demand.tripped {
+            motors.iter_mut().for_each(|drive| *drive = MotorDrive::Disabled);
         }
-        for (channel, role) in self.pwm_roles.iter().enumerate() {
-            out.pwm[channel] = match *role {
+        *leds = self::leds(now, demand);
+        *user_pins = self.user_pins;
+        for ((channel, role), out) in self.pwm_roles.iter().enumerate().zip(pwm) {
+            *out = match *role {
                 PwmRole::Unused => Duty::ZERO,
                 PwmRole::Free => self.free_pwm[channel],
                 PwmRole::Relay(relay) if self.is_on(relay) => self.relay_duty[relay.index()],
                 PwmRole::Relay(_) => Duty::ZERO,
-                PwmRole::Peltier => out.peltier,
+                PwmRole::Peltier => *peltier,
                 // The machine drives heater channels from `heaters`, slot by slot.
                 PwmRole::Heater(_) => Duty::ZERO,
-                PwmRole::Lamp(lamp) if lamp.is_lit(leds) => Duty::FULL,
+                PwmRole::Lamp(lamp) if lamp.is_lit(*leds) => Duty::FULL,
                 PwmRole::Lamp(_) => Duty::ZERO,
             };
         }
-        out
     }
 
     /// The PWM channels as shown: of a heater its duty instead of its slots.

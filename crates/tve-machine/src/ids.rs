@@ -42,6 +42,7 @@ macro_rules! id {
             /// # Panics
             /// When the position is not below the bound of the kind; a checked configuration has
             /// none.
+            #[inline]
             pub const fn at(index: usize) -> Self {
                 assert!(index < $max, "beyond the bound of its kind");
                 Self(index as u8)

@@ -25,6 +25,7 @@ impl<I: Id, T: Default, const N: usize> Per<I, T, N> {
     ///
     /// # Panics
     /// When `len` is above the bound of the kind; a checked configuration never is.
+    #[inline]
     pub fn from_fn(len: usize, mut make: impl FnMut(I) -> T) -> Self {
         assert!(len <= N, "a list of {N} cannot hold {len}");
         let items = core::array::from_fn(|i| if i < len { make(I::at(i)) } else { T::default() });
@@ -54,16 +55,19 @@ impl<I: Id, T, const N: usize> Per<I, T, N> {
     }
 
     /// The ids in order.
+    #[inline]
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = I> + ExactSizeIterator + use<I, T, N> {
         (0..self.len).map(I::at)
     }
 
     /// The entries in the order of their ids.
+    #[inline]
     pub fn iter(&self) -> core::slice::Iter<'_, T> {
         self.as_slice().iter()
     }
 
     /// The entries in the order of their ids, to be changed.
+    #[inline]
     pub fn iter_mut(&mut self) -> core::slice::IterMut<'_, T> {
         self.items[..self.len].iter_mut()
     }
@@ -74,6 +78,7 @@ impl<I: Id, T, const N: usize> Per<I, T, N> {
     }
 
     /// The entries as a slice.
+    #[inline]
     pub fn as_slice(&self) -> &[T] {
         &self.items[..self.len]
     }
@@ -88,6 +93,7 @@ impl<I: Id, T, const N: usize> Per<I, T, N> {
     }
 
     /// The entry of `id`, where the machine has it.
+    #[inline]
     pub fn get(&self, id: I) -> Option<&T> {
         self.as_slice().get(id.index())
     }

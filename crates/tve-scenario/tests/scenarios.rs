@@ -117,7 +117,10 @@ fn a_command_that_cannot_be_parsed_may_be_expected_to_be_refused() {
     };
     assert!(play(&text("refused = 'INVALID_MODE'"), None).held());
     let error = parse(&text("")).unwrap_err().to_string();
-    assert_eq!(error, "at 1: SET_MODE is refused: INVALID_MODE");
+    assert_eq!(
+        error,
+        "at 1: SET_MODE is refused: INVALID_MODE: mode must be one of \"AUTO\", \"MANUAL\""
+    );
 }
 
 #[test]

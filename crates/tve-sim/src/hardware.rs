@@ -295,7 +295,7 @@ impl Hardware for SimHardware {
     }
 
     fn safe(&mut self) {
-        self.drive(&Outputs::default());
+        self.drive(&Outputs::off(self.power.len(), self.drives.len()));
     }
 }
 

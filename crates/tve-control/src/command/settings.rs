@@ -183,7 +183,10 @@ impl Spec for Calibration {
     }
 
     fn shape(&self) -> Shape {
-        let mut schema = schema_of("sensors")["properties"]["0"].take();
+        let mut sensors = schema_of("sensors");
+        let each = sensors["patternProperties"].as_object_mut();
+        let mut schema =
+            each.and_then(|each| each.values_mut().next()).unwrap_or(&mut Value::Null).take();
         schema["properties"]["channel"] = Self::CHANNEL.shape().schema;
         schema["required"] = json!(["channel"]);
         let range = format!("channel ({}) and keys of `sensors.N`", Self::CHANNEL.shape().range);

@@ -85,7 +85,11 @@ impl Controller {
             last_tick: None,
             watched_at: None,
             inputs: Inputs::default(),
-            outputs: Outputs::default(),
+            outputs: Outputs {
+                heaters: roles::per_zone(|_| false),
+                motors: roles::per_motor(|_| MotorDrive::Disabled),
+                ..Outputs::default()
+            },
         };
         if restored.config_fault {
             controller.raise(AlarmCode::ConfigFault, Cause::Plain);
@@ -293,9 +297,14 @@ impl Controller {
     /// Builds this tick's outputs.
     fn compose(&mut self) {
         let latches = *self.alarms.latches();
-        let heaters = roles::per_zone(|zone| self.thermal.conducts(self.now, zone, &latches));
-        let microsteps = self.config.dm556.microsteps;
-        let mut motors = roles::per_motor(|motor| self.motion.drive(motor, microsteps));
+        // Every entry is written anew; to build new lists each tick would cost more than the rest.
+        let Outputs { mut heaters, mut motors, .. } = self.outputs;
+        for zone in heaters.ids() {
+            heaters[zone] = self.thermal.conducts(self.now, zone, &latches);
+        }
+        for motor in motors.ids() {
+            motors[motor] = self.motion.drive(motor, self.config.dm556.microsteps);
+        }
         if latches.driver_fault() && !self.motion.screw_turns() {
             motors[roles::screw()] = MotorDrive::Disabled;
         }
@@ -309,7 +318,7 @@ impl Controller {
             in_band: self.thermal.in_band(&readings),
             throat_known: !is_bad(readings.of(roles::throat_sensor())),
         };
-        self.outputs = self.outlets.compose(self.now, &demand);
+        self.outlets.compose(self.now, &demand, &mut self.outputs);
     }
 
     /// What the heater of the zone does that a sensor measures, if it measures one.

@@ -29,14 +29,16 @@ impl Controller {
     /// What each newest sample shows. One sensor after the other: what the first trips is off when
     /// the next is judged.
     pub(super) fn look_at_sensors(&mut self) {
+        let window = Micros::from_secs_f64(self.config.temp_settings.avg_window);
         for sensor in self.sensors.ids() {
             let heat = self.heat_context(sensor);
-            let shown = self.sensors.judge(self.now, sensor, &self.inputs.adc, &self.config, heat);
-            for finding in shown.into_iter().flatten() {
+            let shown =
+                self.sensors.judge(self.now, sensor, &self.inputs.adc, &self.config, window, heat);
+            for finding in shown.iter().flatten() {
                 if finding.code == AlarmCode::FeedSensorFailure {
                     self.outlets.set_peltier(Duty::ZERO);
                 }
-                self.report(Some(finding));
+                self.raise(finding.code, finding.cause);
             }
         }
     }

@@ -71,16 +71,17 @@ impl Sensors {
         &self.published
     }
 
-    /// Takes in the newest word of `sensor`; `heat` says what the heater of its zone does.
+    /// Takes in the newest word of `sensor`. `window`: what published temperatures are averaged
+    /// over; `heat`: what the heater of its zone does.
     pub(crate) fn judge(
         &mut self,
         now: Micros,
         sensor: Sensor,
         adc: &[AdcReading; 4],
         config: &Config,
+        window: Micros,
         heat: HeatContext,
     ) -> Shown {
-        let window = Micros::from_secs_f64(config.temp_settings.avg_window);
         let channel = &mut self.channels[sensor];
         let before = channel.reading();
         let is_new = channel.advance(now, adc, config.adc.fsr, &config.safety, heat, window);

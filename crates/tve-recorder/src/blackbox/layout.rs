@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (1, "d63117daf058fba919e984612fa5c2f5782f5716c8cd32205da38800795814ce");
+    (1, "94659012737bb23f20b45fdcac123e7d078e8d89b17176a2bf6f25eec8cd3e16");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

@@ -35,11 +35,18 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let config = Config::parse(FOUR).unwrap();
+        Self::of(FOUR)
+    }
+
+    fn of(text: &str) -> Self {
+        let config = Config::parse(text).unwrap();
+        let machine = config.machine();
         let mut sim = SimHardware::new(&config);
         sim.configure(&config).unwrap();
-        let (out, inputs) = (Outputs::off(4, 2), Inputs::unread(2, 6));
-        Self { machine: config.machine(), config, sim, out, inputs, now: Micros::ZERO }
+        let (zones, motors) = (machine.zones.len(), machine.motors.len());
+        let out = Outputs::off(zones, motors);
+        let inputs = Inputs::unread(motors, machine.sensors.len());
+        Self { machine, config, sim, out, inputs, now: Micros::ZERO }
     }
 
     fn run(&mut self, seconds: u64) {
@@ -178,4 +185,19 @@ fn a_fault_is_spelt_with_the_names_of_its_machine() {
     }
     let error = FaultKind::parse_on("sensor_open t2", &rig.machine).unwrap_err().to_string();
     assert!(error.contains("a sensor (throat, b1, b2, b3, d1, motor), not \"t2\""), "{error}");
+}
+
+#[test]
+fn a_machine_that_is_made_safe_stops_its_last_motor_too() {
+    let puller = r#"{"name": "puller", "role": "puller"}"#;
+    let more = FOUR.replace(puller, &format!(r#"{puller}, {{"name": "winder", "role": "other"}}"#));
+    let mut rig = Rig::of(&more);
+    let winder = Motor::at(2);
+    rig.out.motors[winder] = MotorDrive::Run(StepRate::new(1000.0).unwrap());
+    rig.run(1);
+    let before = rig.sim.steps_done(winder);
+    rig.sim.safe();
+    rig.now = rig.now + Micros::from_secs(1);
+    rig.sim.read(rig.now, &mut rig.inputs).unwrap();
+    assert_eq!((before > 0, rig.sim.steps_done(winder)), (true, before));
 }
