@@ -4,7 +4,7 @@
 # usage: cross-build.sh [CARGO-BUILD-ARGUMENT...]        (default: -p tve -p tve-prove)
 #
 # Needs, from Debian: rustc-web gcc-aarch64-linux-gnu libc6-dev-arm64-cross, the foreign
-# architecture arm64, and any cargo. CROSS_PROFILE is the profile of cargo, release unless it is set. The arm64 standard library is downloaded and unpacked into
+# architecture arm64, and any cargo. CROSS_PROFILE is the profile of cargo, dist unless it is set. The arm64 standard library is downloaded and unpacked into
 # $CROSS_CACHE (default ~/.cache/tve-cross), never installed. It fits Debian's rustc alone, so that
 # is the one used. The last line printed is the folder of the results.
 set -euo pipefail
@@ -34,7 +34,7 @@ fi
 
 cd "$here/.."
 folder=${CARGO_TARGET_DIR:-$PWD/target}
-profile=${CROSS_PROFILE:-release}
+profile=${CROSS_PROFILE:-dist}
 [ $# -gt 0 ] || set -- -p tve -p tve-prove
 RUSTC=$rustc \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
