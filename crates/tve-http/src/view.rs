@@ -339,6 +339,33 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_of_four_zones_shows_each_of_them_by_its_name() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/machines/four-zone.json");
+        let config = Config::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let tags = Tags::of(config.machine());
+        let machine = tags.machine();
+        let snapshot = Snapshot {
+            temps: machine.sensors.map(|id, _| Celsius::new(20.0 + id.index() as f64).ok()),
+            targets: machine.zones.map(|id, _| Celsius::clamped(200.0 + id.index() as f64)),
+            heater_duty: machine.zones.map(|id, _| Duty::clamped(10.0 + id.index() as f64)),
+            heater_on: machine.zones.map(|id, _| id.index() == 3),
+            motors: [60.0, 12.5].map(Rpm::clamped).into(),
+            ..Snapshot::default()
+        };
+        let body: Value = serde_json::from_slice(&data_text(&snapshot, &tags)).unwrap();
+        assert_eq!(body["motors"], json!({"main": 60.0, "puller": 12.5}));
+        assert_eq!(body["relays"]["ssr_z4"], json!(true));
+        assert_eq!(body["temps"]["cabinet"], json!(26.0));
+        let text = state_json(&snapshot, &tags, "simulator", &[], b"[]");
+        let state: api::State = serde_json::from_slice(&text).unwrap();
+        assert_eq!(state.targets.get("target_z4"), Some(&203.0));
+        assert_eq!(state.pwm.get("z3"), Some(&12.0));
+        let figures = crate::metrics::machine_text(&snapshot, &tags);
+        assert!(figures.contains("tve_target_celsius{zone=\"z4\"} 203\n"), "{figures}");
+        assert!(figures.contains("tve_motor_setpoint_rpm{motor=\"puller\"} 12.5\n"), "{figures}");
+    }
+
+    #[test]
     fn what_cannot_be_known_is_null() {
         let mut snapshot = warm();
         snapshot.temps[1] = None;
