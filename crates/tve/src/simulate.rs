@@ -112,10 +112,10 @@ fn row(sample: &Sample) -> Row {
         wall: sample.wall,
         status: sample.status,
         mode: sample.mode,
-        temps: sample.temps,
-        targets: sample.targets,
-        heater_duty: sample.heater_duty,
-        motors: sample.motors,
+        temps: sample.temps.to_array(),
+        targets: sample.targets.to_array(),
+        heater_duty: sample.heater_duty.to_array(),
+        motors: sample.motors.to_array(),
         ..Row::default()
     }
 }
