@@ -187,7 +187,7 @@ impl Rig {
                 .map(|alarm| RestoredAlarm {
                     id: alarm.record.id,
                     code: alarm.record.code,
-                    cause: alarm.record.cause.restored(),
+                    cause: alarm.record.restored_cause(),
                     wall: alarm.record.wall,
                     acknowledged: alarm.acknowledged,
                 })

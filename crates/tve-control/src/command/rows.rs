@@ -52,7 +52,7 @@ commands! {
             z1: target().optional(),
             /// Target of zone 2.
             z2: target().optional(),
-        } => Command::SetTarget { zones: [z1, z2] };
+        } => Command::SetTarget { zones: [z1, z2].into() };
     /// Sets the duty of a heater in MANUAL; in AUTO it answers AUTO_ACTIVE and changes nothing.
     SetHeater "SET_HEATER" (
         Door::Control,

@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (1, "d63117daf058fba919e984612fa5c2f5782f5716c8cd32205da38800795814ce");
+    (1, "d467b6a2583536861d2a2c47c211da4937a1c6db73a85b28c05ccd0279fd74f0");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

@@ -69,7 +69,7 @@ async fn an_emergency_stop_overtakes_a_flood_of_commands() {
             let commands = rig.running.commands().clone();
             tokio::spawn(async move {
                 let zone = tve_units::Celsius::new(f64::from(i % 200)).unwrap();
-                commands.send(Command::SetTarget { zones: [Some(zone), None] }).await
+                commands.send(Command::SetTarget { zones: [Some(zone), None].into() }).await
             })
         })
         .collect();
