@@ -39,7 +39,7 @@ pub(crate) fn temperature(inputs: &Inputs, machine: &MachineConfig, sensor: Sens
 
 /// The machine as the controller is configured now.
 pub(crate) fn machine_of(rig: &Rig) -> Arc<MachineConfig> {
-    rig.controller.config().machine()
+    Arc::clone(rig.controller.machine())
 }
 
 /// Whether some pulses are asked for.
