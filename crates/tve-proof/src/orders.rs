@@ -142,12 +142,12 @@ fn play(order: &[Operation], pause: u32) -> Result<(), Violation> {
         tick(&mut rig, &mut observer)?;
     }
     let both = json!({"z1": 200, "z2": 200});
-    if let Ok(command) = parse_named("SET_TARGET", &both) {
+    if let Ok(command) = parse_named("SET_TARGET", &both, &rig.names()) {
         send(&mut rig, &mut observer, &command)?;
     }
     for op in order {
         if let Some((name, value)) = op.command() {
-            if let Ok(command) = parse_named(name, &value) {
+            if let Ok(command) = parse_named(name, &value, &rig.names()) {
                 send(&mut rig, &mut observer, &command)?;
             }
         } else {

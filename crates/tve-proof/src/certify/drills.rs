@@ -8,7 +8,7 @@ use tve_control::{
     AlarmCode, Cause, Controller, RefusalCode, Restored, RestoredAlarm, Unclean, UnreadName,
     lenient_json, parse_control, parse_gpio, parse_tune_start,
 };
-use tve_hal::{MachineKind, Outputs};
+use tve_hal::{MachineKind, Names, Outputs};
 use tve_sim::FaultKind;
 use tve_units::{Micros, WallMillis};
 
@@ -231,10 +231,10 @@ const HOSTILE: &[&str] = &[
 
 fn hostile_commands(state: State) -> Result<String, String> {
     let mut rig = reach(state, false);
-    let before = rig.state_hash();
+    let (before, names) = (rig.state_hash(), rig.names());
     for body in HOSTILE {
         let answer = lenient_json(body.as_bytes())
-            .and_then(|value| parse_control(&value))
+            .and_then(|value| parse_control(&value, &names))
             .and_then(|command| rig.send(command));
         if answer.is_ok() {
             return Err(format!("accepted: {body}"));
@@ -244,13 +244,13 @@ fn hostile_commands(state: State) -> Result<String, String> {
         }
     }
     for (body, parse) in [
-        (json!({"zone": "z1", "setpoint": 1e12}), parse_tune_start as fn(&Value) -> _),
+        (json!({"zone": "z1", "setpoint": 1e12}), parse_tune_start as fn(&Value, &Names) -> _),
         (json!({"zone": "z1", "setpoint": [200]}), parse_tune_start),
         (json!({"zone": null, "setpoint": 200}), parse_tune_start),
         (json!({"command": "SET_GPIO_VALUE", "value": {"pin": 23, "value": null}}), parse_gpio),
         (json!({"command": "SET_GPIO_VALUE", "value": {"pin": 23, "value": 1}}), parse_gpio),
     ] {
-        let answer = parse(&body).and_then(|command| rig.send(command));
+        let answer = parse(&body, &names).and_then(|command| rig.send(command));
         if answer.is_ok() {
             return Err(format!("accepted: {body}"));
         }
@@ -261,7 +261,7 @@ fn hostile_commands(state: State) -> Result<String, String> {
     // Of a key that stands twice the last counts, so the range check sees what would be done.
     let twice = r#"{"command": "SET_TARGET", "value": {"z1": 100, "z1": 999}}"#;
     let answer = lenient_json(twice.as_bytes())
-        .and_then(|value| parse_control(&value))
+        .and_then(|value| parse_control(&value, &names))
         .and_then(|command| rig.send(command));
     if answer.is_ok() || rig.state_hash() != before {
         return Err(format!("accepted: {twice}"));

@@ -167,9 +167,10 @@ fn any_command(dice: &mut Dice) -> (&'static str, Value) {
         |kind: &CommandKind| !kind.row().effect.configures() && kind.row().door != Door::Inside;
     let kinds: Vec<CommandKind> = CommandKind::ALL.iter().copied().filter(walked).collect();
     let kind = *dice.pick(&kinds);
+    let names = Config::embedded().names();
     let good = (0..TRIES)
-        .map(|_| random_value(kind, &mut |n| dice.below(n)))
-        .find(|value| kind.parse(Some(value)).is_ok());
+        .map(|_| random_value(kind, &names, &mut |n| dice.below(n)))
+        .find(|value| kind.parse(Some(value), &names).is_ok());
     let mut value = good.unwrap_or_default();
     if let Value::Object(members) = &mut value {
         // A null that is taken counts as none, and scenario files have none.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use tve_config::Config;
 use tve_control::RefusalCode;
+use tve_hal::Names;
 use tve_sim::Fault;
 use tve_units::{Celsius, Micros};
 
@@ -108,12 +109,12 @@ fn scenario(
     }
     let start = raw.start_temp.unwrap_or(COLD_START);
     let config = configuration(&raw, start, base_text)?;
-    let clock = Clock(duration);
+    let (clock, names) = (Clock(duration), config.names());
     let mut commands = raw
         .at
         .iter()
         .enumerate()
-        .map(|(i, at)| command(&clock, &format!("at {}", i + 1), at))
+        .map(|(i, at)| command(&clock, &format!("at {}", i + 1), at, &names))
         .collect::<Result<Vec<_>, _>>()?;
     commands.sort_by_key(|timed| timed.at);
     let faults = raw
@@ -175,13 +176,18 @@ fn merge(value: &mut Value, over: Value) {
     }
 }
 
-fn command(clock: &Clock, place: &str, raw: &RawCommand) -> Result<Timed, ScenarioError> {
+fn command(
+    clock: &Clock,
+    place: &str,
+    raw: &RawCommand,
+    names: &Names,
+) -> Result<Timed, ScenarioError> {
     let value = match &raw.value {
         None => Value::Null,
         Some(value) => serde_json::to_value(value)
             .map_err(|error| ScenarioError::invalid(place, error.to_string()))?,
     };
-    let parsed = tve_control::parse_named(&raw.command, &value);
+    let parsed = tve_control::parse_named(&raw.command, &value, names);
     let refused = raw
         .refused
         .as_deref()
