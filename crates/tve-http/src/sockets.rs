@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn categories_are_those_of_the_contract() {
-        let values = values(&Snapshot::default(), &Config::default());
+        let values = values(&Snapshot::of(&Config::default().machine()), &Config::default());
         for (category, key) in values.keys() {
             assert!(
                 ["temps", "motors", "relays", "pwm", "misc"].contains(category),
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_slow_drift_is_told_when_it_has_become_a_change() {
         let config = Config::default();
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = Snapshot::of(&Config::default().machine());
         let key = ("misc", "peltier_duty".to_owned());
         let mut known = values(&snapshot, &config);
         for duty in [0.0004, 0.0008] {

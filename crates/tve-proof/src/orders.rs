@@ -152,12 +152,12 @@ fn play(subject: &Subject, order: &[Operation], pause: u32) -> Result<(), Violat
     for _ in 0..ticks(HELD_S) {
         tick(&mut rig, &mut observer)?;
     }
-    if let Ok(command) = parse_named("SET_TARGET", &subject.every_zone(WORKING)) {
+    if let Ok(command) = parse_named("SET_TARGET", &subject.every_zone(WORKING), &rig.names()) {
         send(&mut rig, &mut observer, &command)?;
     }
     for op in order {
         if let Some((name, value)) = op.command(subject) {
-            if let Ok(command) = parse_named(name, &value) {
+            if let Ok(command) = parse_named(name, &value, &rig.names()) {
                 send(&mut rig, &mut observer, &command)?;
             }
         } else {

@@ -57,7 +57,10 @@ impl Bench {
 
     #[expect(clippy::needless_pass_by_value, reason = "reads better at sixty calls")]
     fn send(&mut self, name: &str, value: Value) -> Result<Reply, Refusal> {
-        let command = parse_control(&json!({"command": name, "value": value}))?;
+        let command = parse_control(
+            &json!({"command": name, "value": value}),
+            &self.controller.machine().names,
+        )?;
         self.controller.command(self.now, command)
     }
 

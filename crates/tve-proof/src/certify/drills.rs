@@ -9,7 +9,7 @@ use tve_control::{
     AlarmCode, Cause, Controller, RefusalCode, Restored, RestoredAlarm, Unclean, UnreadName,
     lenient_json, parse_control, parse_gpio, parse_tune_start,
 };
-use tve_hal::{MachineKind, Outputs, Signal};
+use tve_hal::{MachineKind, Names, Outputs, Signal};
 use tve_sim::FaultKind;
 use tve_units::{Micros, WallMillis};
 
@@ -238,7 +238,7 @@ const UNOWNED: u8 = 99;
 
 fn hostile_commands(subject: &Subject, state: State) -> Result<String, String> {
     let mut rig = reach(subject, state, false);
-    let before = rig.state_hash();
+    let (before, names) = (rig.state_hash(), rig.names());
     let machine = subject.machine();
     let [zone, last] = [subject.first(), subject.zone_names().last().copied().unwrap_or_default()];
     let limit = machine.zones.as_slice()[0].limits.max_target;
@@ -253,7 +253,7 @@ fn hostile_commands(subject: &Subject, state: State) -> Result<String, String> {
     };
     for body in HOSTILE.iter().map(|body| filled(body)) {
         let answer = lenient_json(body.as_bytes())
-            .and_then(|value| parse_control(&value))
+            .and_then(|value| parse_control(&value, &names))
             .and_then(|command| rig.send(command));
         if answer.is_ok() {
             return Err(format!("accepted: {body}"));
@@ -263,13 +263,13 @@ fn hostile_commands(subject: &Subject, state: State) -> Result<String, String> {
         }
     }
     for (body, parse) in [
-        (json!({"zone": zone, "setpoint": 1e12}), parse_tune_start as fn(&Value) -> _),
+        (json!({"zone": zone, "setpoint": 1e12}), parse_tune_start as fn(&Value, &Names) -> _),
         (json!({"zone": zone, "setpoint": [200]}), parse_tune_start),
         (json!({"zone": null, "setpoint": 200}), parse_tune_start),
         (json!({"command": "SET_GPIO_VALUE", "value": {"pin": pin, "value": null}}), parse_gpio),
         (json!({"command": "SET_GPIO_VALUE", "value": {"pin": pin, "value": 1}}), parse_gpio),
     ] {
-        let answer = parse(&body).and_then(|command| rig.send(command));
+        let answer = parse(&body, &names).and_then(|command| rig.send(command));
         if answer.is_ok() {
             return Err(format!("accepted: {body}"));
         }
@@ -280,7 +280,7 @@ fn hostile_commands(subject: &Subject, state: State) -> Result<String, String> {
     // Of a key that stands twice the last counts, so the range check sees what would be done.
     let twice = filled(r#"{"command": "SET_TARGET", "value": {"$zone": 100, "$zone": 999}}"#);
     let answer = lenient_json(twice.as_bytes())
-        .and_then(|value| parse_control(&value))
+        .and_then(|value| parse_control(&value, &names))
         .and_then(|command| rig.send(command));
     if answer.is_ok() || rig.state_hash() != before {
         return Err(format!("accepted: {twice}"));

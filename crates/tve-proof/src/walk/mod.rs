@@ -122,7 +122,7 @@ fn play(script: &Script) -> (Count, Result<(), Violation>) {
             let outcome = match event {
                 Event::Command(name, value) => {
                     count.commands += 1;
-                    if let Ok(command) = parse_named(name, value) {
+                    if let Ok(command) = parse_named(name, value, &rig.names()) {
                         let deep = count.commands.is_multiple_of(DEEP);
                         let depth = if deep { Depth::Everything } else { Depth::Shown };
                         let answer = send(&mut rig, &mut observer, &command, depth);

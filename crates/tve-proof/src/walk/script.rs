@@ -166,7 +166,7 @@ fn operator(subject: &Subject, dice: &mut Dice) -> Event {
             3 => ("UPDATE_DM556", json!({"params": {"microsteps": *dice.pick(&[1600, 3200, 7])}})),
             4 => ("GPIO_WRITE", json!({"pin": dice.below(28), "state": true})),
             5 => ("SET_PWM_OUTPUT", json!({"name": "fan_nozzle", "duty": 50})),
-            _ => any_command(dice),
+            _ => any_command(subject, dice),
         },
     };
     Event::Command(name, value)
@@ -174,15 +174,16 @@ fn operator(subject: &Subject, dice: &mut Dice) -> Event {
 
 /// Any command of the table that leaves the configuration alone, with a value that it takes. What is
 /// added to the table is walked with, too.
-fn any_command(dice: &mut Dice) -> (&'static str, Value) {
+fn any_command(subject: &Subject, dice: &mut Dice) -> (&'static str, Value) {
     const TRIES: usize = 8;
     let walked =
         |kind: &CommandKind| !kind.row().effect.configures() && kind.row().door != Door::Inside;
     let kinds: Vec<CommandKind> = CommandKind::ALL.iter().copied().filter(walked).collect();
     let kind = *dice.pick(&kinds);
+    let names = subject.config().names();
     let good = (0..TRIES)
-        .map(|_| random_value(kind, &mut |n| dice.below(n)))
-        .find(|value| kind.parse(Some(value)).is_ok());
+        .map(|_| random_value(kind, &names, &mut |n| dice.below(n)))
+        .find(|value| kind.parse(Some(value), &names).is_ok());
     let mut value = good.unwrap_or_default();
     if let Value::Object(members) = &mut value {
         // A null that is taken counts as none, and scenario files have none.

@@ -146,7 +146,7 @@ fn scenario(script: &Script, violation: &Violation) -> String {
                     lines = format!("{lines}\nvalue = {}", toml_value(value));
                 }
                 // What no moment could make right must be said to be refused.
-                if let Err(refusal) = parse_named(name, value) {
+                if let Err(refusal) = parse_named(name, value, &config.names()) {
                     lines = format!("{lines}\nrefused = \"{}\"", refusal.code.name());
                 }
                 writeln!(text, "{lines}")

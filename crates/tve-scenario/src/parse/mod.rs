@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tve_config::{Config, MachineConfig};
 use tve_control::RefusalCode;
+use tve_hal::Names;
 use tve_sim::{Fault, FaultKind};
 use tve_units::{Celsius, Micros};
 
@@ -127,7 +128,7 @@ fn scenario(
         .at
         .iter()
         .enumerate()
-        .map(|(i, at)| command(&clock, &format!("at {}", i + 1), at))
+        .map(|(i, at)| command(&clock, &format!("at {}", i + 1), at, &machine.names))
         .collect::<Result<Vec<_>, _>>()?;
     commands.sort_by_key(|timed| timed.at);
     let faults = raw
@@ -189,13 +190,18 @@ fn merge(value: &mut Value, over: Value) {
     }
 }
 
-fn command(clock: &Clock, place: &str, raw: &RawCommand) -> Result<Timed, ScenarioError> {
+fn command(
+    clock: &Clock,
+    place: &str,
+    raw: &RawCommand,
+    names: &Names,
+) -> Result<Timed, ScenarioError> {
     let value = match &raw.value {
         None => Value::Null,
         Some(value) => serde_json::to_value(value)
             .map_err(|error| ScenarioError::invalid(place, error.to_string()))?,
     };
-    let parsed = tve_control::parse_named(&raw.command, &value);
+    let parsed = tve_control::parse_named(&raw.command, &value, names);
     let refused = raw
         .refused
         .as_deref()
