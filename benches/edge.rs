@@ -19,9 +19,12 @@ fn command_parse(c: &mut Criterion) {
                 {"device":"feed_motor","action":"on","delay":3.5,"enabled":true}]}}}"#,
         ),
     ];
+    let names = tve_config::Config::embedded().names();
     for (name, body) in bodies {
         group.bench_function(name, |b| {
-            b.iter(|| black_box(lenient_json(black_box(body)).and_then(|v| parse_control(&v))));
+            b.iter(|| {
+                black_box(lenient_json(black_box(body)).and_then(|v| parse_control(&v, &names)))
+            });
         });
     }
     group.finish();

@@ -37,5 +37,5 @@ pub fn in_alarm() -> Rig {
 
 fn send(rig: &mut Rig, body: &str) {
     let value = serde_json::from_str(body).expect("valid JSON");
-    rig.send(parse_control(&value).expect("a known command")).expect("accepted");
+    rig.send(parse_control(&value, &rig.names()).expect("a known command")).expect("accepted");
 }

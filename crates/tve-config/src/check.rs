@@ -52,6 +52,7 @@ impl Config {
         // nothing which was accepted can refuse the next start.
         self.recheck(errors);
         self.check_layout(errors);
+        self.extruder_sequence.check(&self.names(), errors);
         self.check_pins(errors);
         self.check_board(errors);
         self.check_sensors(errors);

@@ -174,6 +174,10 @@ impl Config {
         let mut config = Self::base(value);
         if let Some(map) = crate::section::object(value, "", &mut errors) {
             let patch = Self::patch_from(map, Leniency::Strict, "", &mut errors);
+            if let Some(Some(motors)) = &patch.motors {
+                let motors: Vec<_> = motors.iter().map(|motor| (motor.name, motor.role)).collect();
+                config.extruder_sequence = ExtruderSequence::of(&motors);
+            }
             config.apply(&patch);
             config.pins.complete(&config.names());
         }

@@ -24,9 +24,9 @@ pub use docs::{json_schema, reference_markdown};
 pub use field::Leniency;
 pub use issue::{ConfigErrors, Issue};
 pub use machine::{
-    CONVERTER_INPUTS, Changes, Converter, MAX_CONVERTERS, MachineConfig, MotorConfig, MotorRole,
-    Prepared, PwmBoard, PwmPlan, PwmUse, SensorPoint, Serves, ServiceConfig, SignalPlan, Source,
-    ZoneConfig, ZoneLimits, ZoneModel,
+    CONVERTER_INPUTS, Changes, Converter, Device, MAX_CONVERTERS, MachineConfig, MotorConfig,
+    MotorRole, Prepared, PwmBoard, PwmPlan, PwmUse, SensorPoint, Sequences, Serves, ServiceConfig,
+    SignalPlan, Source, Step, ZoneConfig, ZoneLimits, ZoneModel,
 };
 pub use sections::board::{Adc, AdcPatch, MoreAdc, MoreAdcPatch, MoreAdcs, Pwm, PwmPatch};
 pub use sections::gains::{Control, ControlPatch, Dm556, Dm556Patch, PidGains, PidGainsPatch};
@@ -41,7 +41,7 @@ pub use sections::sensors::{
     Thermocouple, Wiring,
 };
 pub use sections::sequence::{
-    Action, Device, ExtruderSequence, ExtruderSequencePatch, SequenceStep, StepPatch,
+    Action, DeviceName, ExtruderSequence, ExtruderSequencePatch, SequenceStep, StepPatch,
 };
 pub use sections::server::{
     HardwareKind, HardwareSection, HardwareSectionPatch, Server, ServerPatch, Tls,

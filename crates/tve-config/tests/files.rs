@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use tve_config::{
-    Action, Axis, Config, Device, EstopContact, Leniency, Role, SensorConfig, Series,
+    Action, Axis, Config, DeviceName, EstopContact, Leniency, Role, SensorConfig, Series,
 };
+use tve_machine::Name;
 use tve_units::Bcm;
 
 const ORIGINAL: &str = include_str!("data/original-config.json");
@@ -22,6 +23,10 @@ fn accepted(value: &Value) -> Config {
 }
 
 /// Whether every member of `part` is in `whole` with the same value.
+fn device(motor: &str) -> DeviceName {
+    DeviceName::Motor(Name::new(motor).unwrap())
+}
+
 fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {
@@ -217,12 +222,12 @@ fn a_sequence_of_a_file_is_merged_by_device() {
         "stop_delay_motor": 11.0,
     }}));
     let startup = &config.extruder_sequence.startup;
-    let feed = startup.iter().find(|s| s.device == Device::FeedMotor).unwrap();
+    let feed = startup.iter().find(|s| s.device == device("feed")).unwrap();
     assert_eq!((feed.delay, feed.action, feed.enabled), (7.0, Action::On, true));
     assert_eq!(startup.len(), 4, "the other devices stay");
-    assert_eq!(startup[0].device, Device::MainMotor, "a partial list leaves the order alone");
+    assert_eq!(startup[0].device, device("main"), "a partial list leaves the order alone");
     let shutdown = &config.extruder_sequence.shutdown;
-    let main = shutdown.iter().find(|s| s.device == Device::MainMotor).unwrap();
+    let main = shutdown.iter().find(|s| s.device == device("main")).unwrap();
     assert_eq!((main.delay, main.action), (11.0, Action::Off));
 }
 
@@ -233,7 +238,8 @@ fn a_complete_sequence_list_keeps_its_order() {
         .map(|d| json!({"device": d, "action": "off", "delay": 0, "enabled": true}))
         .collect();
     let config = accepted(&json!({"extruder_sequence": {"shutdown": list}}));
-    let order: Vec<_> = config.extruder_sequence.shutdown.iter().map(|s| s.device.name()).collect();
+    let order: Vec<_> =
+        config.extruder_sequence.shutdown.iter().map(|s| s.device.to_string()).collect();
     assert_eq!(order, ["pump", "fan", "feed_motor", "main_motor"]);
     assert_eq!(accepted(&config.to_json()), config);
 }

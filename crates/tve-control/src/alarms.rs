@@ -5,12 +5,12 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction};
+use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, Subject};
 use crate::command::{AlarmSelector, LoggingHealth};
 use crate::controller::RestoredAlarm;
-use crate::roles;
 use crate::snapshot::ActiveAlarms;
 use std::collections::VecDeque;
+use tve_config::MachineConfig;
 use tve_hal::{PerZone, Zone};
 use tve_units::{Micros, WallMillis};
 
@@ -41,13 +41,8 @@ pub(crate) struct Latches {
 }
 
 impl Latches {
-    fn none() -> Self {
-        Self {
-            trip: false,
-            zone_trip: roles::per_zone(|_| false),
-            stop: false,
-            driver_fault: false,
-        }
+    fn none(zones: usize) -> Self {
+        Self { trip: false, zone_trip: PerZone::new(zones), stop: false, driver_fault: false }
     }
 
     /// A TRIP is latched.
@@ -96,13 +91,18 @@ pub(crate) struct Alarms {
 
 impl Alarms {
     /// With the alarms that were latched when the last process ended.
-    pub(crate) fn restore(latched: Vec<RestoredAlarm>, next_id: u64) -> Self {
+    pub(crate) fn restore(
+        latched: Vec<RestoredAlarm>,
+        next_id: u64,
+        config: &MachineConfig,
+    ) -> Self {
         let mut active = ActiveAlarms::default();
         for alarm in latched {
             active.push(AlarmRecord {
                 id: alarm.id,
                 code: alarm.code,
                 cause: alarm.cause,
+                subject: Subject::of(&alarm.cause, config),
                 raised_at: Micros::ZERO,
                 wall: alarm.wall,
                 acknowledged: alarm.acknowledged,
@@ -111,7 +111,7 @@ impl Alarms {
         }
         let mut alarms = Self {
             active,
-            latches: Latches::none(),
+            latches: Latches::none(config.zones.len()),
             next_id: next_id.max(1),
             events: VecDeque::with_capacity(EVENT_ROOM),
             logging: LoggingHealth::default(),
@@ -157,8 +157,9 @@ impl Alarms {
         now: Micros,
         wall: WallMillis,
         Finding { code, cause }: Finding,
+        subject: Subject,
     ) -> Option<Reaction> {
-        let zone = cause.zone();
+        let zone = subject.zone;
         if self.active.iter().any(|a| a.code == code && (a.zone() == zone || a.zone().is_none())) {
             return None;
         }
@@ -166,6 +167,7 @@ impl Alarms {
             id: self.next_id,
             code,
             cause,
+            subject,
             raised_at: now,
             wall,
             acknowledged: false,
@@ -181,13 +183,14 @@ impl Alarms {
     }
 
     fn latch(&mut self) {
-        let mut latches = Latches::none();
+        let zones = self.latches.zone_trip.len();
+        let mut latches = Latches::none(zones);
         for alarm in self.active.iter() {
             match alarm.code.row().reaction {
                 Reaction::Trip => latches.trip = true,
                 Reaction::ZoneTrip => match alarm.zone() {
                     Some(zone) => latches.zone_trip[zone] = true,
-                    None => latches.zone_trip = roles::per_zone(|_| true),
+                    None => latches.zone_trip = PerZone::from_fn(zones, |_| true),
                 },
                 Reaction::Stop => latches.stop = true,
                 Reaction::Note => {}

@@ -1,8 +1,8 @@
 //! What a machine can do: which devices are fitted and how fast its pins can pulse.
 
-use crate::roles;
-use tve_config::{Config, Device};
-use tve_hal::{MachineKind, Motor, PerMotor, PerZone, Zone};
+use tve_config::{Device, MachineConfig};
+use tve_hal::{MachineKind, Motor, PerMotor, PerZone, Signal, Zone};
+use tve_machine::PwmOutput;
 
 /// Pulses per second that we ask of any drive (half of what a DM556 takes).
 pub const MAX_PULSE_RATE: f64 = 100_000.0;
@@ -33,42 +33,35 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// Of `kind` wired as `config` says. The simulated machine has everything fitted.
-    pub fn of(kind: MachineKind, config: &Config) -> Self {
+    pub fn of(kind: MachineKind, config: &MachineConfig) -> Self {
         match kind {
             MachineKind::Simulator => Self {
-                heaters: roles::per_zone(|_| true),
-                motors: roles::per_motor(|_| true),
+                heaters: config.zones.map(|_, _| true),
+                motors: config.motors.map(|_, _| true),
                 relays: [true; 2],
                 peltier: true,
-                max_pulse_rate: roles::per_motor(|_| MAX_PULSE_RATE),
+                max_pulse_rate: config.motors.map(|_, _| MAX_PULSE_RATE),
                 max_jog_rate: MAX_PULSE_RATE,
                 needs_estop: false,
             },
             MachineKind::RaspberryPi => {
-                let pins = &config.pins;
-                let pwm = |name| config.pwm.channel(name).is_some();
-                let rate = |step: Option<tve_units::Bcm>| match step {
+                let wired = |signal| config.signals.pin(signal).is_some();
+                let fitted = |signal, output| wired(signal) || config.pwm.channel(output).is_some();
+                let rate = |motor| match config.signals.pin(Signal::Step(motor)) {
                     Some(pin) if HARDWARE_PWM_PINS.contains(&pin.get()) => MAX_PULSE_RATE,
                     _ => THREAD_PULSE_RATE,
                 };
                 Self {
-                    heaters: [
-                        pins.get("ssr_z1").is_some() || pwm("z1"),
-                        pins.get("ssr_z2").is_some() || pwm("z2"),
-                    ]
-                    .into(),
-                    motors: [pins.get("step_main").is_some(), pins.get("step_feed").is_some()]
-                        .into(),
+                    heaters: config.zones.map(|zone, _| config.has_heater(zone)),
+                    motors: config.motors.map(|motor, _| wired(Signal::Step(motor))),
                     relays: [
-                        pins.get("ssr_fan").is_some() || pwm("fan"),
-                        pins.get("ssr_pump").is_some() || pwm("pump"),
+                        fitted(Signal::Fan, PwmOutput::Fan),
+                        fitted(Signal::Pump, PwmOutput::Pump),
                     ],
-                    peltier: pins.get("peltier").is_some() || pwm("peltier"),
-                    max_pulse_rate: [rate(pins.get("step_main")), rate(pins.get("step_feed"))]
-                        .into(),
+                    peltier: fitted(Signal::Peltier, PwmOutput::Peltier),
+                    max_pulse_rate: config.motors.map(|motor, _| rate(motor)),
                     max_jog_rate: THREAD_PULSE_RATE,
-                    needs_estop: pins.get("btn_emergency").is_none()
-                        && config.safety.estop.is_none(),
+                    needs_estop: !wired(Signal::EmergencyStop) && config.safety.estop.is_none(),
                 }
             }
         }
@@ -87,8 +80,7 @@ impl Capabilities {
     /// Whether a device of a sequence is fitted.
     pub fn has_device(&self, device: Device) -> bool {
         match device {
-            Device::MainMotor => self.motors[roles::screw()],
-            Device::FeedMotor => self.motors[roles::feeder()],
+            Device::Motor(motor) => self.motors[motor],
             Device::Fan => self.relays[0],
             Device::Pump => self.relays[1],
         }

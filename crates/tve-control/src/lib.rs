@@ -34,7 +34,6 @@ mod motion;
 mod outlets;
 mod permissives;
 mod refusal;
-mod roles;
 mod sensors;
 mod snapshot;
 mod supervisor;
@@ -42,7 +41,7 @@ mod thermal;
 
 pub use alarm::{
     AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Evidence, Reaction, Severity,
-    UnreadName, alarms_markdown,
+    Subject, UnreadName, alarms_markdown,
 };
 pub use capabilities::{Capabilities, HARDWARE_PWM_PINS, MAX_PULSE_RATE, THREAD_PULSE_RATE};
 pub use command::{

@@ -7,10 +7,12 @@ use crate::capabilities::Capabilities;
 use crate::command::{PinMode, Relay};
 use crate::refusal::RefusalCode;
 use crate::snapshot::{PinView, Status};
-use tve_config::Config;
+use tve_config::{MachineConfig, PwmUse};
 use tve_hal::{
-    Inputs, Leds, Motor, MotorDrive, Outputs, PWM_CHANNELS, PerMotor, PerZone, Pull, UserPin, Zone,
+    Inputs, Lamp, Leds, MotorDrive, Outputs, PWM_CHANNELS, PerMotor, PerZone, Pull, Signal,
+    UserPin, Zone,
 };
+use tve_machine::PwmOutput;
 use tve_units::{Bcm, Duty, Micros};
 
 /// Half a period of the status lamp in ALARM (10 Hz).
@@ -22,132 +24,44 @@ const RELAY_DEBOUNCE: Micros = Micros::from_millis(250);
 /// A pin may be written again after this.
 const PIN_DEBOUNCE: Micros = Micros::from_millis(250);
 
-/// What a PWM channel carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) enum PwmRole {
-    Unused,
-    /// A named output that users set.
-    Free,
-    Relay(Relay),
-    Peltier,
-    Heater(Zone),
-    Lamp(Lamp),
-}
-
-/// A panel lamp.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) enum Lamp {
-    Status,
-    Red,
-    Yellow,
-    Green,
-}
-
-impl Lamp {
-    fn is_lit(self, leds: Leds) -> bool {
-        match self {
-            Self::Status => leds.status,
-            Self::Red => leds.red,
-            Self::Yellow => leds.yellow,
-            Self::Green => leds.green,
-        }
+/// Whether a lamp is lit.
+const fn is_lit(lamp: Lamp, leds: Leds) -> bool {
+    match lamp {
+        Lamp::Status => leds.status,
+        Lamp::Red => leds.red,
+        Lamp::Yellow => leds.yellow,
+        Lamp::Green => leds.green,
     }
 }
 
 /// What a header pin is to the controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-enum PinRole {
+enum PinUse {
     /// Users may have it.
     Free,
-    /// The I2C buses have it.
+    /// A bus has it.
     Bus,
-    /// The controller reads it.
-    Input,
-    /// The controller drives it.
-    Output(OutputPin),
+    /// The controller reads or drives it.
+    Signal(Signal),
 }
 
-/// A driven pin by what it follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-enum OutputPin {
-    Heater(Zone),
-    Relay(Relay),
-    Peltier,
-    Step,
-    Direction(Motor),
-    /// Active low.
-    Enable(Motor),
-    Lamp(Lamp),
-    Contactor,
-    /// Active low, always enabled while the service runs.
-    PwmEnable,
-}
-
-fn pwm_roles(config: &Config) -> [PwmRole; PWM_CHANNELS] {
-    let mut roles = [PwmRole::Unused; PWM_CHANNELS];
-    if config.pwm.enabled {
-        for (name, channel) in &config.pwm.channels {
-            roles[usize::from(*channel)] = match name.as_str() {
-                "fan" => PwmRole::Relay(Relay::Fan),
-                "pump" => PwmRole::Relay(Relay::Pump),
-                "peltier" => PwmRole::Peltier,
-                "z1" => PwmRole::Heater(Zone::Z1),
-                "z2" => PwmRole::Heater(Zone::Z2),
-                "led_status" => PwmRole::Lamp(Lamp::Status),
-                "led_red" => PwmRole::Lamp(Lamp::Red),
-                "led_yellow" => PwmRole::Lamp(Lamp::Yellow),
-                "led_green" => PwmRole::Lamp(Lamp::Green),
-                _ => PwmRole::Free,
-            };
-        }
+fn pin_uses(config: &MachineConfig) -> [PinUse; Bcm::COUNT] {
+    let mut uses = [PinUse::Free; Bcm::COUNT];
+    for pin in Bcm::all().filter(|pin| config.is_bus(*pin)) {
+        uses[pin.index()] = PinUse::Bus;
     }
-    roles
-}
-
-fn pin_roles(config: &Config) -> [PinRole; Bcm::COUNT] {
-    let mut roles = [PinRole::Free; Bcm::COUNT];
-    for pin in Bcm::all().filter(|pin| pin.is_i2c()) {
-        roles[pin.index()] = PinRole::Bus;
+    for (signal, pin) in config.signals.iter() {
+        uses[pin.index()] = PinUse::Signal(signal);
     }
-    for (name, pin) in config.pins.iter() {
-        let Some(pin) = pin else { continue };
-        let output = match name {
-            "ssr_z1" => OutputPin::Heater(Zone::Z1),
-            "ssr_z2" => OutputPin::Heater(Zone::Z2),
-            "ssr_fan" => OutputPin::Relay(Relay::Fan),
-            "ssr_pump" => OutputPin::Relay(Relay::Pump),
-            "peltier" => OutputPin::Peltier,
-            "step_main" | "step_feed" => OutputPin::Step,
-            "dir_main" => OutputPin::Direction(Motor::Main),
-            "dir_feed" => OutputPin::Direction(Motor::Feed),
-            "en_main" => OutputPin::Enable(Motor::Main),
-            "en_feed" => OutputPin::Enable(Motor::Feed),
-            "led_status" => OutputPin::Lamp(Lamp::Status),
-            "led_red" => OutputPin::Lamp(Lamp::Red),
-            "led_yellow" => OutputPin::Lamp(Lamp::Yellow),
-            "led_green" => OutputPin::Lamp(Lamp::Green),
-            "contactor" => OutputPin::Contactor,
-            "pca_oe" => OutputPin::PwmEnable,
-            _ => {
-                roles[pin.index()] = PinRole::Input;
-                continue;
-            }
-        };
-        roles[pin.index()] = PinRole::Output(output);
-    }
-    roles
+    uses
 }
 
 /// What is wanted of the outlets, and what they are wired to.
 #[derive(Debug)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Outlets {
-    pwm_roles: [PwmRole; PWM_CHANNELS],
-    pin_roles: [PinRole; Bcm::COUNT],
+    pin_uses: [PinUse; Bcm::COUNT],
     relays: [bool; 2],
     relay_duty: [Duty; 2],
     relay_changed: [Option<Micros>; 2],
@@ -164,6 +78,7 @@ pub(crate) struct Demand {
     /// A TRIP is latched.
     pub(crate) tripped: bool,
     pub(crate) heaters: PerZone<bool>,
+    pub(crate) coolers: PerZone<bool>,
     pub(crate) motors: PerMotor<MotorDrive>,
     /// Some zone has a duty.
     pub(crate) heats: bool,
@@ -174,10 +89,9 @@ pub(crate) struct Demand {
 }
 
 impl Outlets {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &MachineConfig) -> Self {
         Self {
-            pwm_roles: pwm_roles(config),
-            pin_roles: pin_roles(config),
+            pin_uses: pin_uses(config),
             relays: [false; 2],
             relay_duty: [Duty::FULL; 2],
             relay_changed: [None; 2],
@@ -190,16 +104,15 @@ impl Outlets {
     }
 
     /// Takes over the wiring of a new configuration.
-    pub(crate) fn adopt(&mut self, config: &Config) {
-        let roles = pwm_roles(config);
-        for ((duty, new), old) in self.free_pwm.iter_mut().zip(&roles).zip(&self.pwm_roles) {
+    pub(crate) fn adopt(&mut self, old: &MachineConfig, new: &MachineConfig) {
+        let channels = self.free_pwm.iter_mut().zip(old.pwm.channels).zip(new.pwm.channels);
+        for ((duty, old), new) in channels {
             // A channel with a new meaning begins at rest.
             if new != old {
                 *duty = Duty::ZERO;
             }
         }
-        self.pwm_roles = roles;
-        self.pin_roles = pin_roles(config);
+        self.pin_uses = pin_uses(new);
         for pin in Bcm::all() {
             if self.owns_pin(pin) {
                 self.user_pins[pin.index()] = UserPin::Untouched;
@@ -269,11 +182,6 @@ impl Outlets {
         self.fill_target = level_cm;
     }
 
-    /// What a PWM channel carries.
-    pub(crate) fn pwm_role(&self, channel: usize) -> PwmRole {
-        self.pwm_roles[channel]
-    }
-
     /// The duty of a free PWM channel.
     pub(crate) fn set_free_pwm(&mut self, channel: usize, duty: Duty) {
         self.free_pwm[channel] = duty;
@@ -281,7 +189,7 @@ impl Outlets {
 
     /// Whether the controller or a bus has the pin.
     pub(crate) fn owns_pin(&self, pin: Bcm) -> bool {
-        self.pin_roles[pin.index()] != PinRole::Free
+        self.pin_uses[pin.index()] != PinUse::Free
     }
 
     /// Gives a free pin a direction.
@@ -321,7 +229,13 @@ impl Outlets {
     }
 
     /// Builds the outputs of this tick: every field from nothing, none as it was.
-    pub(crate) fn compose(&self, now: Micros, demand: &Demand, out: &mut Outputs) {
+    pub(crate) fn compose(
+        &self,
+        now: Micros,
+        demand: &Demand,
+        config: &MachineConfig,
+        out: &mut Outputs,
+    ) {
         let Outputs {
             heaters,
             coolers,
@@ -336,8 +250,7 @@ impl Outlets {
         } = out;
         let live = !demand.tripped;
         *heaters = demand.heaters;
-        // Nothing decides about coolers yet.
-        coolers.iter_mut().for_each(|on| *on = false);
+        *coolers = demand.coolers;
         *contactor = live;
         *fan = self.is_on(Relay::Fan);
         *pump = self.is_on(Relay::Pump);
@@ -349,31 +262,38 @@ impl Outlets {
         }
         *leds = self::leds(now, demand);
         *user_pins = self.user_pins;
-        for ((channel, role), out) in self.pwm_roles.iter().enumerate().zip(pwm) {
-            *out = match *role {
-                PwmRole::Unused => Duty::ZERO,
-                PwmRole::Free => self.free_pwm[channel],
-                PwmRole::Relay(relay) if self.is_on(relay) => self.relay_duty[relay.index()],
-                PwmRole::Relay(_) => Duty::ZERO,
-                PwmRole::Peltier => *peltier,
-                // The machine drives heater channels from `heaters`, slot by slot.
-                PwmRole::Heater(_) => Duty::ZERO,
-                PwmRole::Lamp(lamp) if lamp.is_lit(*leds) => Duty::FULL,
-                PwmRole::Lamp(_) => Duty::ZERO,
+        let relay = |relay: Relay| {
+            if self.is_on(relay) { self.relay_duty[relay.index()] } else { Duty::ZERO }
+        };
+        for ((channel, used), out) in config.pwm.channels.iter().enumerate().zip(pwm) {
+            *out = match *used {
+                PwmUse::Unused => Duty::ZERO,
+                PwmUse::Free => self.free_pwm[channel],
+                PwmUse::Output(PwmOutput::Fan) => relay(Relay::Fan),
+                PwmUse::Output(PwmOutput::Pump) => relay(Relay::Pump),
+                PwmUse::Output(PwmOutput::Peltier) => *peltier,
+                // The machine drives these from `heaters` and `coolers`, slot by slot.
+                PwmUse::Output(PwmOutput::Heater(_) | PwmOutput::Cooler(_)) => Duty::ZERO,
+                PwmUse::Output(PwmOutput::Lamp(lamp)) if is_lit(lamp, *leds) => Duty::FULL,
+                PwmUse::Output(PwmOutput::Lamp(_)) => Duty::ZERO,
             };
         }
     }
 
     /// The PWM channels as shown: of a heater its duty instead of its slots.
     pub(crate) fn shown_pwm(
-        &self,
         outputs: &Outputs,
+        config: &MachineConfig,
         heater: impl Fn(Zone) -> Duty,
     ) -> [Duty; PWM_CHANNELS] {
         let mut shown = outputs.pwm;
-        for (duty, role) in shown.iter_mut().zip(&self.pwm_roles) {
-            if let PwmRole::Heater(zone) = role {
-                *duty = heater(*zone);
+        for (duty, used) in shown.iter_mut().zip(config.pwm.channels) {
+            match used {
+                PwmUse::Output(PwmOutput::Heater(zone)) => *duty = heater(zone),
+                PwmUse::Output(PwmOutput::Cooler(zone)) if outputs.coolers[zone] => {
+                    *duty = Duty::FULL;
+                }
+                PwmUse::Unused | PwmUse::Free | PwmUse::Output(_) => {}
             }
         }
         shown
@@ -382,46 +302,53 @@ impl Outlets {
     /// Level of a pin: of a driven one what is driven, of an input what the machine reads.
     pub(crate) fn pin_level(&self, pin: Bcm, inputs: &Inputs, out: &Outputs) -> bool {
         let read = inputs.pin_levels & (1 << pin.get()) != 0;
-        match self.pin_roles[pin.index()] {
-            PinRole::Free => match self.user_pins[pin.index()] {
-                UserPin::Output(high) => high,
-                UserPin::Untouched | UserPin::Input(_) => read,
+        let signal = match self.pin_uses[pin.index()] {
+            PinUse::Free => {
+                return match self.user_pins[pin.index()] {
+                    UserPin::Output(high) => high,
+                    UserPin::Untouched | UserPin::Input(_) => read,
+                };
+            }
+            PinUse::Bus => return read,
+            PinUse::Signal(signal) => signal,
+        };
+        let active = match signal {
+            Signal::EmergencyStop | Signal::Start | Signal::Stop | Signal::DriveAlarm(_) => {
+                return read;
+            }
+            Signal::Heater(zone) => out.heaters[zone],
+            Signal::Cooler(zone) => out.coolers[zone],
+            Signal::Fan => out.fan,
+            Signal::Pump => out.pump,
+            Signal::Peltier => !out.peltier.is_zero(),
+            // Pulses are too fast for a snapshot; between them the pin is low.
+            Signal::Step(_) => false,
+            Signal::Direction(motor) => match out.motors[motor] {
+                MotorDrive::Run(rate) => rate.get() < 0.0,
+                MotorDrive::Jog { steps, .. } => steps < 0,
+                MotorDrive::Disabled => false,
             },
-            PinRole::Bus | PinRole::Input => read,
-            PinRole::Output(output) => match output {
-                OutputPin::Heater(zone) => out.heaters[zone],
-                OutputPin::Relay(Relay::Fan) => out.fan,
-                OutputPin::Relay(Relay::Pump) => out.pump,
-                OutputPin::Peltier => !out.peltier.is_zero(),
-                // Pulses are too fast for a snapshot; between them the pin is low.
-                OutputPin::Step => false,
-                OutputPin::Direction(motor) => match out.motors[motor] {
-                    MotorDrive::Run(rate) => rate.get() < 0.0,
-                    MotorDrive::Jog { steps, .. } => steps < 0,
-                    MotorDrive::Disabled => false,
-                },
-                OutputPin::Enable(motor) => !out.motors[motor].is_enabled(),
-                OutputPin::Lamp(lamp) => lamp.is_lit(out.leds),
-                OutputPin::Contactor => out.contactor,
-                OutputPin::PwmEnable => false,
-            },
-        }
+            Signal::Enable(motor) => out.motors[motor].is_enabled(),
+            Signal::Lamp(lamp) => is_lit(lamp, out.leds),
+            Signal::Contactor => out.contactor,
+            // While the service runs the board is enabled.
+            Signal::PwmEnable => true,
+        };
+        signal.level(active)
     }
 
     pub(crate) fn shown_pins(&self, inputs: &Inputs, out: &Outputs) -> [PinView; Bcm::COUNT] {
         let mut shown = [PinView::default(); Bcm::COUNT];
         for pin in Bcm::all() {
             let user = self.user_pins[pin.index()];
-            let role = self.pin_roles[pin.index()];
-            shown[pin.index()] = PinView {
-                output: matches!(role, PinRole::Output(_)) || matches!(user, UserPin::Output(_)),
-                high: self.pin_level(pin, inputs, out),
-                pull: match (role, user) {
-                    (PinRole::Input | PinRole::Bus, _) => Pull::Up,
-                    (_, UserPin::Input(pull)) => pull,
-                    _ => Pull::Off,
-                },
+            let (output, pull) = match (self.pin_uses[pin.index()], user) {
+                (PinUse::Signal(signal), _) if !signal.is_input() => (true, Pull::Off),
+                (PinUse::Signal(_) | PinUse::Bus, _) => (false, Pull::Up),
+                (PinUse::Free, UserPin::Input(pull)) => (false, pull),
+                (PinUse::Free, UserPin::Output(_)) => (true, Pull::Off),
+                (PinUse::Free, UserPin::Untouched) => (false, Pull::Off),
             };
+            shown[pin.index()] = PinView { output, high: self.pin_level(pin, inputs, out), pull };
         }
         shown
     }

@@ -4,19 +4,18 @@
 //! runs (alarms do that).
 
 use crate::refusal::{Refusal, RefusalCode};
-use crate::roles;
+use core::ops::Deref;
 use tve_hal::PerMotor;
+use tve_machine::{MAX_ZONES, Zone};
 
 /// One condition of the screw permissive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConditionKind {
-    /// Both zone sensors are fresh and good.
+    /// Every zone sensor is fresh and good.
     SensorsFresh,
-    /// Zone 1 at or above `safety.min_temp_for_motor`.
-    Zone1Warm,
-    /// Zone 2 at or above `safety.min_temp_for_motor`.
-    Zone2Warm,
-    /// Both zones within `safety.soak_band` of their targets for `safety.soak_time`.
+    /// The zone is at or above its `min_temp_for_motor`.
+    ZoneWarm(Zone),
+    /// Every zone within `safety.soak_band` of their targets for `safety.soak_time`.
     Soak,
     /// No TRIP, ZONE TRIP or STOP alarm is latched.
     NoAlarm,
@@ -25,22 +24,17 @@ pub enum ConditionKind {
 }
 
 impl ConditionKind {
-    /// Every condition, in the order in which a refusal names them.
-    pub const ALL: [Self; 6] = [
-        Self::NoAlarm,
-        Self::SensorsFresh,
-        Self::Zone1Warm,
-        Self::Zone2Warm,
-        Self::Soak,
-        Self::EstopDeclared,
-    ];
+    /// Every condition of a machine of these zones, in the order in which a refusal names them.
+    pub fn all(zones: impl Iterator<Item = Zone>) -> impl Iterator<Item = Self> {
+        let before = [Self::NoAlarm, Self::SensorsFresh];
+        before.into_iter().chain(zones.map(Self::ZoneWarm)).chain([Self::Soak, Self::EstopDeclared])
+    }
 
-    /// Name on the wire.
+    /// Name on the wire; zones are counted from 1.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SensorsFresh => "sensors_fresh",
-            Self::Zone1Warm => "zone1_warm",
-            Self::Zone2Warm => "zone2_warm",
+            Self::ZoneWarm(zone) => ZONE_WARM[zone.index()],
             Self::Soak => "soak",
             Self::NoAlarm => "no_alarm",
             Self::EstopDeclared => "estop_declared",
@@ -51,12 +45,24 @@ impl ConditionKind {
     pub const fn refusal(self) -> RefusalCode {
         match self {
             Self::SensorsFresh => RefusalCode::TempDataStale,
-            Self::Zone1Warm | Self::Zone2Warm | Self::Soak => RefusalCode::ColdExtrusionProtection,
+            Self::ZoneWarm(_) | Self::Soak => RefusalCode::ColdExtrusionProtection,
             Self::NoAlarm => RefusalCode::AlarmActive,
             Self::EstopDeclared => RefusalCode::EstopNotDeclared,
         }
     }
 }
+
+/// Names of the conditions of zones.
+const ZONE_WARM: [&str; MAX_ZONES] = [
+    "zone1_warm",
+    "zone2_warm",
+    "zone3_warm",
+    "zone4_warm",
+    "zone5_warm",
+    "zone6_warm",
+    "zone7_warm",
+    "zone8_warm",
+];
 
 /// A condition with its live value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,34 +80,77 @@ pub struct Condition {
     pub time_left_s: Option<f64>,
 }
 
-/// The screw permissive.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Permissives {
-    /// In the order of [`ConditionKind::ALL`].
-    pub conditions: [Condition; 6],
-    /// Share of a turn left for cold jogs, by motor, 0 to 0.25; `None` while warm (no limit).
-    pub cold_jog_turns_left: PerMotor<Option<f64>>,
+/// Conditions in order, in place.
+#[derive(Clone, Copy)]
+pub struct Conditions {
+    list: [Condition; MAX_CONDITIONS],
+    len: usize,
 }
 
-impl Default for Permissives {
-    fn default() -> Self {
-        Self {
-            conditions: ConditionKind::ALL.map(|kind| Condition {
-                kind,
-                ok: false,
-                value: None,
-                limit: None,
-                time_left_s: None,
-            }),
-            cold_jog_turns_left: roles::per_motor(|_| Some(0.0)),
+/// One a zone, and four of the machine.
+const MAX_CONDITIONS: usize = MAX_ZONES + 4;
+
+impl Conditions {
+    /// Each of `kinds`, judged; what is beyond the bound of zones does not exist.
+    pub(crate) fn judge(
+        kinds: impl Iterator<Item = ConditionKind>,
+        mut judge: impl FnMut(ConditionKind) -> Condition,
+    ) -> Self {
+        let mut conditions = Self::default();
+        for (slot, kind) in conditions.list.iter_mut().zip(kinds) {
+            *slot = judge(kind);
+            conditions.len += 1;
         }
+        conditions
     }
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        let none = Condition {
+            kind: ConditionKind::NoAlarm,
+            ok: false,
+            value: None,
+            limit: None,
+            time_left_s: None,
+        };
+        Self { list: [none; MAX_CONDITIONS], len: 0 }
+    }
+}
+
+impl Deref for Conditions {
+    type Target = [Condition];
+
+    fn deref(&self) -> &[Condition] {
+        &self.list[..self.len]
+    }
+}
+
+impl PartialEq for Conditions {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl core::fmt::Debug for Conditions {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The screw permissive.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Permissives {
+    /// In the order of [`ConditionKind::all`].
+    pub conditions: Conditions,
+    /// Share of a turn left for cold jogs, by motor, 0 to 0.25; `None` while warm (no limit).
+    pub cold_jog_turns_left: PerMotor<Option<f64>>,
 }
 
 impl Permissives {
     /// Whether the screw may turn.
     pub fn granted(&self) -> bool {
-        self.conditions.iter().all(|c| c.ok)
+        !self.conditions.is_empty() && self.conditions.iter().all(|c| c.ok)
     }
 
     /// Passes, or names the first unmet condition with its numbers.

@@ -3,12 +3,13 @@
 use crate::alarm::{AlarmRecord, Reaction};
 use crate::command::{Mode, TuneMethod};
 use crate::permissives::Permissives;
-use crate::roles;
+use tve_config::MachineConfig;
 use tve_hal::{PWM_CHANNELS, PerMotor, PerSensor, PerZone, Pull, Reading, Zone};
 use tve_units::{Bcm, Celsius, Duty, Micros, Rpm, WallMillis};
 
-/// Most alarms that can be active at once; each code is active at most once a zone.
-pub const MAX_ACTIVE_ALARMS: usize = 32;
+/// Most alarms that can be active at once: each code is active at most once a zone, and a dozen of
+/// them is about zones.
+pub const MAX_ACTIVE_ALARMS: usize = 96;
 
 /// What the machine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -114,9 +115,10 @@ pub struct TuneView {
 }
 
 /// The active alarms, first-out order, in place.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct ActiveAlarms {
+    #[cfg_attr(feature = "state", serde(with = "crate::array_state"))]
     slots: [Option<AlarmRecord>; MAX_ACTIVE_ALARMS],
     len: usize,
 }
@@ -124,6 +126,12 @@ pub struct ActiveAlarms {
 impl Default for ActiveAlarms {
     fn default() -> Self {
         Self { slots: [None; MAX_ACTIVE_ALARMS], len: 0 }
+    }
+}
+
+impl core::fmt::Debug for ActiveAlarms {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -137,6 +145,13 @@ impl ActiveAlarms {
     /// In the order of raising.
     pub fn iter(&self) -> impl Iterator<Item = &AlarmRecord> {
         self.slots[..self.len].iter().flatten()
+    }
+
+    /// Takes over those of another list; what stays empty is not looked at.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        let used = self.len.max(other.len);
+        self.slots[..used].copy_from_slice(&other.slots[..used]);
+        self.len = other.len;
     }
 
     /// For marking as acknowledged.
@@ -255,23 +270,34 @@ pub struct Snapshot {
 }
 
 impl Default for Snapshot {
-    /// Everything off and nothing known, with a place for each zone, motor and sensor.
+    /// Of a machine of nothing.
     fn default() -> Self {
+        Self::unread(0, 0, 0)
+    }
+}
+
+impl Snapshot {
+    /// Everything off and nothing known, on the machine of `config`.
+    pub fn of(config: &MachineConfig) -> Self {
+        Self::unread(config.zones.len(), config.motors.len(), config.sensors.len())
+    }
+
+    fn unread(zones: usize, motors: usize, sensors: usize) -> Self {
         Self {
             now: Micros::ZERO,
             wall: WallMillis::default(),
             tick: 0,
             status: Status::default(),
             mode: Mode::default(),
-            readings: roles::per_sensor(|_| Reading::default()),
-            temps: roles::per_sensor(|_| None),
+            readings: PerSensor::new(sensors),
+            temps: PerSensor::new(sensors),
             temps_at: Micros::ZERO,
-            targets: roles::per_zone(|_| Celsius::ZERO),
-            manual_duty: roles::per_zone(|_| Duty::ZERO),
-            heater_duty: roles::per_zone(|_| Duty::ZERO),
-            heater_on: roles::per_zone(|_| false),
-            motors: roles::per_motor(|_| Rpm::ZERO),
-            motors_actual: roles::per_motor(|_| Rpm::ZERO),
+            targets: PerZone::new(zones),
+            manual_duty: PerZone::new(zones),
+            heater_duty: PerZone::new(zones),
+            heater_on: PerZone::new(zones),
+            motors: PerMotor::new(motors),
+            motors_actual: PerMotor::new(motors),
             relays: [false; 2],
             pwm: [Duty::ZERO; PWM_CHANNELS],
             peltier: Duty::ZERO,
@@ -280,7 +306,7 @@ impl Default for Snapshot {
             sequence_started: None,
             tune: TuneView::default(),
             alarms: ActiveAlarms::default(),
-            jogging: roles::per_motor(|_| false),
+            jogging: PerMotor::new(motors),
             permissives: Permissives::default(),
             pins: [PinView::default(); Bcm::COUNT],
             energised: false,

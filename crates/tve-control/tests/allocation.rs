@@ -62,7 +62,9 @@ fn step_and_snapshot_do_not_allocate_while_heating_running_tripping_and_in_alarm
         r#"{"command":"SET_TARGET","value":{"z1":230,"z2":230}}"#,
         r#"{"command":"SET_MOTOR","value":{"motor":"main","rpm":60}}"#,
     ] {
-        let command = parse_control(&serde_json::from_str(body).unwrap()).unwrap();
+        let command =
+            parse_control(&serde_json::from_str(body).unwrap(), &Config::embedded().names())
+                .unwrap();
         controller.command(at, command).unwrap();
     }
     let (running, _) = counted(&mut controller, 5000, hot);

@@ -103,7 +103,7 @@ fn body() -> impl Strategy<Value = Value> {
 }
 
 fn drawn(kind: CommandKind, mut seed: u64) -> Value {
-    random_value(kind, &mut |n| {
+    random_value(kind, &Config::embedded().names(), &mut |n| {
         // Knuth's linear congruential generator; the high bits are the better ones.
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (seed >> 33) as usize % n
@@ -150,10 +150,11 @@ proptest! {
 
     #[test]
     fn no_body_makes_a_parser_panic(body in body(), other in value()) {
-        let _ = parse_control(&body);
-        let _ = parse_control(&other);
-        let _ = parse_gpio(&other);
-        let _ = parse_tune_start(&other);
+        let names = Config::embedded().names();
+        let _ = parse_control(&body, &names);
+        let _ = parse_control(&other, &names);
+        let _ = parse_gpio(&other, &names);
+        let _ = parse_tune_start(&other, &names);
     }
 
     #[test]
@@ -181,6 +182,7 @@ proptest! {
     ) {
         let mut controller =
             Controller::new(Config::embedded(), MachineKind::Simulator, Restored::default());
+        let names = controller.machine().names;
         let mut now = Micros::ZERO;
         let mut shown = Snapshot::default();
         let mut before = Snapshot::default();
@@ -190,7 +192,7 @@ proptest! {
                 controller.step(now, &healthy(now));
             }
             controller.snapshot(&mut before);
-            if let Ok(command) = parse_control(&body)
+            if let Ok(command) = parse_control(&body, &names)
                 && let Err(refusal) = controller.command(now, command)
             {
                 controller.snapshot(&mut shown);

@@ -13,7 +13,9 @@ pub use inputs::{
 };
 pub use outputs::{Leds, MotorDrive, Outputs, Pull, UserPin};
 pub use reading::Reading;
-pub use tve_machine::{Id, Lamp, Motor, PerMotor, PerSensor, PerZone, Sensor, Signal, Zone};
+pub use tve_machine::{
+    Id, Lamp, Motor, Name, Names, PerMotor, PerSensor, PerZone, Sensor, Signal, Zone,
+};
 
 use tve_config::Config;
 use tve_units::Micros;

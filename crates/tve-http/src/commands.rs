@@ -9,12 +9,13 @@ use axum::extract::{Extension, Request, State};
 use serde_json::Value;
 use tve_access::Caller;
 use tve_control::{Command, CommandKind, Door, Refusal, control_kind, parse_gpio};
+use tve_hal::Names;
 use tve_runtime::access::{Arrival, Lane};
 
 /// The command that a body asks for.
 fn command_in(
     body: &Result<Value, ApiError>,
-    parse: fn(&Value) -> Result<Command, Refusal>,
+    parse: impl FnOnce(&Value) -> Result<Command, Refusal>,
 ) -> Result<Command, ApiError> {
     match body {
         Ok(body) => Ok(parse(body)?),
@@ -47,7 +48,7 @@ pub(crate) async fn control(
         (Some(fault), Some(_)) => return Err(fault),
     };
     let asked = match &body {
-        Ok(body) => Asked::of(body).map_err(ApiError::from),
+        Ok(body) => Asked::of(body, &app.door.newest().machine.names).map_err(ApiError::from),
         Err(denied) => Err(denied.clone()),
     };
     let (caller, command) = admit(&app, arrival, caller, asked).await?;
@@ -62,9 +63,9 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(body: &Value) -> Result<Self, Refusal> {
+    fn of(body: &Value, names: &Names) -> Result<Self, Refusal> {
         let kind = control_kind(body)?;
-        Ok(Self { kind, command: kind.parse(body.get("value")) })
+        Ok(Self { kind, command: kind.parse(body.get("value"), names) })
     }
 }
 
@@ -109,7 +110,7 @@ async fn authenticate(app: &App, arrival: &Arrival, asked: &Asked) -> Result<Cal
 /// `POST /api/gpio`.
 pub(crate) async fn gpio(State(app): Shared, Extension(caller): By, request: Request) -> Answered {
     let body = json_body(request).await;
-    let command = command_in(&body, parse_gpio);
+    let command = command_in(&body, |body| parse_gpio(body, &app.door.newest().machine.names));
     audit::run(app, audit::of_body(caller, "POST /api/gpio", body), command).await
 }
 
@@ -141,7 +142,9 @@ async fn tune(
     };
     let body = json_body(request).await;
     let command = match &body {
-        Ok(body) => kind.parse(Some(body)).map_err(ApiError::from),
+        Ok(body) => {
+            kind.parse(Some(body), &app.door.newest().machine.names).map_err(ApiError::from)
+        }
         Err(denied) => Err(denied.clone()),
     };
     let asked = audit::of_path(caller, name, body.unwrap_or_default());

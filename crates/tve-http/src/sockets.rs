@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn categories_are_those_of_the_contract() {
-        let values = values(&Snapshot::default(), &tags());
+        let values = values(&Snapshot::of(&Config::default().machine()), &tags());
         for (category, key) in values.keys() {
             assert!(
                 ["temps", "motors", "relays", "pwm", "misc"].contains(&category.name()),
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_slow_drift_is_told_when_it_has_become_a_change() {
         let tags = tags();
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = Snapshot::of(&Config::default().machine());
         let key = (Category::Misc, "peltier_duty".into());
         let mut known = values(&snapshot, &tags);
         for duty in [0.0004, 0.0008] {

@@ -66,6 +66,12 @@ impl fmt::Debug for Name {
     }
 }
 
+impl AsRef<str> for Name {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl PartialEq<str> for Name {
     fn eq(&self, text: &str) -> bool {
         self.as_str() == text
@@ -82,6 +88,18 @@ impl PartialEq<&str> for Name {
 impl serde::Serialize for Name {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(feature = "state")]
+impl<'de> serde::Deserialize<'de> for Name {
+    /// The empty name stands for "no name yet", and comes back as that.
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        Self::new(&text).map_err(serde::de::Error::custom)
     }
 }
 

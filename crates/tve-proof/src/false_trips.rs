@@ -6,11 +6,13 @@ mod nearest;
 
 use crate::crew;
 use crate::rig::Rig;
+use crate::subject::{Subject, set_gains};
 use nearest::Nearest;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tve_config::{Config, PidGains};
 use tve_control::AlarmCode;
+use tve_hal::PerZone;
 use tve_rig::Dice;
 use tve_sim::FaultKind;
 use tve_units::Micros;
@@ -65,46 +67,55 @@ pub struct FalseTripReport {
     pub margins: Vec<Margin>,
 }
 
-/// Runs `hours` healthy machine-hours from `seed` on. `progress(done, total)` counts hours.
-pub fn false_trips(hours: u64, seed: u64, progress: impl FnMut(usize, usize)) -> FalseTripReport {
+/// Runs `hours` healthy machine-hours of a machine from `seed` on. `progress(done, total)` counts
+/// hours.
+pub fn false_trips(
+    subject: &Subject,
+    hours: u64,
+    seed: u64,
+    progress: impl FnMut(usize, usize),
+) -> FalseTripReport {
     let seeds: Vec<u64> = (0..hours).map(|n| seed.wrapping_add(n)).collect();
-    let outcomes = crew::work(&seeds, progress, |&seed| healthy_hour(seed));
+    let outcomes = crew::work(&seeds, progress, |&seed| healthy_hour(subject, seed));
     let mut alarms = Vec::new();
-    let mut nearest = Nearest::default();
+    let mut nearest = Nearest::new(&subject.machine_arc());
     for (margins, alarm) in outcomes {
         nearest.merge(&margins);
         alarms.extend(alarm);
     }
-    let margins = nearest.margins(&Config::embedded());
+    let margins = nearest.margins();
     FalseTripReport { hours, first_seed: seed, alarms, margins }
 }
 
-/// Gains as they come: of the default, of the field, of a tune on the default plant.
-fn configuration(dice: &mut Dice) -> Config {
-    let mut config = Config::embedded();
+/// Gains as they come: the machine's own, of the field, of a tune on the default plant.
+fn configuration(subject: &Subject, dice: &mut Dice) -> Config {
+    let mut config = subject.config().clone();
     // Its note says that nobody moved the screw, which an hour of heating does not.
     config.safety.idle_setback_min = 0.0;
     config.safety.idle_off_min = 0.0;
     config.plant.noise_lsb = NOISE_LSB;
     config.plant.seed = dice.seed();
-    let (law, kp, ki, kd) =
-        *dice.pick(&[(2, 4.0, 0.02, 80.0), (1, 5.0, 0.1, 10.0), (2, 3.23, 0.0094, 80.2)]);
+    let gains = |kp, ki, kd| Some(PidGains { kp, ki, kd });
+    let (law, gains) =
+        *dice.pick(&[(2, None), (1, gains(5.0, 0.1, 10.0)), (2, gains(3.23, 0.0094, 80.2))]);
     config.control.law = law;
-    let gains = PidGains { kp, ki, kd };
-    (config.z1, config.z2) = (gains, gains);
+    if let Some(gains) = gains {
+        set_gains(&mut config, gains);
+    }
     config
 }
 
-struct Operator {
+struct Operator<'s> {
+    subject: &'s Subject,
     rig: Rig,
     dice: Dice,
     nearest: Nearest,
     log: Vec<String>,
 }
 
-fn healthy_hour(seed: u64) -> (Nearest, Option<FalseTrip>) {
+fn healthy_hour(subject: &Subject, seed: u64) -> (Nearest, Option<FalseTrip>) {
     let mut dice = Dice::new(seed);
-    let config = configuration(&mut dice);
+    let config = configuration(subject, &mut dice);
     let converted = config.control.law < 2;
     let mut rig = Rig::new(&config);
     if dice.one_in(2) {
@@ -113,7 +124,8 @@ fn healthy_hour(seed: u64) -> (Nearest, Option<FalseTrip>) {
     let percent = dice.between(90.0, 110.0);
     rig.inject(FaultKind::MainsVoltage { percent }, None);
     let log = vec![format!("law {}, mains {percent:.1} %", config.control.law)];
-    let mut operator = Operator { rig, dice, nearest: Nearest::default(), log };
+    let nearest = Nearest::new(&subject.machine_arc());
+    let mut operator = Operator { subject, rig, dice, nearest, log };
     operator.wait(2.0);
     while operator.rig.plant_time.secs() < HOUR_S {
         operator.act();
@@ -135,7 +147,7 @@ fn healthy_hour(seed: u64) -> (Nearest, Option<FalseTrip>) {
     (operator.nearest, None)
 }
 
-impl Operator {
+impl Operator<'_> {
     fn order(&mut self, name: &str, value: &Value) {
         let answer = self.rig.command(name, value);
         let answer = answer.map_or_else(|refusal| refusal.to_string(), |_| "ok".to_owned());
@@ -151,12 +163,12 @@ impl Operator {
     }
 
     /// Targets, after the screw has come to rest where they are too low for it.
-    fn heat(&mut self, targets: [f64; 2]) {
+    fn heat(&mut self, targets: &PerZone<f64>) {
         if targets.iter().any(|t| *t < WORKING) {
             self.rest();
         }
         self.order("SET_MODE", &json!({"mode": "AUTO"}));
-        self.order("SET_TARGET", &json!({"z1": targets[0], "z2": targets[1]}));
+        self.order("SET_TARGET", &self.subject.each_zone(|zone| targets[zone]));
     }
 
     fn rest(&mut self) {
@@ -166,33 +178,33 @@ impl Operator {
 
     fn act(&mut self) {
         let snapshot = self.rig.snapshot();
-        let [z1, z2] = snapshot.targets.to_array().map(tve_units::Celsius::get);
-        let warm = z1.min(z2) >= WORKING;
+        let targets = snapshot.targets.map(|_, t| t.get());
+        let warm = targets.iter().all(|t| *t >= WORKING);
+        let highest = self.subject.highest_target();
         match self.dice.below(13) {
             0 | 1 => {
-                let target = self.dice.between(WORKING, 265.0);
-                self.heat([target, target]);
+                let target = self.dice.between(WORKING, highest);
+                self.heat(&targets.map(|_, _| target));
             }
             2 | 3 => {
                 let step = if self.dice.one_in(2) { 60.0 } else { -60.0 };
-                let stepped = |t: f64| (t + step).clamp(0.0, 265.0);
-                self.heat([stepped(z1), stepped(z2)]);
+                self.heat(&targets.map(|_, t| (t + step).clamp(0.0, highest)));
             }
-            4 => self.heat([0.0, 0.0]),
+            4 => self.heat(&targets.map(|_, _| 0.0)),
             5 => {
                 let target = self.dice.between(150.0, 250.0);
-                let first = self.dice.one_in(2);
-                self.heat(if first { [target, 0.0] } else { [0.0, target] });
+                let alone = self.dice.below(targets.len());
+                self.heat(&targets.map(|zone, _| if zone.index() == alone { target } else { 0.0 }));
             }
             6 => self.heat_by_hand(),
             7 | 8 if warm => self.order("START", &Value::Null),
             9 => self.order("STOP", &Value::Null),
             10 if warm => {
-                let motor = *self.dice.pick(&["main", "feed"]);
+                let motor = *self.dice.pick(&self.subject.motor_names());
                 let rpm = self.dice.between(-20.0, 100.0).round();
                 self.order("SET_MOTOR", &json!({"motor": motor, "rpm": rpm}));
             }
-            11 => self.burst([z1, z2]),
+            11 => self.burst(&targets),
             _ => {
                 let relay = *self.dice.pick(&["fan", "pump"]);
                 let on = self.dice.one_in(2);
@@ -206,7 +218,7 @@ impl Operator {
     fn heat_by_hand(&mut self) {
         self.rest();
         self.order("SET_MODE", &json!({"mode": "MANUAL"}));
-        for zone in ["z1", "z2"] {
+        for zone in self.subject.zone_names() {
             let duty = self.dice.between(25.0, 55.0);
             self.order("SET_HEATER", &json!({"zone": zone, "duty": duty}));
         }
@@ -216,11 +228,11 @@ impl Operator {
     }
 
     /// Clients that say the same again and again, a tick apart: the workload of the load tests.
-    fn burst(&mut self, targets: [f64; 2]) {
+    fn burst(&mut self, targets: &PerZone<f64>) {
         const COMMANDS: u32 = 100;
         for n in 0..COMMANDS {
             let (name, value) = match n % 4 {
-                0 => ("SET_TARGET", json!({"z1": targets[0], "z2": targets[1]})),
+                0 => ("SET_TARGET", self.subject.each_zone(|zone| targets[zone])),
                 1 => ("SET_FILL_TARGET", json!({"level": 20 + n % 10})),
                 2 => ("SET_RELAY", json!({"relay": "fan", "state": n % 8 == 2})),
                 _ => ("SET_MODE", json!({"mode": "AUTO"})),
@@ -239,7 +251,7 @@ mod tests {
 
     #[test]
     fn two_healthy_hours_raise_no_alarm() {
-        let report = false_trips(2, 20_260_101, |_, _| {});
+        let report = false_trips(&Subject::embedded(), 2, 20_260_101, |_, _| {});
         assert_eq!(report.alarms, Vec::new());
         for margin in &report.margins {
             assert!(margin.limit > 0.0, "{margin:?}");

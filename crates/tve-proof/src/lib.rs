@@ -8,8 +8,9 @@
 //!   control_quality overshoot, settling, recovery by plant ───────┘
 //! ```
 //!
-//! Each is a function that runs on every processor and calls back with its progress. Nothing here
-//! reads a clock or a file: the same seeds give the same results everywhere.
+//! Each is a function of the [`Subject`], the machine under proof, that runs on every processor and
+//! calls back with its progress. Nothing here reads a clock or a file: the same seeds give the same
+//! results everywhere.
 
 mod certify;
 mod crew;
@@ -17,13 +18,15 @@ mod false_trips;
 mod orders;
 mod quality;
 mod rig;
+mod subject;
 mod survival;
 mod thermometer;
 mod walk;
 
-pub use certify::{Bound, Case, Certificate, Expected, FAULT_TABLE, Row, Source, State, certify};
+pub use certify::{Bound, Case, Certificate, Expected, Row, Source, State, certify, fault_table};
 pub use false_trips::{FalseTrip, FalseTripReport, Margin, false_trips};
 pub use orders::{OrdersReport, check_orders};
 pub use quality::{Law, QualityRow, control_quality, markdown as quality_markdown};
+pub use subject::Subject;
 pub use survival::{SURVIVED, Shown, Survival};
 pub use walk::{Finding, Violation, WalkReport, walk};

@@ -3,9 +3,10 @@
 //! Each order is played on a hot machine with its targets set, with short and with long pauses, and
 //! judged by the invariants of the random walks. A stop and a clear that race must end stopped.
 
-use crate::certify::State;
+use crate::certify::{State, WORKING};
 use crate::crew;
 use crate::rig::Rig;
+use crate::subject::Subject;
 use crate::walk::{Observer, Violation};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -47,15 +48,16 @@ impl Operation {
     }
 
     /// Its command; a power-cycle is none.
-    fn command(self) -> Option<(&'static str, Value)> {
+    fn command(self, subject: &Subject) -> Option<(&'static str, Value)> {
         match self {
             Self::Stop => Some(("STOP", Value::Null)),
             Self::EmergencyStop => Some(("EMERGENCY_STOP", Value::Null)),
             Self::Clear => Some(("CLEAR_ALARM", Value::Null)),
             Self::Start => Some(("START", Value::Null)),
-            Self::Tune => Some(("TUNE_START", json!({"zone": "z1", "setpoint": 200}))),
+            Self::Tune => Some(("TUNE_START", json!({"zone": subject.first(), "setpoint": 200}))),
             Self::Jog => {
-                Some(("MOVE_MOTOR_STEPS", json!({"motor": "main", "steps": 32_000, "speed": 1000})))
+                let jog = json!({"motor": subject.screw(), "steps": 32_000, "speed": 1000});
+                Some(("MOVE_MOTOR_STEPS", jog))
             }
             Self::PowerCycle => None,
         }
@@ -80,9 +82,13 @@ pub struct OrdersReport {
     pub violations: Vec<String>,
 }
 
-/// Plays every order of up to `longest` operations (repetitions included).
+/// Plays every order of up to `longest` operations (repetitions included) on a machine.
 /// `progress(done, total)` counts shares of the work.
-pub fn check_orders(longest: usize, progress: impl FnMut(usize, usize)) -> OrdersReport {
+pub fn check_orders(
+    subject: &Subject,
+    longest: usize,
+    progress: impl FnMut(usize, usize),
+) -> OrdersReport {
     /// More violations than this say nothing new.
     const SHOWN: usize = 100;
     let prefixes: Vec<Vec<Operation>> = if longest < 2 {
@@ -92,7 +98,7 @@ pub fn check_orders(longest: usize, progress: impl FnMut(usize, usize)) -> Order
     };
     let outcomes = crew::work(&prefixes, progress, |prefix| {
         let mut outcome = (0, Vec::new());
-        extend(&mut prefix.clone(), longest, &mut outcome);
+        extend(subject, &mut prefix.clone(), longest, &mut outcome);
         outcome
     });
     // Orders of one operation are the beginnings of those of two and need no play of their own.
@@ -106,10 +112,15 @@ pub fn check_orders(longest: usize, progress: impl FnMut(usize, usize)) -> Order
 }
 
 /// Plays `order` and everything that begins with it.
-fn extend(order: &mut Vec<Operation>, longest: usize, outcome: &mut (u64, Vec<String>)) {
+fn extend(
+    subject: &Subject,
+    order: &mut Vec<Operation>,
+    longest: usize,
+    outcome: &mut (u64, Vec<String>),
+) {
     outcome.0 += 1;
     for pause in PAUSES {
-        if let Err(violation) = play(order, pause) {
+        if let Err(violation) = play(subject, order, pause) {
             let names: Vec<&str> = order.iter().map(|op| op.name()).collect();
             outcome.1.push(format!(
                 "{} with {pause} ticks between: {} ({})",
@@ -124,13 +135,13 @@ fn extend(order: &mut Vec<Operation>, longest: usize, outcome: &mut (u64, Vec<St
     }
     for op in Operation::ALL {
         order.push(op);
-        extend(order, longest, outcome);
+        extend(subject, order, longest, outcome);
         order.pop();
     }
 }
 
-fn play(order: &[Operation], pause: u32) -> Result<(), Violation> {
-    let mut rig = Rig::new(&crate::certify::configuration());
+fn play(subject: &Subject, order: &[Operation], pause: u32) -> Result<(), Violation> {
+    let mut rig = Rig::new(subject.config());
     rig.soak(State::Holding.start_temp());
     let mut observer = Observer::new(&rig);
     let tick = |rig: &mut Rig, observer: &mut Observer| {
@@ -141,13 +152,12 @@ fn play(order: &[Operation], pause: u32) -> Result<(), Violation> {
     for _ in 0..ticks(HELD_S) {
         tick(&mut rig, &mut observer)?;
     }
-    let both = json!({"z1": 200, "z2": 200});
-    if let Ok(command) = parse_named("SET_TARGET", &both) {
+    if let Ok(command) = parse_named("SET_TARGET", &subject.every_zone(WORKING), &rig.names()) {
         send(&mut rig, &mut observer, &command)?;
     }
     for op in order {
-        if let Some((name, value)) = op.command() {
-            if let Ok(command) = parse_named(name, &value) {
+        if let Some((name, value)) = op.command(subject) {
+            if let Ok(command) = parse_named(name, &value, &rig.names()) {
                 send(&mut rig, &mut observer, &command)?;
             }
         } else {
@@ -181,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_order_of_three_operations_keeps_the_invariants() {
-        let report = check_orders(3, |_, _| {});
+        let report = check_orders(&Subject::embedded(), 3, |_, _| {});
         assert_eq!(report.violations, Vec::<String>::new());
         let n = Operation::ALL.len() as u64;
         assert_eq!(report.orders, n * n + n * n * n);
@@ -190,8 +200,9 @@ mod tests {
     #[test]
     fn a_holding_machine_accepts_each_operation() {
         for op in Operation::ALL {
-            let Some((name, value)) = op.command() else { continue };
-            let mut rig = reach(State::Holding, false);
+            let subject = Subject::embedded();
+            let Some((name, value)) = op.command(&subject) else { continue };
+            let mut rig = reach(&subject, State::Holding, false);
             assert!(rig.command(name, &value).is_ok(), "{name}");
         }
     }

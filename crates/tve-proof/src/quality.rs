@@ -1,19 +1,20 @@
 //! Control quality over a family of plants: the law in force beside the original's.
 //!
-//! One run: a cold machine is asked for 210 °C in both zones, holds it, gets shear heat from the
-//! starting screw, then a draught. All temperatures are those of the metal of zone 1, °C.
+//! One run: a cold machine is asked for 210 °C in every zone, holds it, gets shear heat from the
+//! starting screw, then a draught. All temperatures are those of the metal of the first zone, °C.
 
 mod original;
 
 use crate::crew;
-use crate::rig::{Rig, stops};
+use crate::rig::{Rig, stops, temperature};
+use crate::subject::{Subject, sensor_of, set_gains};
 use core::fmt::Write;
 use original::Original;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tve_config::{Config, PidGains};
 use tve_control::TuneStatus;
-use tve_hal::{Hardware, Inputs, Outputs, Sensor, Zone};
+use tve_hal::{Hardware, Inputs, Motor, MotorDrive, Outputs, PerZone, Zone};
 use tve_sim::{FaultKind, SimHardware, SimPowers};
 use tve_units::Micros;
 
@@ -85,6 +86,8 @@ const DRAUGHT_AT: usize = SCREW_AT + 1800;
 const END: usize = DRAUGHT_AT + 1800;
 /// The steady error is the mean of this long, s.
 const STEADY: usize = 300;
+/// The zone that is looked at.
+const FIRST: Zone = Zone::at(0);
 const SCREW_RPM: f64 = 60.0;
 /// The draught of an open door, see the simulator's fault of that name, °C.
 const DRAUGHT: f64 = 15.0;
@@ -104,8 +107,9 @@ struct Job {
     law: Law,
 }
 
-/// Measures every plant of the family under every law. `progress(done, total)` counts runs.
-pub fn control_quality(progress: impl FnMut(usize, usize)) -> Vec<QualityRow> {
+/// Measures every plant of the family of a machine under every law. `progress(done, total)` counts
+/// runs.
+pub fn control_quality(subject: &Subject, progress: impl FnMut(usize, usize)) -> Vec<QualityRow> {
     let mut jobs = Vec::new();
     for gain in GAINS {
         for time_constant in TIME_CONSTANTS {
@@ -116,11 +120,11 @@ pub fn control_quality(progress: impl FnMut(usize, usize)) -> Vec<QualityRow> {
             }
         }
     }
-    crew::work(&jobs, progress, measure)
+    crew::work(&jobs, progress, |job| measure(subject, job))
 }
 
-fn configuration(job: &Job) -> Config {
-    let mut config = Config::embedded();
+fn configuration(subject: &Subject, job: &Job) -> Config {
+    let mut config = subject.config().clone();
     config.plant.gain *= job.gain;
     config.plant.time_constant *= job.time_constant;
     config.plant.dead_time = job.dead_time;
@@ -130,24 +134,28 @@ fn configuration(job: &Job) -> Config {
     match job.law {
         Law::Default => {}
         Law::Tuned => {
-            if let Some(gains) = tuned(&config) {
-                (config.z1, config.z2) = (gains, gains);
+            if let Some(gains) = tuned(&subject.with(config.clone())) {
+                set_gains(&mut config, gains);
             }
         }
         Law::Converted | Law::Original => {
-            (config.z1, config.z2) = (FIELD, FIELD);
+            set_gains(&mut config, FIELD);
             config.control.law = 1;
         }
     }
     config
 }
 
-/// The gains that a tune of zone 1 finds; both zones of a plant are alike.
-fn tuned(config: &Config) -> Option<PidGains> {
-    let mut rig = Rig::new(config);
+/// The gains that a tune of the first zone finds; the zones of a plant are alike.
+fn tuned(subject: &Subject) -> Option<PidGains> {
+    let mut rig = Rig::new(subject.config());
     rig.run_for(1.0);
-    rig.command("SET_TARGET", &json!({"z2": TARGET})).ok()?;
-    rig.command("TUNE_START", &json!({"zone": "z1", "setpoint": TARGET})).ok()?;
+    let mut others = subject.every_zone(TARGET);
+    others.as_object_mut()?.remove(subject.first());
+    if subject.zones().count() > 1 {
+        rig.command("SET_TARGET", &others).ok()?;
+    }
+    rig.command("TUNE_START", &json!({"zone": subject.first(), "setpoint": TARGET})).ok()?;
     for _ in 0..TUNE_PATIENCE {
         rig.run_for(1.0);
         let tune = rig.snapshot().tune;
@@ -162,11 +170,11 @@ fn tuned(config: &Config) -> Option<PidGains> {
     None
 }
 
-fn measure(job: &Job) -> QualityRow {
-    let config = configuration(job);
+fn measure(subject: &Subject, job: &Job) -> QualityRow {
+    let subject = subject.with(configuration(subject, job));
     let (trace, alarm) = match job.law {
-        Law::Original => (original_run(&config), None),
-        _ => run(&config),
+        Law::Original => (original_run(&subject), None),
+        Law::Default | Law::Tuned | Law::Converted => run(&subject),
     };
     let worst = |span: &[f64]| span.iter().map(|t| (t - TARGET).abs()).fold(0.0, f64::max);
     let highest = trace[..SCREW_AT].iter().copied().fold(f64::MIN, f64::max);
@@ -197,41 +205,46 @@ fn settled(trace: &[f64]) -> Option<f64> {
     }
 }
 
-/// Metal of zone 1 once a second under the controller, and the first alarm that stopped something.
-fn run(config: &Config) -> (Vec<f64>, Option<&'static str>) {
-    let mut rig = Rig::new(config);
+/// Metal of the first zone once a second under the controller, and the first alarm that stopped something.
+fn run(subject: &Subject) -> (Vec<f64>, Option<&'static str>) {
+    let mut rig = Rig::new(subject.config());
+    let sensor = sensor_of(subject.machine(), FIRST);
     rig.run_for(1.0);
     // The machine is fresh and idle: nothing there to refuse a target.
-    let _ = rig.command("SET_TARGET", &json!({"z1": TARGET, "z2": TARGET}));
+    let _ = rig.command("SET_TARGET", &subject.every_zone(TARGET));
     let trace = (0..END)
         .map(|second| {
             if second == SCREW_AT {
-                let _ = rig.command("SET_MOTOR", &json!({"motor": "main", "rpm": SCREW_RPM}));
+                let _ =
+                    rig.command("SET_MOTOR", &json!({"motor": subject.screw(), "rpm": SCREW_RPM}));
             }
             if second == DRAUGHT_AT {
                 let _ = rig.command("STOP", &Value::Null);
                 rig.inject(FaultKind::DoorDraught { celsius: DRAUGHT }, None);
             }
             rig.run_for(1.0);
-            rig.machine.true_temperature(Sensor::T2)
+            rig.machine.true_temperature(sensor)
         })
         .collect();
     (trace, rig.raised.iter().find(|alarm| stops(alarm)).map(|alarm| alarm.code.name()))
 }
 
 /// The same under the original's law, without any controller of ours.
-fn original_run(config: &Config) -> Vec<f64> {
+fn original_run(subject: &Subject) -> Vec<f64> {
     const TICK: Micros = Micros::from_millis(10);
     const TICKS_A_SECOND: usize = 100;
-    let mut machine = SimHardware::new(config);
-    let mut inputs = Inputs::default();
-    let mut laws = Zone::ALL.map(|_| Original::new(FIELD, TARGET));
+    let config = subject.machine();
+    let mut machine = SimHardware::new(subject.config());
+    let mut inputs = Inputs::unread(config.motors.len(), config.sensors.len());
+    let mut laws: PerZone<Option<Original>> =
+        config.zones.map(|_, _| Some(Original::new(FIELD, TARGET)));
+    let screw = config.screw().unwrap_or(Motor::at(0));
     let mut now = Micros::ZERO;
     let mut steps_per_second = 0.0;
     (0..END)
         .map(|second| {
             if second == SCREW_AT {
-                steps_per_second = SCREW_RPM * f64::from(config.dm556.microsteps) / 60.0;
+                steps_per_second = SCREW_RPM * f64::from(config.motors[screw].microsteps) / 60.0;
             }
             if second == DRAUGHT_AT {
                 steps_per_second = 0.0;
@@ -243,18 +256,20 @@ fn original_run(config: &Config) -> Vec<f64> {
                 now = now + TICK;
                 // A simulated machine is never lost.
                 let _ = machine.read(now, &mut inputs);
-                let mut outputs = Outputs { contactor: true, ..Outputs::default() };
-                for (zone, law) in Zone::ALL.into_iter().zip(&mut laws) {
-                    let reading = crate::rig::temperature(&inputs, config, zone.sensor());
-                    outputs.heaters[zone.index()] = law.tick(now, reading);
+                let off = Outputs::off(config.zones.len(), config.motors.len());
+                let mut outputs = Outputs { contactor: true, ..off };
+                for zone in config.zones.ids() {
+                    let Some(law) = &mut laws[zone] else { continue };
+                    let reading = temperature(&inputs, config, sensor_of(config, zone));
+                    outputs.heaters[zone] = law.tick(now, reading);
                 }
                 if steps_per_second > 0.0 {
                     let rate = tve_units::StepRate::clamped(steps_per_second);
-                    outputs.motors[0] = tve_hal::MotorDrive::Run(rate);
+                    outputs.motors[screw] = MotorDrive::Run(rate);
                 }
                 let _ = machine.apply(now, &outputs);
             }
-            machine.true_temperature(Sensor::T2)
+            machine.true_temperature(sensor_of(config, FIRST))
         })
         .collect()
 }
@@ -300,7 +315,7 @@ mod tests {
 
     #[test]
     fn on_the_default_plant_the_default_gains_keep_what_is_promised() {
-        let row = measure(&DEFAULT_PLANT);
+        let row = measure(&Subject::embedded(), &DEFAULT_PLANT);
         assert!(row.overshoot <= 2.0, "{row:?}");
         assert!(row.settling_s.is_some_and(|s| s <= 1200.0), "{row:?}");
         assert!(row.steady_error.abs() <= 0.1, "{row:?}");
@@ -308,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_law_of_the_original_overshoots_or_stays_off_its_target() {
-        let row = measure(&Job { law: Law::Original, ..DEFAULT_PLANT });
+        let row = measure(&Subject::embedded(), &Job { law: Law::Original, ..DEFAULT_PLANT });
         assert!(row.settling_s.is_none(), "{row:?}");
         assert!(row.overshoot >= 5.0 || row.steady_error.abs() >= 2.0, "{row:?}");
     }

@@ -3,57 +3,43 @@
 
 pub(crate) use tve_rig::{Rig, TICK};
 
-use crate::thermometer;
-use tve_config::Config;
+use crate::thermometer::{self, Junction};
+use std::sync::Arc;
+use tve_config::{MachineConfig, Source};
 use tve_control::{AlarmRecord, Reaction};
-use tve_hal::{AdcReading, Inputs, MotorDrive, Outputs, Sensor, Zone};
+use tve_hal::{Inputs, MotorDrive, Outputs, Sensor, SensorInput, Zone};
 use tve_units::Micros;
 
 /// A conversion as the converter gave it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sample {
     pub(crate) at: Micros,
-    pub(crate) code: i16,
-    /// `None` beyond both ends of the divider.
+    /// In the converter's own steps.
+    pub(crate) code: i32,
+    /// `None` where the wires give no temperature.
     pub(crate) celsius: Option<f64>,
 }
 
-/// The newest conversions, judged anew from their codes.
-pub(crate) trait Sampled {
-    /// The newest sample of a sensor.
-    fn sample(&self, sensor: Sensor) -> Option<Sample>;
-
-    /// The same of the healthy twin.
-    fn twin_sample(&self, sensor: Sensor) -> Option<Sample>;
-}
-
-impl Sampled for Rig {
-    fn sample(&self, sensor: Sensor) -> Option<Sample> {
-        sample_of(&self.inputs, self.controller.config(), sensor)
-    }
-
-    fn twin_sample(&self, sensor: Sensor) -> Option<Sample> {
-        sample_of(self.twin_inputs()?, self.controller.config(), sensor)
-    }
-}
-
-fn sample_of(inputs: &Inputs, config: &Config, sensor: Sensor) -> Option<Sample> {
-    let channel = channel_of(config, sensor)?;
-    let AdcReading::Sample { code, taken_at } = inputs.adc[channel] else {
+/// The newest conversion of a sensor, judged anew from its code.
+pub(crate) fn sample(inputs: &Inputs, machine: &MachineConfig, sensor: Sensor) -> Option<Sample> {
+    let SensorInput::Sample { raw, quality, taken_at, .. } = *inputs.sensors.get(sensor)? else {
         return None;
     };
-    let tap = thermometer::Tap::of(code, config.adc.fsr, &config.sensors[channel]);
-    Some(Sample { at: taken_at, code, celsius: tap.celsius() })
+    let celsius = match machine.sensors.get(sensor)?.source? {
+        Source::Adc { .. } => thermometer::tap(raw, machine, sensor).and_then(|tap| tap.celsius()),
+        Source::Max31856(_) => Junction { count: raw, quality }.celsius(),
+    };
+    Some(Sample { at: taken_at, code: raw, celsius })
 }
 
 /// What the newest sample of a sensor means, °C.
-pub(crate) fn temperature(inputs: &Inputs, config: &Config, sensor: Sensor) -> Option<f64> {
-    sample_of(inputs, config, sensor)?.celsius
+pub(crate) fn temperature(inputs: &Inputs, machine: &MachineConfig, sensor: Sensor) -> Option<f64> {
+    sample(inputs, machine, sensor)?.celsius
 }
 
-/// The converter's channel that a sensor is configured on.
-pub(crate) fn channel_of(config: &Config, sensor: Sensor) -> Option<usize> {
-    config.sensors.iter().position(|s| s.enabled && s.logical == *sensor.name())
+/// The machine as the controller is configured now.
+pub(crate) fn machine_of(rig: &Rig) -> Arc<MachineConfig> {
+    Arc::clone(rig.controller.machine())
 }
 
 /// Whether some pulses are asked for.

@@ -2,9 +2,10 @@
 //!
 //! A proof that converts codes by the controller's own functions agrees with every error in them.
 //! These are written from the data sheets alone: the ADS1115's transfer function, the divider's
-//! current, and the resistance of a thermistor by its beta equation.
+//! current, the resistance of a thermistor by its beta equation, and the MAX31856's register.
 
-use tve_config::{SensorConfig, Wiring};
+use tve_config::{MachineConfig, SensorConfig, Source, Wiring};
+use tve_hal::{Quality, Sensor};
 
 /// 25 °C, where a thermistor has its nominal resistance, in K.
 const NOMINAL_K: f64 = 298.15;
@@ -12,6 +13,34 @@ const NOMINAL_K: f64 = 298.15;
 const ICE_K: f64 = 273.15;
 /// Codes from 0 V to full scale (ADS1115 data sheet, 7.3.1: 15 bits and a sign).
 const FULL_SCALE_CODES: f64 = 32_768.0;
+
+/// The MAX31856's step, °C (data sheet, linearized temperature: 19 bits, the lowest is 2^-7 °C).
+const JUNCTION_STEP: f64 = 0.007_812_5;
+
+/// A thermocouple as its converter saw it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Junction {
+    /// Its linearized temperature, in steps.
+    pub(crate) count: i32,
+    /// What it says of the wires.
+    pub(crate) quality: Quality,
+}
+
+impl Junction {
+    /// Temperature, °C; `None` where the wires give none.
+    pub(crate) fn celsius(self) -> Option<f64> {
+        (self.quality == Quality::Plausible).then(|| f64::from(self.count) * JUNCTION_STEP)
+    }
+}
+
+/// The middle of the divider of a sensor at a code of its converter; `None` where the configuration
+/// knows no such divider, or the code is none of 16 bits.
+pub(crate) fn tap(code: i32, machine: &MachineConfig, sensor: Sensor) -> Option<Tap<'_>> {
+    let point = machine.sensors.get(sensor)?;
+    let Source::Adc { converter, .. } = point.source? else { return None };
+    let fsr = machine.converters.get(usize::from(converter))?.fsr;
+    Some(Tap::of(i16::try_from(code).ok()?, fsr, &point.settings))
+}
 
 /// The middle of a divider as the converter saw it.
 #[derive(Debug, Clone, Copy, PartialEq)]

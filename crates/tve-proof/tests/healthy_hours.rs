@@ -1,7 +1,7 @@
 //! Ten healthy machine-hours under the hands of a busy operator: not one alarm. `TVE_SEED` and
 //! `TVE_HOURS` choose another and a longer run.
 
-use tve_proof::false_trips;
+use tve_proof::{Subject, false_trips};
 
 /// Seed of the first hour; the next ones count on.
 const FIRST_SEED: u64 = 20_260_101;
@@ -18,7 +18,7 @@ fn healthy_hours_raise_no_alarm() {
     let first = environment("TVE_SEED", FIRST_SEED);
     let hours = environment("TVE_HOURS", HOURS);
     println!("{hours} hours from seed {first}");
-    let report = false_trips(hours, first, |_, _| {});
+    let report = false_trips(&Subject::embedded(), hours, first, |_, _| {});
     let fallen: Vec<_> = report
         .alarms
         .iter()

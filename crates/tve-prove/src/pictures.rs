@@ -36,7 +36,8 @@ pub(crate) fn scenario(args: &PlotScenario) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{} cannot be used", args.scenario.display()))?;
     let mut run = Run::new(&scenario, args.seed);
     run.advance(u64::MAX);
-    plot::write(&args.svg, scenario.question(), &run.finish().samples)
+    let machine = scenario.config().machine();
+    plot::write(&args.svg, scenario.question(), &machine, &run.finish().samples)
         .with_context(|| format!("cannot draw {}", args.svg.display()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -55,7 +56,8 @@ pub(crate) fn incident(args: &PlotIncident) -> anyhow::Result<ExitCode> {
         ticks += 1;
     })
     .with_context(|| shown.to_string())?;
-    plot::write(&args.svg, &title(&replayed), &samples)
+    let machine = tve_config::Config::embedded().machine();
+    plot::write(&args.svg, &title(&replayed), &machine, &samples)
         .with_context(|| format!("cannot draw {}", args.svg.display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,8 @@
 use anyhow::anyhow;
 use plotters::prelude::*;
 use std::path::Path;
+use tve_config::{MachineConfig, MotorConfig, SensorPoint, Serves};
+use tve_machine::{Motor, Name, Sensor, Zone};
 use tve_scenario::Sample;
 
 /// Size of the picture, pixels.
@@ -23,54 +25,97 @@ const BLUE: RGBColor = RGBColor(0, 114, 178);
 const GREEN: RGBColor = RGBColor(0, 158, 115);
 const RED: RGBColor = RGBColor(213, 94, 0);
 const PURPLE: RGBColor = RGBColor(204, 121, 167);
+const SKY: RGBColor = RGBColor(86, 180, 233);
+const YELLOW: RGBColor = RGBColor(240, 228, 66);
+const GREY: RGBColor = RGBColor(120, 120, 120);
+
+/// Of the zones, feed side first.
+const ZONES: [RGBColor; 8] = [ORANGE, BLUE, SKY, YELLOW, BLACK, RED, GREEN, PURPLE];
+/// Of the motors.
+const MOTORS: [RGBColor; 4] = [RED, GREEN, PURPLE, BLUE];
+
+type Value = Box<dyn Fn(&Sample) -> Option<f64>>;
 
 /// One line of a panel.
 struct Line {
-    name: &'static str,
+    name: String,
     color: RGBColor,
     /// Targets are thin, measurements thick.
     width: u32,
-    value: fn(&Sample) -> Option<f64>,
+    value: Value,
 }
 
-const TEMPERATURES: [Line; 6] = [
-    Line {
-        name: "target z1",
-        color: ORANGE,
+/// Targets and sensors of a machine.
+fn temperatures(machine: &MachineConfig) -> Vec<Line> {
+    let target = |(zone, name): (Zone, &Name)| Line {
+        name: format!("target {name}"),
+        color: ZONES[zone.index()],
         width: 1,
-        value: |s| Some(s.targets[0]).filter(|t| *t > 0.0),
-    },
-    Line {
-        name: "target z2",
-        color: BLUE,
-        width: 1,
-        value: |s| Some(s.targets[1]).filter(|t| *t > 0.0),
-    },
-    Line { name: "t1 feed throat", color: GREEN, width: 2, value: |s| s.temps[0] },
-    Line { name: "t2 zone 1", color: ORANGE, width: 2, value: |s| s.temps[1] },
-    Line { name: "t3 zone 2", color: BLUE, width: 2, value: |s| s.temps[2] },
-    Line { name: "motor", color: PURPLE, width: 2, value: |s| s.temps[3] },
-];
+        value: Box::new(move |s| s.targets.get(zone).copied().filter(|t| *t > 0.0)),
+    };
+    let measured = |(sensor, point): (Sensor, &SensorPoint)| {
+        let (color, place) = match point.serves {
+            Serves::FeedThroat => (GREEN, " feed throat".to_owned()),
+            Serves::Zone(zone) => (ZONES[zone.index()], format!(" zone {}", zone.index() + 1)),
+            Serves::Motor(_) => (PURPLE, String::new()),
+            Serves::Display => (GREY, String::new()),
+        };
+        Line {
+            name: format!("{}{place}", point.name),
+            color,
+            width: 2,
+            value: Box::new(move |s| s.temps.get(sensor).copied().flatten()),
+        }
+    };
+    let targets = machine.names.zones.entries().map(target);
+    targets.chain(machine.sensors.entries().map(measured)).collect()
+}
 
-const DUTIES: [Line; 2] = [
-    Line { name: "duty z1, %", color: ORANGE, width: 2, value: |s| Some(s.heater_duty[0]) },
-    Line { name: "duty z2, %", color: BLUE, width: 2, value: |s| Some(s.heater_duty[1]) },
-];
+/// Duties of the heaters.
+fn duties(machine: &MachineConfig) -> Vec<Line> {
+    let line = |(zone, name): (Zone, &Name)| Line {
+        name: format!("duty {name}, %"),
+        color: ZONES[zone.index()],
+        width: 2,
+        value: Box::new(move |s| s.heater_duty.get(zone).copied()),
+    };
+    machine.names.zones.entries().map(line).collect()
+}
 
-const SPEEDS: [Line; 2] = [
-    Line { name: "screw, rpm", color: RED, width: 2, value: |s| Some(s.motors_actual[0]) },
-    Line { name: "feeder, rpm", color: GREEN, width: 2, value: |s| Some(s.motors_actual[1]) },
-];
+/// Speeds of the motors, each by what it turns where no other turns the same.
+fn speeds(machine: &MachineConfig) -> Vec<Line> {
+    let line = |(motor, config): (Motor, &MotorConfig)| {
+        let alike = machine.motors.iter().filter(|other| other.role == config.role).count();
+        let name = if alike == 1 { config.role.name() } else { config.name.as_str() };
+        Line {
+            name: format!("{name}, rpm"),
+            color: MOTORS[motor.index()],
+            width: 2,
+            value: Box::new(move |s| s.motors_actual.get(motor).copied()),
+        }
+    };
+    machine.motors.entries().map(line).collect()
+}
 
-/// Draws `samples` under `title` into an SVG file.
-pub(crate) fn write(path: &Path, title: &str, samples: &[Sample]) -> anyhow::Result<()> {
-    let text = svg(title, samples).map_err(|error| anyhow!("{error}"))?;
+/// Draws `samples` of a machine under `title` into an SVG file.
+pub(crate) fn write(
+    path: &Path,
+    title: &str,
+    machine: &MachineConfig,
+    samples: &[Sample],
+) -> anyhow::Result<()> {
+    let text = svg(title, machine, samples).map_err(|error| anyhow!("{error}"))?;
     std::fs::write(path, text)?;
     Ok(())
 }
 
 /// The text of the picture.
-fn svg(title: &str, samples: &[Sample]) -> Result<String, Box<dyn std::error::Error>> {
+fn svg(
+    title: &str,
+    machine: &MachineConfig,
+    samples: &[Sample],
+) -> Result<String, Box<dyn std::error::Error>> {
+    let (temperatures, duties, speeds) = (temperatures(machine), duties(machine), speeds(machine));
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
@@ -79,8 +124,8 @@ fn svg(title: &str, samples: &[Sample]) -> Result<String, Box<dyn std::error::Er
         let end = samples.last().map_or(1.0, |s| s.now.secs());
         let caption = ("sans-serif", 17);
 
-        let top = greatest(&TEMPERATURES, samples).max(50.0) + HEADROOM;
-        let bottom = least(&TEMPERATURES, samples).min(0.0);
+        let top = greatest(&temperatures, samples).max(50.0) + HEADROOM;
+        let bottom = least(&temperatures, samples).min(0.0);
         let mut chart = ChartBuilder::on(&upper)
             .caption(title, caption)
             .margin(8)
@@ -95,12 +140,12 @@ fn svg(title: &str, samples: &[Sample]) -> Result<String, Box<dyn std::error::Er
             .x_label_formatter(&|x| format!("{x:.0}"))
             .y_label_formatter(&|y| format!("{y:.0}"))
             .draw()?;
-        for line in &TEMPERATURES {
+        for line in &temperatures {
             for (i, part) in parts(line, samples).into_iter().enumerate() {
                 let style = line.color.stroke_width(line.width);
                 let drawn = chart.draw_series(LineSeries::new(part, style))?;
                 if i == 0 {
-                    drawn.label(line.name).legend(legend(line));
+                    drawn.label(&line.name).legend(legend(line));
                 }
             }
         }
@@ -111,8 +156,8 @@ fn svg(title: &str, samples: &[Sample]) -> Result<String, Box<dyn std::error::Er
             .border_style(BLACK.mix(0.3))
             .draw()?;
 
-        let fastest = greatest(&SPEEDS, samples).max(LEAST_RPM);
-        let slowest = least(&SPEEDS, samples).min(0.0);
+        let fastest = greatest(&speeds, samples).max(LEAST_RPM);
+        let slowest = least(&speeds, samples).min(0.0);
         let mut chart = ChartBuilder::on(&lower)
             .margin(8)
             .x_label_area_size(36)
@@ -133,21 +178,21 @@ fn svg(title: &str, samples: &[Sample]) -> Result<String, Box<dyn std::error::Er
             .y_desc("speed, rpm")
             .y_label_formatter(&|y| format!("{y:.0}"))
             .draw()?;
-        for line in &DUTIES {
+        for line in &duties {
             for (i, part) in parts(line, samples).into_iter().enumerate() {
                 let style = line.color.stroke_width(line.width);
                 let drawn = chart.draw_series(LineSeries::new(part, style))?;
                 if i == 0 {
-                    drawn.label(line.name).legend(legend(line));
+                    drawn.label(&line.name).legend(legend(line));
                 }
             }
         }
-        for line in &SPEEDS {
+        for line in &speeds {
             for (i, part) in parts(line, samples).into_iter().enumerate() {
                 let style = line.color.stroke_width(line.width);
                 let drawn = chart.draw_secondary_series(LineSeries::new(part, style))?;
                 if i == 0 {
-                    drawn.label(line.name).legend(legend(line));
+                    drawn.label(&line.name).legend(legend(line));
                 }
             }
         }
@@ -170,7 +215,7 @@ fn legend(line: &Line) -> impl Fn((i32, i32)) -> PathElement<(i32, i32)> + 'stat
 }
 
 fn values<'a>(lines: &'a [Line], samples: &'a [Sample]) -> impl Iterator<Item = f64> + 'a {
-    lines.iter().flat_map(move |line| samples.iter().filter_map(line.value))
+    lines.iter().flat_map(move |line| samples.iter().filter_map(&line.value))
 }
 
 fn greatest(lines: &[Line], samples: &[Sample]) -> f64 {
@@ -207,6 +252,7 @@ fn parts(line: &Line, samples: &[Sample]) -> Vec<Vec<(f64, f64)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tve_config::Config;
     use tve_control::{Mode, Status};
     use tve_units::{Micros, WallMillis};
 
@@ -216,11 +262,11 @@ mod tests {
             wall: WallMillis::new(0),
             status: Status::Ready,
             mode: Mode::Auto,
-            temps: [Some(25.0), t2, Some(100.0), Some(30.0)],
-            targets: [200.0, 0.0],
-            heater_duty: [50.0, 0.0],
-            motors: [0.0; 2],
-            motors_actual: [0.0; 2],
+            temps: [Some(25.0), t2, Some(100.0), Some(30.0)].into(),
+            targets: [200.0, 0.0].into(),
+            heater_duty: [50.0, 0.0].into(),
+            motors: [0.0; 2].into(),
+            motors_actual: [0.0; 2].into(),
         }
     }
 
@@ -233,7 +279,7 @@ mod tests {
                 _ => sample(i, Some(200.0)),
             })
             .collect();
-        let parts = parts(&TEMPERATURES[3], &samples);
+        let parts = parts(&temperatures(&Config::embedded().machine())[3], &samples);
         assert_eq!(parts.len(), 2);
         assert!(parts[0].iter().any(|(_, t)| *t == 300.0));
         assert!(parts.iter().flatten().count() < 2 * BUCKETS);
@@ -242,7 +288,7 @@ mod tests {
     #[test]
     fn a_picture_names_its_axes_and_lines_with_their_units() {
         let samples: Vec<_> = (0..100).map(|i| sample(i, Some(200.0))).collect();
-        let text = svg("Does it draw?", &samples).unwrap();
+        let text = svg("Does it draw?", &Config::embedded().machine(), &samples).unwrap();
         for label in [
             "Does it draw?",
             "temperature, °C",
@@ -257,7 +303,26 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_of_four_zones_has_a_line_for_each_in_a_colour_of_its_own() {
+        let four = include_str!("../../../config/machines/four-zone.json");
+        let machine = Config::parse(four).unwrap().machine();
+        let names = |lines: Vec<Line>| lines.into_iter().map(|line| line.name).collect::<Vec<_>>();
+        assert_eq!(
+            names(duties(&machine)),
+            ["duty z1, %", "duty z2, %", "duty z3, %", "duty z4, %"]
+        );
+        assert_eq!(names(speeds(&machine)), ["screw, rpm", "puller, rpm"]);
+        let lines = temperatures(&machine);
+        assert!(lines.iter().any(|line| line.name == "t5 zone 4"));
+        let targets = lines.iter().filter(|line| line.width == 1);
+        let mut colours: Vec<_> = targets.map(|line| (line.color.0, line.color.1)).collect();
+        colours.sort_unstable();
+        colours.dedup();
+        assert_eq!(colours.len(), 4);
+    }
+
+    #[test]
     fn a_run_without_samples_is_an_empty_picture() {
-        assert!(svg("Nothing?", &[]).unwrap().contains("<svg"));
+        assert!(svg("Nothing?", &Config::embedded().machine(), &[]).unwrap().contains("<svg"));
     }
 }

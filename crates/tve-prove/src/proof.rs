@@ -3,12 +3,39 @@
 use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tve_config::Config;
+use tve_proof::Subject;
+
+/// The machine under proof.
+#[derive(Debug, Args)]
+pub(crate) struct Machine {
+    /// Configuration of the machine, such as config/machines/four-zone.json; the embedded one without.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Machine {
+    fn subject(&self) -> anyhow::Result<Subject> {
+        let Some(path) = &self.config else { return Ok(Subject::embedded()) };
+        let shown = path.display();
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {shown}; give a configuration that exists"))?;
+        let config = Config::parse(&text)
+            .map_err(|errors| anyhow::anyhow!("{}", errors.to_string().replace('\n', "; ")))
+            .with_context(|| format!("{shown} is refused"))?;
+        let name = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+        Ok(Subject::of(config, name))
+    }
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct Certify {
+    #[command(flatten)]
+    machine: Machine,
     /// Write certificate.md, certificate.json and certificate.svg into this folder.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
@@ -16,6 +43,8 @@ pub(crate) struct Certify {
 
 #[derive(Debug, Args)]
 pub(crate) struct Walk {
+    #[command(flatten)]
+    machine: Machine,
     /// Machine-hours to walk.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
     hours: u64,
@@ -26,6 +55,8 @@ pub(crate) struct Walk {
 
 #[derive(Debug, Args)]
 pub(crate) struct FalseTrips {
+    #[command(flatten)]
+    machine: Machine,
     /// Healthy machine-hours to run.
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
     hours: u64,
@@ -36,6 +67,8 @@ pub(crate) struct FalseTrips {
 
 #[derive(Debug, Args)]
 pub(crate) struct Orders {
+    #[command(flatten)]
+    machine: Machine,
     /// Operations in the longest order.
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(2..=8))]
     longest: u8,
@@ -59,9 +92,10 @@ fn show(bar: &ProgressBar) -> impl FnMut(usize, usize) + '_ {
 
 /// Exit code 0 when every row of the fault table held in every state, 1 otherwise.
 pub(crate) fn certify(args: &Certify) -> anyhow::Result<ExitCode> {
+    let subject = args.machine.subject()?;
     let bar = bar();
-    let certificate = tve_proof::certify(show(&bar));
-    let certificate = certificate.with_quality(tve_proof::control_quality(show(&bar)));
+    let certificate = tve_proof::certify(&subject, show(&bar));
+    let certificate = certificate.with_quality(tve_proof::control_quality(&subject, show(&bar)));
     bar.finish_and_clear();
     let mut out = std::io::stdout().lock();
     out.write_all(certificate.markdown().as_bytes())?;
@@ -83,8 +117,9 @@ pub(crate) fn certify(args: &Certify) -> anyhow::Result<ExitCode> {
 
 /// Exit code 0 when no invariant was broken, 1 otherwise; broken walks are printed as scenarios.
 pub(crate) fn walk(args: &Walk) -> anyhow::Result<ExitCode> {
+    let subject = args.machine.subject()?;
     let bar = bar();
-    let report = tve_proof::walk(args.hours, args.seed, show(&bar));
+    let report = tve_proof::walk(&subject, args.hours, args.seed, show(&bar));
     bar.finish_and_clear();
     let mut out = std::io::stdout().lock();
     writeln!(
@@ -110,8 +145,9 @@ pub(crate) fn walk(args: &Walk) -> anyhow::Result<ExitCode> {
 
 /// Exit code 0 when no healthy hour raised an alarm, 1 otherwise; prints how near each rule came.
 pub(crate) fn false_trips(args: &FalseTrips) -> anyhow::Result<ExitCode> {
+    let subject = args.machine.subject()?;
     let bar = bar();
-    let report = tve_proof::false_trips(args.hours, args.seed, show(&bar));
+    let report = tve_proof::false_trips(&subject, args.hours, args.seed, show(&bar));
     bar.finish_and_clear();
     let mut out = std::io::stdout().lock();
     writeln!(
@@ -135,8 +171,9 @@ pub(crate) fn false_trips(args: &FalseTrips) -> anyhow::Result<ExitCode> {
 
 /// Exit code 0 when every order of operations kept the invariants, 1 otherwise.
 pub(crate) fn orders(args: &Orders) -> anyhow::Result<ExitCode> {
+    let subject = args.machine.subject()?;
     let bar = bar();
-    let report = tve_proof::check_orders(usize::from(args.longest), show(&bar));
+    let report = tve_proof::check_orders(&subject, usize::from(args.longest), show(&bar));
     bar.finish_and_clear();
     let mut out = std::io::stdout().lock();
     writeln!(

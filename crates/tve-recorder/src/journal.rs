@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tve_append::Growing;
 use tve_control::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, RestoredAlarm, UnreadName};
-use tve_hal::Zone;
+use tve_machine::Names;
 use tve_units::WallMillis;
 
 const JOURNAL_FILE: &str = "alarms.jsonl";
@@ -40,7 +40,7 @@ pub struct JournalEntry {
     pub severity: String,
     /// `NOTE`, `STOP`, `ZONE TRIP` or `TRIP`.
     pub reaction: String,
-    /// `z1` or `z2` when the alarm is about one zone.
+    /// Name of the zone when the alarm is about one.
     pub zone: Option<String>,
     /// The sentence for the operator.
     pub message: String,
@@ -60,7 +60,7 @@ impl From<&AlarmRecord> for JournalEntry {
             kind: row.name.into(),
             severity: row.severity().name().into(),
             reaction: row.reaction.name().into(),
-            zone: record.zone().map(|z| z.name().into()),
+            zone: record.zone().map(|_| record.subject.zone_name.to_string()),
             message: record.to_string(),
             timestamp: record.wall.secs(),
             acknowledged: record.acknowledged,
@@ -76,7 +76,8 @@ const REACTIONS: [Reaction; 4] =
 impl JournalEntry {
     /// The alarm as the controller takes it over, unless it is over. What no row of today's table
     /// is comes back as a TRIP that names it: nobody here can tell what it would have to stop.
-    fn latched(&self) -> Option<RestoredAlarm> {
+    /// An alarm of a zone that the machine does not have any more is one of every zone.
+    fn latched(&self, names: &Names) -> Option<RestoredAlarm> {
         if self.cleared {
             return None;
         }
@@ -85,7 +86,9 @@ impl JournalEntry {
             .find(|r| r.name() == self.reaction)
             .and_then(|reaction| AlarmCode::from_name(&self.kind, reaction));
         let (code, cause) = match known {
-            Some(code) => (code, Cause::Restored(self.zone.as_deref().and_then(Zone::from_name))),
+            Some(code) => {
+                (code, Cause::Restored(self.zone.as_deref().and_then(|zone| names.zone(zone))))
+            }
             None => (AlarmCode::JournalUnreadable, Cause::Unread(UnreadName::new(&self.kind))),
         };
         Some(RestoredAlarm {
@@ -188,12 +191,13 @@ fn fold(text: &[u8]) -> (BTreeMap<u64, JournalEntry>, usize) {
     (alarms, damaged)
 }
 
-/// Reads the journal of the last process; an absent one is an empty one.
+/// Reads the journal of the last process; an absent one is an empty one. `names` are those of the
+/// machine of today.
 ///
 /// # Errors
 /// [`RecorderError::Journal`] when it is there and cannot be read: starting without it could
 /// forget a latched alarm.
-pub fn load_journal(data_dir: &Path) -> Result<JournalState, RecorderError> {
+pub fn load_journal(data_dir: &Path, names: &Names) -> Result<JournalState, RecorderError> {
     let path = data_dir.join(JOURNAL_FILE);
     let text = match std::fs::read(&path) {
         Ok(text) => text,
@@ -205,7 +209,7 @@ pub fn load_journal(data_dir: &Path) -> Result<JournalState, RecorderError> {
         tracing::warn!(damaged_lines, path = %path.display(), "journal lines skipped");
     }
     Ok(JournalState {
-        latched: alarms.values().filter_map(JournalEntry::latched).collect(),
+        latched: alarms.values().filter_map(|alarm| alarm.latched(names)).collect(),
         next_id: alarms.last_key_value().map_or(1, |(id, _)| id.saturating_add(1)),
         history: AlarmHistory(Arc::new(
             alarms.into_values().rev().take(SHOWN).collect::<Vec<_>>().into_iter().rev().collect(),

@@ -10,7 +10,7 @@ use tve_control::{
     AlarmEvent, AlarmRecord, Command, Controller, Refusal, Reply, Restored, RestoredAlarm,
     Snapshot, Unclean, parse_named,
 };
-use tve_hal::{Hardware, Inputs, MachineKind, Outputs};
+use tve_hal::{Hardware, Inputs, MachineKind, Names, Outputs};
 use tve_sim::{Fault, FaultKind, SimHardware, SimPowers};
 use tve_units::{Micros, WallMillis};
 
@@ -175,7 +175,12 @@ impl Rig {
     /// # Errors
     /// What the parser or the controller refuses.
     pub fn command(&mut self, name: &str, value: &Value) -> Result<Reply, Refusal> {
-        self.send(parse_named(name, value)?)
+        self.send(parse_named(name, value, &self.names())?)
+    }
+
+    /// What zones and motors are called.
+    pub fn names(&self) -> Names {
+        self.controller.machine().names
     }
 
     /// The process dies and a new one starts from the journal.
@@ -187,7 +192,7 @@ impl Rig {
                 .map(|alarm| RestoredAlarm {
                     id: alarm.record.id,
                     code: alarm.record.code,
-                    cause: alarm.record.cause.restored(),
+                    cause: alarm.record.restored_cause(),
                     wall: alarm.record.wall,
                     acknowledged: alarm.acknowledged,
                 })

@@ -3,7 +3,8 @@
 use crate::clock::{SystemClock, WallClock as _};
 use crate::error::StartError;
 use std::path::Path;
-use tve_control::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Restored, RestoredAlarm};
+use tve_control::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Restored, RestoredAlarm, Subject};
+use tve_machine::Names;
 use tve_recorder::{AlarmHistory, JournalState, load_journal, load_previous_session};
 use tve_units::Micros;
 
@@ -19,12 +20,16 @@ pub(crate) struct Inheritance {
 
 impl Inheritance {
     /// Reads journal and session record of `data_dir`; `config_fault`: this start's configuration
-    /// was refused.
+    /// was refused; `names`: those of the machine.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub(crate) fn read(data_dir: &Path, config_fault: bool) -> Result<Self, StartError> {
-        let mut journal = load_journal(data_dir)?;
+    pub(crate) fn read(
+        data_dir: &Path,
+        config_fault: bool,
+        names: &Names,
+    ) -> Result<Self, StartError> {
+        let mut journal = load_journal(data_dir, names)?;
         let previous = load_previous_session(data_dir);
         let mut events = Vec::new();
         if previous.overrun {
@@ -75,6 +80,7 @@ fn missed_overrun(journal: &mut JournalState) -> Option<AlarmEvent> {
         id,
         code,
         cause: Cause::Restored(None),
+        subject: Subject::default(),
         raised_at: Micros::ZERO,
         wall,
         acknowledged: false,

@@ -5,6 +5,7 @@ use crate::what::What;
 use core::fmt;
 use tve_control::{AlarmRecord, Snapshot, Status, TuneStatus};
 use tve_hal::Zone;
+use tve_machine::Name;
 use tve_sim::SimHardware;
 use tve_units::Micros;
 
@@ -57,7 +58,7 @@ pub struct Expectation(pub(crate) Kind);
 pub(crate) enum Kind {
     Range { what: What, span: Span, min: Option<f64>, max: Option<f64> },
     Status { status: Status, at: Micros },
-    Alarm { code: &'static str, zone: Option<Zone>, after: Micros, within: Micros },
+    Alarm { code: &'static str, zone: Option<(Zone, Name)>, after: Micros, within: Micros },
     NoAlarm { span: Span, except: Vec<&'static str> },
     HeatersOff { span: Span },
     MotorsStopped { span: Span },
@@ -70,7 +71,7 @@ impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Range { what, span, min, max } => {
-                let (name, unit) = (what.name(), what.unit());
+                let (name, unit) = (what, what.unit());
                 match (min, max) {
                     (Some(min), Some(max)) => write!(f, "{name} is {min} to {max}{unit} {span}"),
                     (Some(min), None) => write!(f, "{name} is at least {min}{unit} {span}"),
@@ -83,8 +84,8 @@ impl fmt::Display for Expectation {
             }
             Kind::Alarm { code, zone, after, within } => {
                 write!(f, "{code}")?;
-                if let Some(zone) = zone {
-                    write!(f, " of {}", zone.name())?;
+                if let Some((_, name)) = zone {
+                    write!(f, " of {name}")?;
                 }
                 write!(f, " within {} s after {} s", seconds(*within), seconds(*after))
             }
@@ -95,11 +96,11 @@ impl fmt::Display for Expectation {
             Kind::HeatersOff { span } => write!(f, "heaters are off {span}"),
             Kind::MotorsStopped { span } => write!(f, "motors stand {span}"),
             Kind::Settled { what, target, band, span } => {
-                let (name, unit) = (what.name(), what.unit());
+                let (name, unit) = (what, what.unit());
                 write!(f, "{name} is settled at {target} ± {band}{unit} {span}")
             }
             Kind::Overshoot { what, target, max, span } => {
-                let (name, unit) = (what.name(), what.unit());
+                let (name, unit) = (what, what.unit());
                 write!(f, "{name} overshoots {target} by at most {max}{unit} {span}")
             }
             Kind::Tune { status, at } => {
@@ -178,7 +179,7 @@ impl<'s> Watcher<'s> {
         match &self.expectation.0 {
             Kind::Alarm { code, zone, after, .. } => {
                 let meant = record.code.name() == *code
-                    && zone.is_none_or(|zone| record.zone() == Some(zone))
+                    && zone.is_none_or(|(zone, _)| record.zone() == Some(zone))
                     && at >= *after;
                 if meant && !self.looked {
                     self.looked = true;
@@ -227,12 +228,13 @@ impl<'s> Watcher<'s> {
     /// A look at the whole machine.
     pub(crate) fn look(&mut self, look: &Look<'_>) {
         let now = look.now;
-        match &self.expectation.0 {
+        let expectation = self.expectation;
+        match &expectation.0 {
             Kind::Range { what, span, min, max } => {
                 if !span.holds(now) {
                     return;
                 }
-                let (what, min, max) = (*what, *min, *max);
+                let (min, max) = (*min, *max);
                 let Some(value) = self.value(what, look) else {
                     return;
                 };
@@ -246,7 +248,7 @@ impl<'s> Watcher<'s> {
                 if now > span.until {
                     return;
                 }
-                let (what, target, band, due) = (*what, *target, *band, span.holds(now));
+                let (target, band, due) = (*target, *band, span.holds(now));
                 let value = if due {
                     self.value(what, look)
                 } else {
@@ -304,7 +306,7 @@ impl<'s> Watcher<'s> {
     }
 
     /// The value of a quantity that must be known now.
-    fn value(&mut self, what: What, look: &Look<'_>) -> Option<f64> {
+    fn value(&mut self, what: &What, look: &Look<'_>) -> Option<f64> {
         self.looked = true;
         let value = what.value(look.snapshot, look.machine);
         match value {

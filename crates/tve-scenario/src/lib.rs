@@ -10,7 +10,8 @@
 //! seed = 1               # noise of the converter
 //! start_temp = 200       # °C, the barrel as after being held there for long
 //!
-//! [config]               # merged over config/default.json, or over BASE.json with `base`
+//! [config]               # merged over config/default.json, or over BASE.json with `base`,
+//!                        # beside the file or in a folder `machines` above it
 //! safety.idle_setback_min = 0
 //!
 //! [[at]]
@@ -28,7 +29,7 @@
 //! within = 1.0
 //! ```
 //!
-//! The kinds of expectations are listed at [`Expectation`].
+//! Zones, motors and sensors are called what the configuration calls them. The kinds of expectations are listed at [`Expectation`].
 
 mod error;
 mod expectation;

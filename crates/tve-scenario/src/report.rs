@@ -1,7 +1,8 @@
 //! What a finished run has to say.
 
 use tve_control::{Mode, Snapshot, Status, TuneResult};
-use tve_units::{Celsius, Duty, Micros, Rpm, WallMillis};
+use tve_hal::{PerMotor, PerSensor, PerZone};
+use tve_units::{Celsius, Micros, WallMillis};
 
 /// Whether one expectation held.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,16 +26,16 @@ pub struct Sample {
     pub status: Status,
     /// Who decides the duty.
     pub mode: Mode,
-    /// Published temperatures, °C: feed throat, zone 1, zone 2, motor; `None` when bad.
-    pub temps: [Option<f64>; 4],
+    /// Published temperatures by sensor, °C; `None` when bad.
+    pub temps: PerSensor<Option<f64>>,
     /// Targets by zone, °C; zero is off.
-    pub targets: [f64; 2],
+    pub targets: PerZone<f64>,
     /// Heater duties by zone, %.
-    pub heater_duty: [f64; 2],
-    /// Setpoints of screw and feeder, rpm.
-    pub motors: [f64; 2],
-    /// Commanded speed of their ramps, rpm.
-    pub motors_actual: [f64; 2],
+    pub heater_duty: PerZone<f64>,
+    /// Setpoints by motor, rpm.
+    pub motors: PerMotor<f64>,
+    /// Commanded speeds of the ramps by motor, rpm.
+    pub motors_actual: PerMotor<f64>,
 }
 
 impl Sample {
@@ -45,11 +46,11 @@ impl Sample {
             wall: snapshot.wall,
             status: snapshot.status,
             mode: snapshot.mode,
-            temps: snapshot.temps.to_array().map(|t| t.map(Celsius::get)),
-            targets: snapshot.targets.to_array().map(Celsius::get),
-            heater_duty: snapshot.heater_duty.to_array().map(Duty::get),
-            motors: snapshot.motors.to_array().map(Rpm::get),
-            motors_actual: snapshot.motors_actual.to_array().map(Rpm::get),
+            temps: snapshot.temps.map(|_, t| t.map(Celsius::get)),
+            targets: snapshot.targets.map(|_, t| t.get()),
+            heater_duty: snapshot.heater_duty.map(|_, duty| duty.get()),
+            motors: snapshot.motors.map(|_, rpm| rpm.get()),
+            motors_actual: snapshot.motors_actual.map(|_, rpm| rpm.get()),
         }
     }
 }

@@ -2,14 +2,23 @@
 //!
 //! Integers are little-endian, floats are their IEEE 754 bits. A tick is one byte that says
 //! whether inputs (1) and outputs (2) follow because they differ from those of the tick before.
-//! [`Inputs::wall`] is left out: it labels and decides nothing.
+//! [`Inputs::wall`] is left out: it labels and decides nothing. What a machine has beyond two zones,
+//! two motors and one converter stands behind the rest, so that a machine that has no more leaves the
+//! trace that it always left.
 
 use sha2::{Digest, Sha256};
-use tve_hal::{AdcReading, Contact, Inputs, MotorDrive, Outputs, Pull, UserPin, Zone};
+use tve_hal::{
+    ADC_CHANNELS, AdcReading, Contact, Inputs, MotorDrive, Outputs, Pull, Quality, Quantity,
+    SensorInput, UserPin,
+};
 use tve_units::{Micros, WallMillis};
 
 /// Bytes gathered before they are hashed.
 const BLOCK: usize = 16 * 1024;
+/// Zones whose heaters share a byte with the relays.
+const FIRST_ZONES: usize = 2;
+/// Bits of a byte.
+const BYTE: usize = 8;
 
 /// A hash under way.
 pub(crate) struct Trace {
@@ -70,6 +79,7 @@ impl Trace {
     }
 
     fn bits(&mut self, bits: &[bool]) {
+        debug_assert!(bits.len() <= BYTE, "{} bits are no byte", bits.len());
         let byte = bits.iter().enumerate().fold(0, |byte, (i, bit)| byte | u8::from(*bit) << i);
         self.pending.push(byte);
     }
@@ -98,11 +108,42 @@ impl Trace {
         self.pending.push(inputs.pwm_mismatches);
         self.f64(inputs.fill_level_cm.unwrap_or(-1.0));
         self.u64(u64::from(inputs.pin_levels));
+        if inputs.sensors.len() > ADC_CHANNELS {
+            for input in inputs.sensors {
+                self.sensor(input);
+            }
+        }
+    }
+
+    /// A sensor that the first converter does not say everything about.
+    fn sensor(&mut self, input: SensorInput) {
+        let (quantity, quality, raw, taken_at) = match input {
+            SensorInput::None => return self.pending.push(0),
+            SensorInput::BusError => return self.pending.push(2),
+            SensorInput::Sample { quantity, quality, raw, taken_at } => {
+                (quantity, quality, raw, taken_at)
+            }
+        };
+        let (unit, value) = match quantity {
+            Quantity::Volts(x) => (0, x),
+            Quantity::Ohms(x) => (1, x),
+            Quantity::Celsius(x) => (2, x),
+        };
+        let wires = match quality {
+            Quality::Plausible => 0,
+            Quality::Open => 1,
+            Quality::Shorted => 2,
+            Quality::OutOfRange => 3,
+        };
+        self.pending.extend_from_slice(&[1, unit, wires]);
+        self.f64(value);
+        self.pending.extend_from_slice(&raw.to_le_bytes());
+        self.u64(taken_at.get());
     }
 
     fn outputs(&mut self, outputs: &Outputs) {
-        let [z1, z2] = Zone::ALL.map(|zone| outputs.heaters[zone]);
-        self.bits(&[z1, z2, outputs.contactor, outputs.fan, outputs.pump]);
+        let [first, second] = outputs.heaters.to_array::<FIRST_ZONES>();
+        self.bits(&[first, second, outputs.contactor, outputs.fan, outputs.pump]);
         let leds = outputs.leds;
         self.bits(&[leds.status, leds.red, leds.yellow, leds.green]);
         self.f64(outputs.peltier.get());
@@ -133,6 +174,13 @@ impl Trace {
                 UserPin::Output(false) => 4,
                 UserPin::Output(true) => 5,
             });
+        }
+        let further = outputs.heaters.as_slice().get(FIRST_ZONES..).unwrap_or_default();
+        if !further.is_empty() {
+            self.bits(further);
+        }
+        if outputs.coolers.iter().any(|on| *on) {
+            self.bits(outputs.coolers.as_slice());
         }
     }
 }

@@ -117,10 +117,7 @@ fn a_command_that_cannot_be_parsed_may_be_expected_to_be_refused() {
     };
     assert!(play(&text("refused = 'INVALID_MODE'"), None).held());
     let error = parse(&text("")).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "at 1: SET_MODE is refused: INVALID_MODE: mode must be one of \"AUTO\", \"MANUAL\""
-    );
+    assert!(error.starts_with("at 1: SET_MODE is refused: INVALID_MODE: mode must be"), "{error}");
 }
 
 #[test]
@@ -152,8 +149,8 @@ fn a_sample_is_taken_each_quarter_of_a_second() {
     let report = play(BROKEN, None);
     assert_eq!(report.samples.len(), 4 * 30);
     assert_eq!(report.samples[3].now.get(), 1_000_000);
-    assert_eq!(report.samples[79].temps[1].map(|t| t > 190.0), Some(true));
-    assert_eq!(report.samples[119].temps[1], None);
+    assert_eq!(report.samples[79].temps.as_slice()[1].map(|t| t > 190.0), Some(true));
+    assert_eq!(report.samples[119].temps.as_slice()[1], None);
 }
 
 #[test]
@@ -165,6 +162,38 @@ fn own_keys_are_merged_over_the_default_and_over_a_base() {
     assert_eq!((config.safety.max_target, config.plant.seed), (240.0, 9));
     let config = parse(&format!("{head}base = 'other'\n{own}")).unwrap().config().clone();
     assert_eq!((config.z1.kp, config.z1.kd), (7.0, 81.0));
+}
+
+/// The machine of four zones by its own names, in the folder of machines above the scenario.
+#[test]
+fn a_scenario_speaks_of_the_zones_motors_and_sensors_of_its_own_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let (deep, machines) =
+        (folder.path().join("scenarios/of-four"), folder.path().join("machines"));
+    std::fs::create_dir_all(&deep).unwrap();
+    std::fs::create_dir(&machines).unwrap();
+    let four = include_str!("../../../config/machines/four-zone.json");
+    std::fs::write(machines.join("four.json"), four).unwrap();
+    let load = |expectation: &str| {
+        let path = deep.join("scenario.toml");
+        let text = format!(
+            "question = 'q'\nduration = 9\nbase = 'four'\n[[fault]]\nfrom = 1\n\
+             kind = 'sensor_open t5'\n[[expect]]\n{expectation}"
+        );
+        std::fs::write(&path, text).unwrap();
+        Scenario::load(&path)
+    };
+    let alarm = |zone: &str| {
+        load(&format!("alarm = 'HEATER_SENSOR_FAILURE'\nafter = 1\nwithin = 1\nzone = '{zone}'"))
+    };
+    assert_eq!(alarm("z4").unwrap().config().machine().zones.len(), 4);
+    assert!(load("what = 'rpm_puller'\nmax = 0").is_ok());
+    let error = alarm("z5").unwrap_err().to_string();
+    assert_eq!(error, "expect 1: no zone is called \"z5\"");
+    assert!(load("what = 'rpm_feed'\nmax = 0").unwrap_err().to_string().contains("rpm_puller"));
+    std::fs::remove_dir_all(&machines).unwrap();
+    let error = alarm("z4").unwrap_err().to_string();
+    assert_eq!(error, format!("{} cannot be read", deep.join("four.json").display()));
 }
 
 #[test]

@@ -46,12 +46,12 @@ impl Scene<'_> {
         (self.steps % ADC_CHANNELS as u64) as usize
     }
 
-    /// The sensor that a plug is on: those of the first two zones may be exchanged.
+    /// The sensor that a plug is on: those of two neighbouring zones may be exchanged.
     fn on_plug(&self, plug: Sensor) -> Sensor {
-        if !self.effects.swapped {
+        let Some(zone) = self.effects.swapped else {
             return plug;
-        }
-        match self.plant.first_zone_sensors() {
+        };
+        match self.plant.neighbour_sensors(zone) {
             Some((first, second)) if plug == first => second,
             Some((first, second)) if plug == second => first,
             _ => plug,

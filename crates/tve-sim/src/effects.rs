@@ -23,7 +23,8 @@ pub(crate) enum SensorTrouble {
 pub(crate) struct Effects {
     /// Of two faults of one sensor the later injected one counts.
     pub(crate) sensors: PerSensor<SensorTrouble>,
-    pub(crate) swapped: bool,
+    /// The sensors of this zone and the next are exchanged; of two such pairs the later one counts.
+    pub(crate) swapped: Option<Zone>,
     /// Supply of the dividers as a share of nominal.
     pub(crate) rail: f64,
     pub(crate) stuck_on: PerZone<bool>,
@@ -47,7 +48,7 @@ impl Effects {
     fn none(zones: usize, sensors: usize) -> Self {
         Self {
             sensors: PerSensor::new(sensors),
-            swapped: false,
+            swapped: None,
             rail: 1.0,
             stuck_on: PerZone::new(zones),
             heater_power: PerZone::from_fn(zones, |_| 1.0),
@@ -71,7 +72,7 @@ impl Effects {
             FaultKind::SensorFrozen(s) => self.trouble(s, SensorTrouble::Frozen),
             FaultKind::SensorFallenOut(s) => self.trouble(s, SensorTrouble::FallenOut),
             FaultKind::SensorJumping(s) => self.trouble(s, SensorTrouble::Jumping),
-            FaultKind::SensorsSwapped => self.swapped = true,
+            FaultKind::SensorsSwapped(zone) => self.swapped = Some(zone),
             FaultKind::RailOff { percent } => self.rail *= 1.0 + percent / 100.0,
             FaultKind::SensorOffset(s, celsius) => {
                 self.trouble(s, SensorTrouble::Offset(celsius));

@@ -27,8 +27,8 @@ pub enum FaultKind {
     /// The sensor reads this much too high, °C, -200 to 200: an alloy that has aged, a cold junction
     /// in the sun.
     SensorOffset(Sensor, f64),
-    /// The plugs of t2 and t3 are exchanged.
-    SensorsSwapped,
+    /// The plugs of the sensors of this zone and of the next one are exchanged.
+    SensorsSwapped(Zone),
     /// The supply of the dividers is off by this many percent of nominal, -50 to 50.
     RailOff {
         /// Signed deviation, %.
@@ -160,6 +160,9 @@ const NAMES: [&str; 22] = [
     "mains_voltage",
 ];
 
+/// The zone at the feed side.
+const FIRST: Zone = Zone::at(0);
+
 impl FaultKind {
     const fn name(self) -> &'static str {
         match self {
@@ -169,7 +172,7 @@ impl FaultKind {
             Self::SensorFallenOut(_) => "sensor_fallen_out",
             Self::SensorJumping(_) => "sensor_jumping",
             Self::SensorOffset(..) => "sensor_offset",
-            Self::SensorsSwapped => "sensors_swapped",
+            Self::SensorsSwapped(_) => "sensors_swapped",
             Self::RailOff { .. } => "rail_off",
             Self::SsrStuckOn(_) => "ssr_stuck_on",
             Self::HeaterDead(_) => "heater_dead",
@@ -248,8 +251,10 @@ impl FaultKind {
             Self::RailOff { percent: x }
             | Self::DoorDraught { celsius: x }
             | Self::MainsVoltage { percent: x } => format!("{name} {x}"),
-            Self::SensorsSwapped
-            | Self::AdcGone
+            // Where no zone is named, the first two are meant.
+            Self::SensorsSwapped(z) if z == FIRST => name.to_owned(),
+            Self::SensorsSwapped(z) => format!("{name} {}", roll.zone(z)),
+            Self::AdcGone
             | Self::AdcStopped
             | Self::PwmWriteLost
             | Self::DriveAlarm
@@ -350,7 +355,8 @@ impl FaultKind {
                 args.number(1, -200.0, 200.0, "an error in °C")
                     .map(|celsius| Self::SensorOffset(sensor, celsius))
             }
-            "sensors_swapped" => args.none(Self::SensorsSwapped),
+            "sensors_swapped" if args.words.is_empty() => Ok(Self::SensorsSwapped(FIRST)),
+            "sensors_swapped" => args.zone(1).map(Self::SensorsSwapped),
             "rail_off" => args
                 .number(0, -50.0, 50.0, "a deviation in %")
                 .map(|percent| Self::RailOff { percent }),
@@ -389,7 +395,6 @@ mod tests {
 
     fn every_kind(noise: &mut Noise) -> Vec<FaultKind> {
         let mut all = vec![
-            FaultKind::SensorsSwapped,
             FaultKind::RailOff { percent: noise.standard() * 10.0 },
             FaultKind::AdcGone,
             FaultKind::AdcStopped,
@@ -412,6 +417,7 @@ mod tests {
             all.push(FaultKind::SensorOffset(s, noise.standard() * 10.0));
         }
         for z in Zone::ALL {
+            all.push(FaultKind::SensorsSwapped(z));
             all.push(FaultKind::SsrStuckOn(z));
             all.push(FaultKind::HeaterDead(z));
             all.push(FaultKind::HeaterPower(z, noise.standard().abs() / 2.0));

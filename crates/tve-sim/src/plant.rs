@@ -374,13 +374,13 @@ impl Plant {
         }
     }
 
-    /// The sensors of the first two zones.
-    pub(crate) fn first_zone_sensors(&self) -> Option<(Sensor, Sensor)> {
-        let of = |zone: usize| {
-            let sits = |place: &Place| matches!(place, Place::Zone(z) if z.index() == zone);
+    /// The sensors of a zone and the one after it.
+    pub(crate) fn neighbour_sensors(&self, zone: Zone) -> Option<(Sensor, Sensor)> {
+        let of = |index: usize| {
+            let sits = |place: &Place| matches!(place, Place::Zone(z) if z.index() == index);
             self.places.entries().find(|(_, place)| sits(place)).map(|(sensor, _)| sensor)
         };
-        of(0).zip(of(1))
+        of(zone.index()).zip(of(zone.index() + 1))
     }
 
     /// Temperature of what the sensor is meant to measure, °C.

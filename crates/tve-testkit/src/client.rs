@@ -31,6 +31,11 @@ impl Answer {
         self.body["msg"].as_str().unwrap_or_default()
     }
 
+    /// A body that is no JSON.
+    pub fn text(&self) -> &str {
+        self.body.as_str().unwrap_or_default()
+    }
+
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         value_of(&self.head, name)
@@ -97,6 +102,24 @@ pub async fn exchange(
     // The service may have answered and closed before it has read everything.
     let _ = stream.write_all(body).await;
     read_answer(stream, !head.starts_with("HEAD")).await
+}
+
+/// One request on a connection of its own, for tests that are not asynchronous; `line` is method and
+/// path, `headers` are whole lines, and a body is JSON.
+///
+/// # Errors
+/// When the service is gone or does not answer in time.
+pub fn ask(address: SocketAddr, line: &str, headers: &str, body: &str) -> io::Result<Answer> {
+    let length = body.len();
+    let head = format!(
+        "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    );
+    let asked = async {
+        let mut stream = TcpStream::connect(address).await?;
+        tokio::time::timeout(PATIENCE, exchange(&mut stream, &head, body.as_bytes())).await?
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(asked)
 }
 
 /// Speaks to one service over a connection that it keeps while the service does.

@@ -9,5 +9,5 @@
 mod client;
 mod rig;
 
-pub use client::{Answer, Client, PATIENCE, exchange, read_answer};
+pub use client::{Answer, Client, PATIENCE, ask, exchange, read_answer};
 pub use rig::Rig;

@@ -80,7 +80,10 @@ fn configuring() -> Vec<CommandKind> {
 fn command(dice: &mut Dice) -> (&'static str, Value) {
     if dice.one_in(2) {
         let kind = *dice.pick(&configuring());
-        return (kind.row().name, random_value(kind, &mut |n| dice.below(n)));
+        return (
+            kind.row().name,
+            random_value(kind, &Config::embedded().names(), &mut |n| dice.below(n)),
+        );
     }
     let pins = [
         "ssr_z1",

@@ -117,10 +117,10 @@ fn snapshot(sample: &Sample) -> Snapshot {
         wall: sample.wall,
         status: sample.status,
         mode: sample.mode,
-        temps: sample.temps.map(|t| t.and_then(|t| Celsius::new(t).ok())).into(),
-        targets: sample.targets.map(Celsius::clamped).into(),
-        heater_duty: sample.heater_duty.map(Duty::clamped).into(),
-        motors: sample.motors.map(Rpm::clamped).into(),
+        temps: sample.temps.map(|_, t| t.and_then(|t| Celsius::new(t).ok())),
+        targets: sample.targets.map(|_, t| Celsius::clamped(*t)),
+        heater_duty: sample.heater_duty.map(|_, d| Duty::clamped(*d)),
+        motors: sample.motors.map(|_, m| Rpm::clamped(*m)),
         ..Snapshot::default()
     }
 }

@@ -1,10 +1,11 @@
 //! The binary `tve` as a person starts it: what it prints, how it ends, what it says when it cannot.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use tve_testkit::ask;
 
 fn tve(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tve"));
@@ -50,12 +51,8 @@ fn the_service_names_its_machine_and_address_and_ends_in_order() {
     assert!(printed.contains("SIMULATOR"), "{printed}");
     assert!(printed.contains(folder.path().to_str().unwrap()), "{printed}");
 
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = "GET /api/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    let answer = ask(address, "GET /api/status", "", "").unwrap();
+    assert!(answer.head.starts_with("HTTP/1.1 200 OK"), "{answer:?}");
 
     let (code, took) = terminate(&mut child);
     assert_eq!(code, 0);
@@ -65,14 +62,6 @@ fn the_service_names_its_machine_and_address_and_ends_in_order() {
 #[test]
 fn a_death_is_noticed_at_the_next_start_and_an_orderly_end_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    let alarms = |address: SocketAddr| {
-        let mut stream = TcpStream::connect(address).unwrap();
-        let request = "GET /api/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    };
     let (mut child, _, _) = serve(folder.path(), &[]);
     // The session record is there once the recorder has had its first turn.
     let began = Instant::now();
@@ -83,7 +72,8 @@ fn a_death_is_noticed_at_the_next_start_and_an_orderly_end_is_not() {
     child.kill().unwrap();
     child.wait().unwrap();
     let (mut child, address, _) = serve(folder.path(), &[]);
-    assert!(alarms(address).contains("UNCLEAN_STOP"));
+    let status = ask(address, "GET /api/status", "", "").unwrap();
+    assert!(status.body.to_string().contains("UNCLEAN_STOP"));
     assert_eq!(terminate(&mut child).0, 0);
 }
 
@@ -192,17 +182,8 @@ fn the_openapi_document_is_printed() {
     assert!(document["paths"]["/api/control"]["post"]["responses"]["429"].is_object());
 }
 
-fn command(address: SocketAddr, body: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!(
-        "POST /api/control HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+fn command(address: SocketAddr, body: &str) -> u16 {
+    ask(address, "POST /api/control", "", body).unwrap().status
 }
 
 #[test]
@@ -211,8 +192,7 @@ fn the_audit_journal_of_a_killed_service_goes_on_and_a_changed_line_is_named() {
     let journal = folder.path().join("audit/audit_000000000001.jsonl");
     let verify = || run(&["audit", "verify", "--data-dir", folder.path().to_str().unwrap()]);
     let (mut child, address, _) = serve(folder.path(), &[]);
-    let answer = command(address, r#"{"command":"SET_TARGET","value":{"z1":120}}"#);
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(command(address, r#"{"command":"SET_TARGET","value":{"z1":120}}"#), 200);
     let began = Instant::now();
     while !std::fs::read_to_string(&journal).unwrap_or_default().contains("SET_TARGET") {
         assert!(began.elapsed() < Duration::from_secs(10));
@@ -245,7 +225,6 @@ fn a_hang_up_reloads_and_does_not_end_the_service() {
     let (mut child, address, _) = serve(folder.path(), &[]);
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
-    let answer = command(address, r#"{"command":"STOP"}"#);
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(command(address, r#"{"command":"STOP"}"#), 200);
     assert_eq!(terminate(&mut child).0, 0);
 }

@@ -11,14 +11,16 @@
 mod changes;
 mod plan;
 mod resolve;
+mod sequences;
 
 pub use changes::{Changes, Prepared};
 pub use plan::{PwmBoard, PwmPlan, PwmUse, SignalPlan};
+pub use sequences::{Device, Sequences, Step};
 
 use crate::field::choice;
 use crate::{
-    Control, Dm556, ExtruderSequence, HardwareKind, History, Logging, Motion, PidGains, Plant,
-    Safety, Security, SensorConfig, Server, TempSettings, Thermocouple,
+    Control, DeviceName, Dm556, HardwareKind, History, Logging, Motion, PidGains, Plant, Safety,
+    Security, SensorConfig, Server, TempSettings, Thermocouple,
 };
 use std::collections::BTreeMap;
 use tve_machine::{Motor, Name, Names, PerMotor, PerSensor, PerZone, Sensor, Zone};
@@ -32,6 +34,7 @@ pub const MAX_CONVERTERS: usize = 4;
 choice! {
     /// What a motor turns.
     #[derive(Default)]
+    #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
     pub enum MotorRole {
         /// The extruder screw: turns only while the permissives hold.
         #[default]
@@ -188,7 +191,7 @@ pub struct MachineConfig {
     /// Stepper drives.
     pub dm556: Dm556,
     /// Start, stop and emergency sequences.
-    pub sequence: ExtruderSequence,
+    pub sequence: Sequences,
     /// Publishing of temperatures.
     pub temp_settings: TempSettings,
     /// The simulator's plant.
@@ -242,6 +245,20 @@ impl MachineConfig {
             .entries()
             .find(|(_, motor)| motor.role == MotorRole::Screw)
             .map(|(motor, _)| motor)
+    }
+
+    /// What measures a zone.
+    pub fn sensor_of(&self, zone: Zone) -> &SensorPoint {
+        &self.sensors[self.zones[zone].sensor]
+    }
+
+    /// A device of a sequence as the file names it.
+    pub fn device_name(&self, device: Device) -> DeviceName {
+        match device {
+            Device::Motor(motor) => DeviceName::Motor(self.names.motors[motor]),
+            Device::Fan => DeviceName::Fan,
+            Device::Pump => DeviceName::Pump,
+        }
     }
 
     /// Whether a pin belongs to a bus: I2C always, SPI where a thermocouple hangs on it.

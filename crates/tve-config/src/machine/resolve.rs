@@ -2,7 +2,8 @@
 
 use super::{
     CONVERTER_INPUTS, Converter, MachineConfig, MotorConfig, MotorRole, PwmBoard, PwmPlan, PwmUse,
-    SensorPoint, Serves, ServiceConfig, SignalPlan, Source, ZoneConfig, ZoneLimits, ZoneModel,
+    SensorPoint, Sequences, Serves, ServiceConfig, SignalPlan, Source, ZoneConfig, ZoneLimits,
+    ZoneModel,
 };
 use crate::sections::layout::{MotorEntry, POWER_W, ZoneEntry};
 use crate::{Config, PidGains};
@@ -43,7 +44,7 @@ impl Config {
             control: self.control,
             motion: self.motion,
             dm556: self.dm556,
-            sequence: self.extruder_sequence.clone(),
+            sequence: Sequences::of(&self.extruder_sequence, &names),
             temp_settings: self.temp_settings,
             plant: self.plant,
             hardware: self.hardware.kind,

@@ -1,28 +1,59 @@
 //! What happens in which order at start, stop and emergency stop.
 
+use crate::config::classic_names;
 use crate::field::{Choice, Flag, Leniency, Named, Scalar, Shape, Spec, choice, num};
 use crate::issue::{Issue, join, shown, unknown};
+use crate::machine::MotorRole;
 use crate::section::{object, section};
+use core::fmt;
 use serde_json::{Map, Value, json};
+use tve_machine::{Name, Names};
 
-choice! {
-    /// A device of a sequence.
-    #[derive(serde::Serialize, serde::Deserialize)]
-    pub enum Device {
-        /// The extruder screw.
-        MainMotor = "main_motor",
-        /// The feeder.
-        FeedMotor = "feed_motor",
-        /// The fan relay.
-        Fan = "fan",
-        /// The pump relay.
-        Pump = "pump",
+/// What a step switches, as the file names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceName {
+    /// The motor of this name; in the file with `_motor` behind it.
+    Motor(Name),
+    /// The fan relay.
+    Fan,
+    /// The pump relay.
+    Pump,
+}
+
+/// What stands behind the name of a motor.
+const MOTOR: &str = "_motor";
+
+impl DeviceName {
+    /// The device that a text of the file names; whether the machine has that motor is known to
+    /// [`Config::validate`](crate::Config::validate).
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "fan" => Some(Self::Fan),
+            "pump" => Some(Self::Pump),
+            _ => text.strip_suffix(MOTOR).and_then(|name| Name::new(name).ok()).map(Self::Motor),
+        }
+    }
+
+    /// Every device of a machine of these names.
+    pub(crate) fn all(names: &Names) -> Vec<Self> {
+        names.motors.iter().copied().map(Self::Motor).chain([Self::Fan, Self::Pump]).collect()
+    }
+}
+
+impl fmt::Display for DeviceName {
+    /// As in the file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Motor(name) => write!(f, "{name}{MOTOR}"),
+            Self::Fan => f.write_str("fan"),
+            Self::Pump => f.write_str("pump"),
+        }
     }
 }
 
 choice! {
     /// What a step does with its device.
-    #[derive(serde::Serialize, serde::Deserialize)]
+    #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
     pub enum Action {
         /// Switch on.
         On = "on",
@@ -32,10 +63,10 @@ choice! {
 }
 
 /// One step of a sequence.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SequenceStep {
     /// Which device.
-    pub device: Device,
+    pub device: DeviceName,
     /// On or off.
     pub action: Action,
     /// Delay of the step, 0 to 3600 s.
@@ -48,7 +79,7 @@ pub struct SequenceStep {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepPatch {
     /// Which device.
-    pub device: Device,
+    pub device: DeviceName,
     /// New action.
     pub action: Option<Action>,
     /// New delay, 0 to 3600 s.
@@ -57,9 +88,11 @@ pub struct StepPatch {
     pub enabled: Option<bool>,
 }
 
+/// What names a device, in words.
+const DEVICES: &str = "\"fan\", \"pump\", or the name of a motor with \"_motor\" behind it";
 /// Longest delay of a step in s.
 const MAX_DELAY: f64 = 3600.0;
-/// Longest list that a patch may hold: more entries than this are no sequence of four devices.
+/// Longest list that a patch may hold: more entries than this are no sequence of six devices.
 const MAX_STEPS: usize = 64;
 
 /// The keys of old files that set one delay.
@@ -82,42 +115,79 @@ section! {
     }
 }
 
-/// Screw first, so that the feeder never fills a standing barrel.
 fn startup() -> Vec<SequenceStep> {
-    steps(
-        Action::On,
-        [
-            (Device::MainMotor, 0.0, true),
-            (Device::FeedMotor, 2.0, true),
-            (Device::Fan, 0.0, false),
-            (Device::Pump, 0.0, false),
-        ],
-    )
+    ExtruderSequence::of(&CLASSIC).startup
 }
 
-/// Feeder first, so that the screw can empty the barrel.
 fn shutdown() -> Vec<SequenceStep> {
-    steps(
-        Action::Off,
-        [
-            (Device::FeedMotor, 0.0, true),
-            (Device::MainMotor, 5.0, true),
-            (Device::Fan, 0.0, false),
-            (Device::Pump, 0.0, false),
-        ],
-    )
+    ExtruderSequence::of(&CLASSIC).shutdown
 }
 
 fn emergency() -> Vec<SequenceStep> {
-    let devices = [Device::FeedMotor, Device::MainMotor, Device::Fan, Device::Pump];
-    steps(Action::Off, devices.map(|device| (device, 0.0, true)))
+    ExtruderSequence::of(&CLASSIC).emergency
 }
 
-/// Steps of `(device, delay in s, enabled)`.
-fn steps(action: Action, rows: [(Device, f64, bool); 4]) -> Vec<SequenceStep> {
-    rows.into_iter()
-        .map(|(device, delay, enabled)| SequenceStep { device, action, delay, enabled })
-        .collect()
+/// The motors of the machine of two.
+const CLASSIC: [(&str, MotorRole); 2] = [("main", MotorRole::Screw), ("feed", MotorRole::Feeder)];
+
+/// Time from the screw's start to the feeder's, s.
+const FEED_AFTER_SCREW: f64 = 2.0;
+/// Time from the feeder's stop to the screw's, in which the barrel runs empty, s.
+const SCREW_AFTER_FEED: f64 = 5.0;
+/// Time to the puller's, which takes away what the screw still brings, s.
+const PULLER_AFTER_FEED: f64 = 6.0;
+
+impl ExtruderSequence {
+    /// What a file with a list of motors leaves unsaid of its sequences. START: whatever draws the
+    /// melt, then what feeds it, so that no standing barrel is filled. STOP: the other way round.
+    /// Motors that are none of these are for the file to switch.
+    pub(crate) fn of<N: AsRef<str>>(motors: &[(N, MotorRole)]) -> Self {
+        let device = |name: &N| DeviceName::Motor(Name::new(name.as_ref()).unwrap_or_default());
+        let of_role = |wanted: &'static [MotorRole]| {
+            motors.iter().filter(|(_, r)| wanted.contains(r)).map(|(name, _)| device(name))
+        };
+        let draws = || of_role(&[MotorRole::Screw, MotorRole::Puller]);
+        let screws = || of_role(&[MotorRole::Screw]);
+        let pullers = || of_role(&[MotorRole::Puller]);
+        let feeds = || of_role(&[MotorRole::Feeder]);
+        let others = || of_role(&[MotorRole::Other]);
+        let relays = || [DeviceName::Fan, DeviceName::Pump].into_iter();
+        let step =
+            |action, delay, enabled| move |device| SequenceStep { device, action, delay, enabled };
+        Self {
+            startup: (draws().map(step(Action::On, 0.0, true)))
+                .chain(feeds().map(step(Action::On, FEED_AFTER_SCREW, true)))
+                .chain(others().chain(relays()).map(step(Action::On, 0.0, false)))
+                .collect(),
+            shutdown: (feeds().map(step(Action::Off, 0.0, true)))
+                .chain(screws().map(step(Action::Off, SCREW_AFTER_FEED, true)))
+                .chain(pullers().map(step(Action::Off, PULLER_AFTER_FEED, true)))
+                .chain(others().chain(relays()).map(step(Action::Off, 0.0, false)))
+                .collect(),
+            emergency: (feeds().chain(draws()).chain(others()).chain(relays()))
+                .map(step(Action::Off, 0.0, true))
+                .collect(),
+            check_temp_before_start: true,
+        }
+    }
+
+    /// Devices that a machine of these names does not have.
+    pub(crate) fn check(&self, names: &Names, errors: &mut Vec<Issue>) {
+        let known = DeviceName::all(names);
+        for (list, steps) in [
+            ("startup", &self.startup),
+            ("shutdown", &self.shutdown),
+            ("emergency", &self.emergency),
+        ] {
+            for (i, step) in steps.iter().enumerate().filter(|(_, s)| !known.contains(&s.device)) {
+                let path = format!("extruder_sequence.{list}[{i}].device");
+                let known: Vec<String> = known.iter().map(|d| format!("\"{d}\"")).collect();
+                let reason =
+                    format!("must be one of {}, not \"{}\"", known.join(", "), step.device);
+                errors.push(Issue::new(path, reason));
+            }
+        }
+    }
 }
 
 fn read_legacy(
@@ -128,8 +198,8 @@ fn read_legacy(
     patch: &mut ExtruderSequencePatch,
 ) {
     for (key, device, list) in [
-        (START_DELAY_FEED, Device::FeedMotor, &mut patch.startup),
-        (STOP_DELAY_MOTOR, Device::MainMotor, &mut patch.shutdown),
+        (START_DELAY_FEED, CLASSIC[1].0, &mut patch.startup),
+        (STOP_DELAY_MOTOR, CLASSIC[0].0, &mut patch.shutdown),
     ] {
         let Some(value) = map.get(key) else { continue };
         let path = join(path, key);
@@ -137,6 +207,7 @@ fn read_legacy(
             continue;
         };
         let steps = list.get_or_insert_default();
+        let device = DeviceName::Motor(Name::new(device).unwrap_or_default());
         // First in the list: a delay in the list itself is the newer way to say it, and wins.
         let step = StepPatch { device, action: None, delay: Some(delay), enabled: None };
         steps.insert(0, step);
@@ -164,8 +235,12 @@ impl Steps {
             errors.push(Issue::new(at, "a step needs a device"));
             return None;
         };
-        let device: Device = Choice.read(device, how, &join(&at, "device"), errors)?;
-        let at = join(list, device.name());
+        let Some(device) = device.as_str().and_then(DeviceName::parse) else {
+            let reason = format!("must be {DEVICES}, not {}", shown(device));
+            errors.push(Issue::new(join(&at, "device"), reason));
+            return None;
+        };
+        let at = join(list, &device.to_string());
         let mut step = StepPatch { device, action: None, delay: None, enabled: None };
         let faults = errors.len();
         for (key, value) in map {
@@ -239,7 +314,7 @@ impl Spec<Vec<SequenceStep>, Vec<StepPatch>> for Steps {
             .iter()
             .map(|step| {
                 json!({
-                    "device": step.device.name(),
+                    "device": step.device.to_string(),
                     "action": step.action.name(),
                     "delay": step.delay,
                     "enabled": step.enabled,
@@ -257,7 +332,10 @@ impl Spec<Vec<SequenceStep>, Vec<StepPatch>> for Steps {
                 "additionalProperties": false,
                 "required": ["device"],
                 "properties": {
-                    "device": {"enum": Device::NAMES},
+                    "device": {"anyOf": [
+                        {"enum": DeviceName::all(&classic_names()).iter().map(ToString::to_string).collect::<Vec<_>>()},
+                        {"type": "string", "pattern": format!("^[a-z][a-z0-9_]*{MOTOR}$")},
+                    ]},
                     "action": {"enum": Action::NAMES},
                     "delay": delay_spec().describe().schema,
                     "enabled": {"type": "boolean"},

@@ -2,7 +2,9 @@
 
 use super::AlarmCode;
 use core::fmt;
+use tve_config::{MachineConfig, Serves};
 use tve_hal::{Reading, Sensor, Zone};
+use tve_machine::Name;
 use tve_units::{Micros, WallMillis};
 
 /// The numbers behind an alarm; they become a sentence when somebody reads it.
@@ -98,6 +100,20 @@ impl UnreadName {
     }
 }
 
+/// Whom an alarm is about, by the names that held when it was raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub struct Subject {
+    /// The zone, where it is about one.
+    pub zone: Option<Zone>,
+    /// Name of that zone.
+    pub zone_name: Name,
+    /// Name of the sensor or zone that the sentence speaks of.
+    pub name: Name,
+    /// Name of the other zone that it speaks of.
+    pub other: Name,
+}
+
 /// One raised alarm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
@@ -108,6 +124,8 @@ pub struct AlarmRecord {
     pub code: AlarmCode,
     /// Why.
     pub cause: Cause,
+    /// About whom.
+    pub subject: Subject,
     /// Monotonic time of raising.
     pub raised_at: Micros,
     /// Wall-clock label.
@@ -121,38 +139,54 @@ pub struct AlarmRecord {
 impl AlarmRecord {
     /// The zone that the alarm is about.
     pub const fn zone(&self) -> Option<Zone> {
-        self.cause.zone()
+        self.subject.zone
+    }
+
+    /// What is left of the cause after a restart: what it is about, not its numbers.
+    #[must_use]
+    pub const fn restored_cause(&self) -> Cause {
+        match self.cause {
+            Cause::Unread(name) => Cause::Unread(name),
+            Cause::Plain
+            | Cause::Sensor(..)
+            | Cause::Limit { .. }
+            | Cause::Rate { .. }
+            | Cause::Runaway { .. }
+            | Cause::Swapped { .. }
+            | Cause::Seconds(_)
+            | Cause::Restored(_)
+            | Cause::Unseen { .. } => Cause::Restored(self.subject.zone),
+        }
     }
 }
 
-impl Cause {
-    /// What is left of the cause after a restart: what it is about, not its numbers.
-    #[must_use]
-    pub const fn restored(&self) -> Self {
-        match *self {
-            Self::Unread(name) => Self::Unread(name),
-            Self::Plain
-            | Self::Sensor(..)
-            | Self::Limit { .. }
-            | Self::Rate { .. }
-            | Self::Runaway { .. }
-            | Self::Swapped { .. }
-            | Self::Seconds(_)
-            | Self::Restored(_)
-            | Self::Unseen { .. } => Self::Restored(self.zone()),
-        }
-    }
-
-    /// The zone that the cause is about.
-    pub const fn zone(&self) -> Option<Zone> {
-        match *self {
-            Self::Sensor(sensor, _) | Self::Limit { sensor, .. } | Self::Unseen { sensor, .. } => {
-                sensor.zone()
+impl Subject {
+    /// Whom `cause` is about on the machine of `config`.
+    pub fn of(cause: &Cause, config: &MachineConfig) -> Self {
+        let zone_name = |zone: Zone| config.names.zones.get(zone).copied().unwrap_or_default();
+        let about = |zone: Zone| Self {
+            zone: Some(zone),
+            zone_name: zone_name(zone),
+            name: zone_name(zone),
+            other: Name::default(),
+        };
+        match *cause {
+            Cause::Sensor(sensor, _)
+            | Cause::Limit { sensor, .. }
+            | Cause::Unseen { sensor, .. } => {
+                let point = &config.sensors[sensor];
+                let zone = match point.serves {
+                    Serves::Zone(zone) => about(zone),
+                    Serves::Motor(_) | Serves::FeedThroat | Serves::Display => Self::default(),
+                };
+                Self { name: point.name, ..zone }
             }
-            Self::Rate { zone, .. } | Self::Runaway { zone, .. } => Some(zone),
-            Self::Swapped { heated, .. } => Some(heated),
-            Self::Restored(zone) => zone,
-            Self::Plain | Self::Seconds(_) | Self::Unread(_) => None,
+            Cause::Rate { zone, .. } | Cause::Runaway { zone, .. } => about(zone),
+            Cause::Swapped { heated, other, .. } => {
+                Self { other: zone_name(other), ..about(heated) }
+            }
+            Cause::Restored(zone) => zone.map_or_else(Self::default, about),
+            Cause::Plain | Cause::Seconds(_) | Cause::Unread(_) => Self::default(),
         }
     }
 }
@@ -160,39 +194,36 @@ impl Cause {
 /// The sentence that an operator reads: what, with which numbers, what to do.
 impl fmt::Display for AlarmRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Subject { name, other, .. } = self.subject;
         match self.cause {
             Cause::Plain => write!(f, "{}", self.code.row().headline)?,
-            Cause::Sensor(sensor, reading) => {
-                write!(f, "Sensor {} is {}", sensor.name(), reading.name().replace('_', " "))?;
+            Cause::Sensor(_, reading) => {
+                write!(f, "Sensor {name} is {}", reading.name().replace('_', " "))?;
             }
-            Cause::Limit { sensor, reading, limit } => {
-                write!(f, "{} reads {reading:.1} °C, limit {limit:.1} °C", sensor.name())?;
+            Cause::Limit { reading, limit, .. } => {
+                write!(f, "{name} reads {reading:.1} °C, limit {limit:.1} °C")?;
             }
-            Cause::Rate { zone, expected, actual } => write!(
+            Cause::Rate { expected, actual, .. } => write!(
                 f,
-                "Zone {} gained {actual:.1} °C in the last minute, {expected:.1} °C expected",
-                zone.name()
+                "Zone {name} gained {actual:.1} °C in the last minute, {expected:.1} °C expected"
             )?,
-            Cause::Runaway { zone, reading, target } => write!(
+            Cause::Runaway { reading, target, .. } => write!(
                 f,
-                "Zone {} is at {reading:.1} °C and rising by itself, target {target:.1} °C",
-                zone.name()
+                "Zone {name} is at {reading:.1} °C and rising by itself, target {target:.1} °C"
             )?,
-            Cause::Swapped { heated, other, own_rise, other_rise } => write!(
+            Cause::Swapped { own_rise, other_rise, .. } => write!(
                 f,
-                "Zone {} was heated and rose {own_rise:.1} °C while zone {} rose {other_rise:.1} °C",
-                heated.name(),
-                other.name()
+                "Zone {name} was heated and rose {own_rise:.1} °C while zone {other} rose \
+                 {other_rise:.1} °C"
             )?,
             Cause::Seconds(s) => write!(f, "{} ({s:.1} s)", self.code.row().headline)?,
-            Cause::Unseen { sensor, could_be, limit } => write!(
+            Cause::Unseen { could_be, limit, .. } => write!(
                 f,
-                "{} has failed for so long that a relay that sticks could have brought its zone \
-                 to {could_be:.0} °C, limit {limit:.1} °C",
-                sensor.name()
+                "{name} has failed for so long that a relay that sticks could have brought its \
+                 zone to {could_be:.0} °C, limit {limit:.1} °C"
             )?,
-            Cause::Unread(name) => {
-                write!(f, "{}: {}", self.code.row().headline, name.as_str())?;
+            Cause::Unread(unread) => {
+                write!(f, "{}: {}", self.code.row().headline, unread.as_str())?;
             }
             Cause::Restored(_) => {
                 write!(f, "{}, latched before the restart", self.code.row().headline)?;
@@ -225,10 +256,14 @@ mod tests {
 
     #[test]
     fn a_message_has_the_numbers_and_the_remedy() {
+        let machine = tve_config::Config::embedded().machine();
+        let sensor = machine.sensor_named("t2").unwrap();
+        let cause = Cause::Limit { sensor, reading: 281.25, limit: 280.0 };
         let record = AlarmRecord {
             id: 1,
             code: AlarmCode::HeaterOverTemperature,
-            cause: Cause::Limit { sensor: Sensor::T2, reading: 281.25, limit: 280.0 },
+            subject: Subject::of(&cause, &machine),
+            cause,
             raised_at: Micros::ZERO,
             wall: WallMillis::new(0),
             acknowledged: false,

@@ -23,7 +23,7 @@ use tve_config::{
     Config, Dm556Patch, ExtruderSequencePatch, HistoryPatch, LoggingPatch, MotionPatch,
     PidGainsPatch, PinsPatch, SensorConfigPatch, TempSettingsPatch,
 };
-use tve_hal::{Motor, Pull, Zone};
+use tve_hal::{Motor, PerZone, Pull, Zone};
 use tve_units::{Bcm, Celsius, Duty, Rpm};
 
 /// Who decides the heater duty.
@@ -146,7 +146,7 @@ pub enum Command {
     AcknowledgeAlarm(AlarmSelector),
     SetMode(Mode),
     SetTarget {
-        zones: [Option<Celsius>; 2],
+        zones: PerZone<Option<Celsius>>,
     },
     SetHeater {
         zone: Zone,

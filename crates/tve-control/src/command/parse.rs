@@ -3,6 +3,7 @@
 use super::{Command, CommandKind, Door};
 use crate::refusal::{Refusal, RefusalCode};
 use serde_json::Value;
+use tve_machine::Names;
 
 /// Bytes → JSON, with the tokens `NaN`, `Infinity` and `-Infinity` (which some clients write)
 /// turned into texts, so that the fault is found at the key that holds them.
@@ -76,32 +77,32 @@ fn kind(body: &Value, door: Door, unknown: RefusalCode) -> Result<CommandKind, R
 ///
 /// # Errors
 /// Those of [`control_kind`], or what is wrong with the value.
-pub fn parse_control(body: &Value) -> Result<Command, Refusal> {
-    control_kind(body)?.parse(body.get("value"))
+pub fn parse_control(body: &Value, names: &Names) -> Result<Command, Refusal> {
+    control_kind(body)?.parse(body.get("value"), names)
 }
 
 /// The body of POST /api/gpio.
 ///
 /// # Errors
 /// Those of [`gpio_kind`], or what is wrong with the value.
-pub fn parse_gpio(body: &Value) -> Result<Command, Refusal> {
-    gpio_kind(body)?.parse(body.get("value"))
+pub fn parse_gpio(body: &Value, names: &Names) -> Result<Command, Refusal> {
+    gpio_kind(body)?.parse(body.get("value"), names)
 }
 
 /// The body of POST /api/tune/start.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn parse_tune_start(body: &Value) -> Result<Command, Refusal> {
-    CommandKind::TuneStart.parse(Some(body))
+pub fn parse_tune_start(body: &Value, names: &Names) -> Result<Command, Refusal> {
+    CommandKind::TuneStart.parse(Some(body), names)
 }
 
 /// The command with a name of the table, wherever it comes in.
 ///
 /// # Errors
 /// `UNKNOWN_COMMAND`, or what is wrong with the value.
-pub fn parse_named(name: &str, value: &Value) -> Result<Command, Refusal> {
-    CommandKind::named(name).ok_or(RefusalCode::UnknownCommand)?.parse(Some(value))
+pub fn parse_named(name: &str, value: &Value, names: &Names) -> Result<Command, Refusal> {
+    CommandKind::named(name).ok_or(RefusalCode::UnknownCommand)?.parse(Some(value), names)
 }
 
 #[cfg(test)]

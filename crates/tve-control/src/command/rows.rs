@@ -5,7 +5,7 @@
 
 use super::settings::{AlarmId, Calibration, Label, PinMap, PwmChannel, section};
 use super::spec::{
-    Choice, Level, Nullable, Number, Param, Pin, Spec, Truth, choice, number, whole_number,
+    Choice, Level, Nullable, Number, Param, Pin, Spec, Truth, choice, named, number, whole_number,
 };
 use super::table::{CommandRow, Door, Effect, commands, describe, take};
 use super::{Command, Mode, PinMode, Relay, TuneMethod};
@@ -14,12 +14,15 @@ use serde_json::Value;
 use tve_config::{
     Dm556, ExtruderSequence, History, Logging, Motion, PidGains, Safety, TempSettings,
 };
-use tve_hal::{Motor, Pull, Zone};
+use tve_hal::{PerZone, Pull};
+use tve_machine::Names;
 use tve_machine::Right::{At, Service, Stop};
 use tve_machine::Role::{Engineer, Operator, Viewer};
 use tve_units::{Celsius, Duty, Rpm};
 
 commands! {
+    of names;
+
     /// Runs the start sequence: each device of `extruder_sequence.startup` that is fitted.
     Start "START" (Door::Control, At(Operator), Effect::Acts)
         [Self::Start] {} => Command::Start;
@@ -48,11 +51,9 @@ commands! {
     /// Sets target temperatures; a zone that is not named keeps its own.
     SetTarget "SET_TARGET" (Door::Control, At(Operator), Effect::CalmsAtZero(targets_are_zero))
         [Self::SetTarget { .. }] {
-            /// Target of zone 1.
-            z1: target().optional(),
-            /// Target of zone 2.
-            z2: target().optional(),
-        } => Command::SetTarget { zones: [z1, z2] };
+            /// Target of the zone of that name.
+            each zones: target().optional(),
+        } => Command::SetTarget { zones };
     /// Sets the duty of a heater in MANUAL; in AUTO it answers AUTO_ACTIVE and changes nothing.
     SetHeater "SET_HEATER" (
         Door::Control,
@@ -61,7 +62,7 @@ commands! {
     )
         [Self::SetHeater { .. }] {
             /// The zone.
-            zone: zone(),
+            zone: named(&names.zones),
             /// Its duty.
             duty: duty().map(Duty::clamped),
         } => Command::SetHeater { zone, duty };
@@ -73,7 +74,7 @@ commands! {
     )
         [Self::SetMotor { .. }] {
             /// The motor.
-            motor: motor(),
+            motor: named(&names.motors),
             /// Its speed; the sign is the direction.
             rpm: number(Rpm::MIN, Rpm::MAX, "rpm").map(Rpm::clamped),
         } => Command::SetMotor { motor, rpm };
@@ -114,7 +115,7 @@ commands! {
     MoveMotorSteps "MOVE_MOTOR_STEPS" (Door::Control, At(Operator), Effect::Acts)
         [Self::MoveMotorSteps { .. }] {
             /// The motor.
-            motor: motor().or(RefusalCode::InvalidMotor),
+            motor: named(&names.motors).or(RefusalCode::InvalidMotor),
             /// How fast; 1000 when it is not named.
             speed: number(1.0, 20_000.0, "steps/s")
                 .or(RefusalCode::InvalidSpeed)
@@ -127,13 +128,13 @@ commands! {
     StopManualMove "STOP_MANUAL_MOVE" (Door::Control, At(Operator), Effect::Calms)
         [Self::StopManualMove(_)] {
             /// The motor.
-            motor: motor().or(RefusalCode::InvalidMotor),
+            motor: named(&names.motors).or(RefusalCode::InvalidMotor),
         } => Command::StopManualMove(motor);
     /// Sets the gains of a zone.
     UpdatePid "UPDATE_PID" (Door::Control, At(Engineer), Effect::Configures)
         [Self::UpdatePid { .. }] {
             /// The zone.
-            zone: zone().or(RefusalCode::InvalidZoneOrParams),
+            zone: named(&names.zones).or(RefusalCode::InvalidZoneOrParams),
             /// Its gains.
             params: section("z1", PidGains::patch_from, RefusalCode::InvalidZoneOrParams),
         } => Command::UpdatePid { zone, patch: params };
@@ -141,7 +142,7 @@ commands! {
     UpdatePins "UPDATE_PINS" (Door::Control, At(Engineer), Effect::Configures)
         [Self::UpdatePins { .. }] {
             /// Pins by function; null is not fitted.
-            pins: PinMap,
+            pins: PinMap(names),
         } => {
             let (functions, labels) = pins;
             Command::UpdatePins { functions, labels }
@@ -198,7 +199,7 @@ commands! {
             /// The changes.
             params: section("history", History::patch_from, RefusalCode::InvalidValue),
         } => Command::SetHistorySettings(params);
-    /// Changes what a channel of the converter measures and how; only while the heaters are off.
+    /// Changes what a sensor channel measures and how; only while the heaters are off.
     SetSensorCalibration "SET_SENSOR_CALIBRATION" (
         Door::Control,
         At(Engineer),
@@ -261,7 +262,7 @@ commands! {
     TuneStart "TUNE_START" (Door::Route("POST /api/tune/start"), At(Engineer), Effect::Acts)
         [Self::TuneStart { .. }] {
             /// The zone.
-            zone: zone().or(RefusalCode::InvalidZone),
+            zone: named(&names.zones).or(RefusalCode::InvalidZone),
             /// Temperature around which the heater is switched.
             setpoint: number(TUNE_MIN, MAX_TARGET, "°C")
                 .up_to("safety.max_target - 15", Safety::default().max_target - TUNE_MARGIN)
@@ -304,14 +305,6 @@ pub(crate) const TUNE_MARGIN: f64 = 15.0;
 fn targets_are_zero(command: &Command) -> bool {
     let Command::SetTarget { zones } = command else { return false };
     zones.iter().any(Option::is_some) && zones.iter().flatten().all(|t| t.is_zero())
-}
-
-fn zone() -> Choice<Zone> {
-    choice(Zone::from_name, || Zone::ALL.map(Zone::name).to_vec())
-}
-
-fn motor() -> Choice<Motor> {
-    choice(Motor::from_name, || Motor::ALL.map(Motor::name).to_vec())
 }
 
 fn duty() -> Number {

@@ -5,17 +5,23 @@
 
 use super::CommandKind;
 use serde_json::{Map, Value, json};
+use tve_machine::Names;
 
 /// One in so many values is of no kind that was asked for.
 const WRONG: usize = 12;
 
-/// A random value for a command; `draw(n)` gives a whole number from 0 to `n - 1`.
-pub fn random_value(kind: CommandKind, draw: &mut dyn FnMut(usize) -> usize) -> Value {
+/// A random value for a command to a machine of these names; `draw(n)` gives a whole number from 0
+/// to `n - 1`.
+pub fn random_value(
+    kind: CommandKind,
+    names: &Names,
+    draw: &mut dyn FnMut(usize) -> usize,
+) -> Value {
     let mut value = Map::new();
-    for parameter in kind.parameters() {
+    for parameter in kind.parameters(names) {
         let there = if parameter.shape.required { draw(WRONG) > 0 } else { draw(2) == 0 };
         if there {
-            value.insert(parameter.key.to_owned(), of_schema(&parameter.shape.schema, draw));
+            value.insert(parameter.key.into_owned(), of_schema(&parameter.shape.schema, draw));
         }
     }
     value.into()
@@ -117,17 +123,22 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (state >> 33) as usize % n
         };
+        let names = tve_config::Config::embedded().names();
         for kind in CommandKind::ALL.iter().filter(|kind| kind.row().door != Door::Inside) {
             let (mut good, mut bad) = (0, 0);
             for _ in 0..400 {
-                match kind.parse(Some(&random_value(*kind, &mut draw))) {
+                match kind.parse(Some(&random_value(*kind, &names, &mut draw)), &names) {
                     Ok(_) => good += 1,
                     Err(_) => bad += 1,
                 }
             }
             let name = kind.row().name;
             assert!(good >= 40, "{name}: {good} of 400 are good");
-            assert_eq!(bad > 0, !kind.parameters().is_empty(), "{name}: {bad} of 400 are bad");
+            assert_eq!(
+                bad > 0,
+                !kind.parameters(&names).is_empty(),
+                "{name}: {bad} of 400 are bad"
+            );
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use tve_config::{
     Config, Issue, Leniency, Pins, PinsPatch, SensorConfig, SensorConfigPatch, check_label,
 };
+use tve_machine::{MAX_SENSORS, Names, Signal};
 use tve_units::Bcm;
 
 type Members = Map<String, Value>;
@@ -70,16 +71,16 @@ fn patch<P>(map: &Members, path: &str, from: PatchFrom<P>) -> Result<P, Refusal>
 }
 
 /// Pins by function, and labels by pin: a name that is no known function is a label.
-pub(super) struct PinMap;
+pub(super) struct PinMap<'a>(pub(super) &'a Names);
 
-impl Spec for PinMap {
+impl Spec for PinMap<'_> {
     type Value = (PinsPatch, Vec<(String, Option<Bcm>)>);
 
     fn read(&self, found: Option<&Value>, key: &str) -> Result<Self::Value, Refusal> {
         let mut functions = Map::new();
         let mut labels = Vec::new();
         for (name, value) in members(found, key, RefusalCode::InvalidPins)? {
-            if Pins::NAMES.contains(&name.as_str()) {
+            if Signal::from_name(name, self.0).is_some() {
                 functions.insert(name.clone(), value.clone());
                 continue;
             }
@@ -162,12 +163,11 @@ impl Spec for Label {
     }
 }
 
-/// A channel of the converter, and keys of its sensor.
+/// A sensor channel, and keys of its sensor.
 pub(super) struct Calibration;
 
 impl Calibration {
-    const CHANNEL: WholeNumber =
-        whole_number(0, (tve_hal::ADC_CHANNELS as u32).cast_signed() - 1, "");
+    const CHANNEL: WholeNumber = whole_number(0, (MAX_SENSORS as u32).cast_signed() - 1, "");
 }
 
 impl Spec for Calibration {
@@ -183,10 +183,12 @@ impl Spec for Calibration {
     }
 
     fn shape(&self) -> Shape {
-        let mut sensors = schema_of("sensors");
-        let each = sensors["patternProperties"].as_object_mut();
-        let mut schema =
-            each.and_then(|each| each.values_mut().next()).unwrap_or(&mut Value::Null).take();
+        // One schema serves every channel.
+        let mut schema = schema_of("sensors")["patternProperties"]
+            .as_object()
+            .and_then(|channels| channels.values().next())
+            .cloned()
+            .unwrap_or_default();
         schema["properties"]["channel"] = Self::CHANNEL.shape().schema;
         schema["required"] = json!(["channel"]);
         let range = format!("channel ({}) and keys of `sensors.N`", Self::CHANNEL.shape().range);

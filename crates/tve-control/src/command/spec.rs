@@ -6,6 +6,8 @@
 use super::values::{boolean, finite, pin, whole};
 use crate::refusal::{Refusal, RefusalCode};
 use serde_json::{Value, json};
+use std::borrow::Cow;
+use tve_machine::{Id, Name, Per};
 use tve_units::Bcm;
 
 /// What documentation, forms and generators of requests say about a parameter.
@@ -30,7 +32,7 @@ pub struct Shape {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Param {
     /// Its key in the value of the command.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// What it means, in a sentence.
     pub doc: &'static str,
     /// What it may be.
@@ -204,6 +206,36 @@ impl Spec for Pin {
         let last = Bcm::COUNT - 1;
         let schema = json!({"type": "integer", "minimum": 0, "maximum": last});
         shape("pin", format!("0 to {last}"), "BCM", schema)
+    }
+}
+
+/// A zone or motor by its name.
+pub(super) const fn named<I, const N: usize>(names: &Per<I, Name, N>) -> Named<'_, I, N> {
+    Named(names)
+}
+
+pub(super) struct Named<'a, I, const N: usize>(&'a Per<I, Name, N>);
+
+impl<I: Id, const N: usize> Named<'_, I, N> {
+    fn list(&self) -> String {
+        let names: Vec<String> = self.0.iter().map(|name| format!("\"{name}\"")).collect();
+        names.join(", ")
+    }
+}
+
+impl<I: Id, const N: usize> Spec for Named<'_, I, N> {
+    type Value = I;
+
+    fn read(&self, found: Option<&Value>, key: &str) -> Result<I, Refusal> {
+        let name = found.and_then(Value::as_str);
+        let known = |text: &str| self.0.entries().find(|(_, name)| **name == *text);
+        let found = name.and_then(known).map(|(id, _)| id);
+        found.ok_or_else(|| Refusal::invalid(key, format!("{key} must be one of {}", self.list())))
+    }
+
+    fn shape(&self) -> Shape {
+        let names: Vec<&str> = self.0.iter().map(Name::as_str).collect();
+        shape("text", self.list(), "", json!({ "enum": names }))
     }
 }
 

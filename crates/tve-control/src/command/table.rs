@@ -14,6 +14,7 @@ use super::rows::CommandKind;
 use super::spec::{Param, Spec};
 use crate::refusal::{Refusal, RefusalCode};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use tve_machine::Right;
 
 /// Where a command comes in.
@@ -117,12 +118,16 @@ pub(super) fn take<S: Spec>(spec: &S, args: Args<'_>, key: &str) -> Result<S::Va
     spec.read(args.and_then(|args| args.get(key)), key)
 }
 
-pub(super) fn describe(spec: &impl Spec, key: &'static str, doc: &'static str) -> Param {
-    Param { key, doc: doc.trim_ascii(), shape: spec.shape() }
+pub(super) fn describe(
+    spec: &impl Spec,
+    key: impl Into<Cow<'static, str>>,
+    doc: &'static str,
+) -> Param {
+    Param { key: key.into(), doc: doc.trim_ascii(), shape: spec.shape() }
 }
 
 macro_rules! commands {
-    ($(
+    (of $names:ident; $(
         $(#[doc = $doc:literal])+
         $kind:ident $name:literal ($door:expr, $right:expr, $effect:expr)
         [$($is:pat)?] $parameters:tt $(=> $make:expr)?;
@@ -150,9 +155,9 @@ macro_rules! commands {
                 )+}
             }
 
-            /// Its parameters, in the order in which they are checked.
-            pub fn parameters(self) -> Vec<Param> {
-                match self { $(Self::$kind => commands!(@describe $parameters),)+ }
+            /// Its parameters on a machine of these names, in the order in which they are checked.
+            pub fn parameters(self, $names: &Names) -> Vec<Param> {
+                match self { $(Self::$kind => commands!(@describe $names $parameters),)+ }
             }
 
             /// Whether its value is never looked at.
@@ -160,14 +165,18 @@ macro_rules! commands {
                 match self { $(Self::$kind => commands!(@ignores $parameters),)+ }
             }
 
-            /// The command of this kind that `value` asks for; a missing or null value counts as
-            /// `{}`.
+            /// The command of this kind that `value` asks for on a machine of these names; a missing
+            /// or null value counts as `{}`.
             ///
             /// # Errors
             /// What is wrong with the value; `UNKNOWN_COMMAND` for what is made within the service.
-            pub fn parse(self, value: Option<&Value>) -> Result<Command, Refusal> {
+            pub fn parse(
+                self,
+                value: Option<&Value>,
+                $names: &Names,
+            ) -> Result<Command, Refusal> {
                 match self {$(
-                    Self::$kind => commands!(@parse self, value, $parameters $(=> $make)?),
+                    Self::$kind => commands!(@parse self, value, $names $parameters $(=> $make)?),
                 )+}
             }
         }
@@ -179,10 +188,14 @@ macro_rules! commands {
             }
         }
     };
-    (@describe { $($(#[doc = $doc:literal])+ $key:ident: $spec:expr,)* }) => {
+    // One key for each zone, by its name.
+    (@describe $names:ident { $(#[doc = $doc:literal])+ each $key:ident: $spec:expr, }) => {
+        $names.zones.iter().map(|key| describe(&$spec, key.to_string(), concat!($($doc),+))).collect()
+    };
+    (@describe $names:ident { $($(#[doc = $doc:literal])+ $key:ident: $spec:expr,)* }) => {
         vec![$(describe(&$spec, stringify!($key), concat!($($doc),+)),)*]
     };
-    (@describe $other:ident) => {
+    (@describe $names:ident $other:ident) => {
         Vec::new()
     };
     (@ignores anything) => {
@@ -191,10 +204,20 @@ macro_rules! commands {
     (@ignores $other:tt) => {
         false
     };
-    (@parse $self:ident, $value:ident, {} => $make:expr) => {
+    (@parse $self:ident, $value:ident, $names:ident {} => $make:expr) => {
         $self.args($value).map(|_| $make)
     };
-    (@parse $self:ident, $value:ident, {
+    (@parse $self:ident, $value:ident, $names:ident {
+        $(#[doc = $doc:literal])+ each $key:ident: $spec:expr,
+    } => $make:expr) => {{
+        let args = $self.args($value)?;
+        let mut $key = PerZone::new($names.zones.len());
+        for (zone, name) in $names.zones.entries() {
+            $key[zone] = take(&$spec, args, name.as_str())?;
+        }
+        Ok($make)
+    }};
+    (@parse $self:ident, $value:ident, $names:ident {
         $($(#[doc = $doc:literal])+ $key:ident: $spec:expr,)*
     } => $make:expr) => {{
         let args = $self.args($value)?;
@@ -202,10 +225,10 @@ macro_rules! commands {
         Ok($make)
     }};
     // The value is never looked at.
-    (@parse $self:ident, $value:ident, anything => $make:expr) => {
+    (@parse $self:ident, $value:ident, $names:ident anything => $make:expr) => {
         Ok($make)
     };
-    (@parse $self:ident, $value:ident, inside) => {
+    (@parse $self:ident, $value:ident, $names:ident inside) => {
         Err(RefusalCode::UnknownCommand.into())
     };
 }

@@ -9,13 +9,11 @@ use crate::command::{
     Command, LoggingHealth, Mode, Relay, Reply, TUNE_MARGIN, TUNE_MIN, TuneMethod,
 };
 use crate::motion::{highest_rpm, pulse_rate};
-use crate::outlets::PwmRole;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::roles;
 use crate::snapshot::{Status, TuneStatus};
-use crate::supervisor::motor_of;
-use tve_config::{Action, PidGains};
-use tve_hal::{Motor, Zone};
+use tve_config::{Action, Device, PidGains, PwmUse};
+use tve_hal::{Motor, PerZone, Zone};
+use tve_machine::PwmOutput;
 use tve_units::{Bcm, Celsius, Duty, Micros, Rpm};
 
 impl Controller {
@@ -109,14 +107,15 @@ impl Controller {
 
     /// Ranges that the configuration sets.
     fn check_range(&self, command: &Command) -> Result<(), Refusal> {
-        let max = self.config.safety.max_target;
+        let max = |zone: Zone| self.config.zones[zone].limits.max_target;
         match command {
             Command::SetTarget { zones } => {
-                for zone in roles::zones() {
-                    if let Some(t) = zones[zone.index()].filter(|t| t.get() > max) {
-                        let name = zone.name();
+                for zone in self.config.zones.ids() {
+                    let max = max(zone);
+                    if let Some(t) = zones[zone].filter(|t| t.get() > max) {
+                        let name = self.config.names.zones[zone];
                         return Err(Refusal::invalid(
-                            name,
+                            name.as_str(),
                             format!(
                                 "{name} must be at most {max} °C (safety.max_target), not {}",
                                 t.get()
@@ -126,13 +125,21 @@ impl Controller {
                 }
                 Ok(())
             }
-            Command::TuneStart { setpoint, .. }
-                if !(TUNE_MIN..=max - TUNE_MARGIN).contains(&setpoint.get()) =>
+            Command::TuneStart { zone, setpoint, .. }
+                if !(TUNE_MIN..=max(*zone) - TUNE_MARGIN).contains(&setpoint.get()) =>
             {
+                let max = max(*zone) - TUNE_MARGIN;
                 Err(Refusal::with(
                     RefusalCode::InvalidSetpoint,
-                    format!("setpoint must be {TUNE_MIN} to {} °C", max - TUNE_MARGIN),
+                    format!("setpoint must be {TUNE_MIN} to {max} °C"),
                 ))
+            }
+            Command::SetMotor { motor, rpm }
+                if rpm.get().abs() > self.config.motors[*motor].max_rpm =>
+            {
+                let max = self.config.motors[*motor].max_rpm;
+                let sentence = format!("rpm must be at most {max} either way, not {}", rpm.get());
+                Err(Refusal::invalid("rpm", sentence))
             }
             Command::SetPwmOutput { name, .. } if !self.knows_pwm(name) => {
                 Err(RefusalCode::InvalidPwmChannel.into())
@@ -198,11 +205,9 @@ impl Controller {
                 !duty.is_zero() && (latches.trip() || zone_tripped(*zone))
             }
             Command::SetTarget { zones } => {
-                let asked = |z: Zone| zones[z.index()].is_some_and(|t| !t.is_zero());
-                let only_zero =
-                    zones.iter().any(Option::is_some) && roles::zones().all(|z| !asked(z));
-                (latches.trip() && !only_zero)
-                    || roles::zones().any(|z| zone_tripped(z) && asked(z))
+                let asked = |z: Zone| zones[z].is_some_and(|t| !t.is_zero());
+                let only_zero = zones.iter().any(Option::is_some) && zones.ids().all(|z| !asked(z));
+                (latches.trip() && !only_zero) || zones.ids().any(|z| zone_tripped(z) && asked(z))
             }
             Command::Start | Command::MoveMotorSteps { .. } => latches.any_stop(),
             Command::TuneStart { .. } => latches.trip() || latches.any_zone_trip(),
@@ -240,13 +245,13 @@ impl Controller {
         }
         self.permissives().check()?;
         let mut skipped = Vec::new();
-        for step in self.config.extruder_sequence.startup.iter().filter(|s| s.enabled) {
+        for step in &self.config.sequence.startup {
             if !self.capabilities.has_device(step.device) {
-                skipped.push(step.device.name());
-            } else if let Some(motor) = motor_of(step.device)
+                skipped.push(self.config.device_name(step.device).to_string());
+            } else if let Device::Motor(motor) = step.device
                 && step.action == Action::On
             {
-                let rpm = self.motion.start_speed(motor, &self.config.motion);
+                let rpm = self.motion.start_speed(motor, &self.config);
                 self.check_pulse_rate(motor, rpm)?;
             }
         }
@@ -284,8 +289,8 @@ impl Controller {
         Ok(Reply::OK)
     }
 
-    fn set_target(&mut self, targets: [Option<Celsius>; 2]) -> Result<Reply, Refusal> {
-        let asked = || roles::zones().zip(targets).filter_map(|(zone, t)| Some((zone, t?)));
+    fn set_target(&mut self, targets: PerZone<Option<Celsius>>) -> Result<Reply, Refusal> {
+        let asked = || targets.ids().zip(targets).filter_map(|(zone, t)| Some((zone, t?)));
         for (zone, target) in asked().filter(|(_, target)| !target.is_zero()) {
             if !self.capabilities.has_heater(zone) {
                 return Err(RefusalCode::NotFitted.into());
@@ -333,7 +338,7 @@ impl Controller {
     }
 
     fn check_pulse_rate(&self, motor: Motor, rpm: Rpm) -> Result<(), Refusal> {
-        let microsteps = self.config.dm556.microsteps;
+        let microsteps = self.config.motors[motor].microsteps;
         let limit = self.capabilities.max_pulse_rate[motor];
         if pulse_rate(rpm.get(), microsteps).abs() <= limit {
             return Ok(());
@@ -377,22 +382,32 @@ impl Controller {
     }
 
     fn pwm_channel(&self, name: &str) -> Option<usize> {
-        self.config.pwm.channel(name).map(usize::from)
+        self.config.pwm.named(name)
     }
 
     fn knows_pwm(&self, name: &str) -> bool {
-        matches!(name, "z1" | "z2" | "peltier") || self.pwm_channel(name).is_some()
+        let own = PwmOutput::from_name(name, &self.config.names);
+        own.is_some_and(PwmOutput::has_power) || self.pwm_channel(name).is_some()
     }
 
     fn set_pwm(&mut self, name: &str, duty: Duty) -> Result<Reply, Refusal> {
-        let role = self.pwm_channel(name).map(|channel| (channel, self.outlets.pwm_role(channel)));
-        match role {
-            Some((_, PwmRole::Relay(relay))) => self.trim_relay(relay, duty),
-            Some((channel, PwmRole::Free)) => {
+        let Some(channel) = self.pwm_channel(name) else {
+            return Err(RefusalCode::PinInUse.into());
+        };
+        match self.config.pwm.channels[channel] {
+            PwmUse::Output(PwmOutput::Fan) => self.trim_relay(Relay::Fan, duty),
+            PwmUse::Output(PwmOutput::Pump) => self.trim_relay(Relay::Pump, duty),
+            PwmUse::Free => {
                 self.outlets.set_free_pwm(channel, duty);
                 Ok(Reply::OK)
             }
-            _ => Err(RefusalCode::PinInUse.into()),
+            PwmUse::Unused
+            | PwmUse::Output(
+                PwmOutput::Peltier
+                | PwmOutput::Heater(_)
+                | PwmOutput::Cooler(_)
+                | PwmOutput::Lamp(_),
+            ) => Err(RefusalCode::PinInUse.into()),
         }
     }
 
@@ -409,7 +424,8 @@ impl Controller {
             return Err(RefusalCode::MachineBusy.into());
         }
         let permissives = self.permissives();
-        let turns = f64::from(steps.unsigned_abs()) / f64::from(self.config.dm556.microsteps);
+        let turns =
+            f64::from(steps.unsigned_abs()) / f64::from(self.config.motors[motor].microsteps);
         let cold = permissives.cold_jog_turns_left[motor];
         if let Some(left) = cold {
             permissives.check_cold()?;
@@ -452,7 +468,7 @@ impl Controller {
         if self.readings().temperature(zone).is_none() {
             return Err(Refusal::with(
                 RefusalCode::TempDataStale,
-                format!("sensor {} is not good", roles::sensor_of(zone).name()),
+                format!("sensor {} is not good", self.config.sensor_of(zone).name),
             ));
         }
         self.thermal.enter_tuning(self.now, zone, setpoint, method);

@@ -27,13 +27,13 @@ use crate::capabilities::Capabilities;
 use crate::command::Relay;
 use crate::motion::Motion;
 use crate::outlets::{Demand, Outlets};
-use crate::roles::{self, Place};
 use crate::sensors::{HeatContext, Readings, Sensors, is_bad};
 use crate::snapshot::Status;
-use crate::supervisor::{Pressed, SequenceKind, Supervisor, motor_of};
+use crate::supervisor::{Pressed, SequenceKind, Supervisor};
 use crate::thermal::Thermal;
-use tve_config::{Action, Config, Device, SequenceStep};
-use tve_hal::{Inputs, MachineKind, MotorDrive, Outputs};
+use std::sync::Arc;
+use tve_config::{Action, Config, Device, MachineConfig, Serves, Step};
+use tve_hal::{Inputs, MachineKind, Motor, MotorDrive, Outputs};
 use tve_units::{Duty, Micros, WallMillis};
 
 /// Longest step of time that ramps accept, s; a longer gap is a stall, not a move.
@@ -45,7 +45,9 @@ const MAX_DT: f64 = 0.1;
 pub struct Controller {
     kind: MachineKind,
     #[cfg_attr(feature = "state", serde(skip))]
-    config: Config,
+    file: Config,
+    #[cfg_attr(feature = "state", serde(skip, default = "nothing"))]
+    config: Arc<MachineConfig>,
     config_revision: u64,
     capabilities: Capabilities,
 
@@ -67,16 +69,20 @@ pub struct Controller {
 
 impl Controller {
     /// A controller with everything off.
-    pub fn new(config: Config, kind: MachineKind, restored: Restored) -> Self {
+    pub fn new(file: Config, kind: MachineKind, restored: Restored) -> Self {
+        let config = file.machine();
         let mut controller = Self {
             capabilities: Capabilities::of(kind, &config),
             sensors: Sensors::new(&config),
             thermal: Thermal::new(&config),
-            motion: Motion::new(),
-            alarms: Alarms::restore(restored.latched, restored.next_alarm_id),
+            motion: Motion::new(config.motors.len()),
+            alarms: Alarms::restore(restored.latched, restored.next_alarm_id, &config),
             supervisor: Supervisor::new(),
             outlets: Outlets::new(&config),
             kind,
+            inputs: Inputs::unread(config.motors.len(), config.sensors.len()),
+            outputs: Outputs::off(config.zones.len(), config.motors.len()),
+            file,
             config,
             config_revision: 0,
             now: Micros::ZERO,
@@ -84,12 +90,6 @@ impl Controller {
             tick: 0,
             last_tick: None,
             watched_at: None,
-            inputs: Inputs::default(),
-            outputs: Outputs {
-                heaters: roles::per_zone(|_| false),
-                motors: roles::per_motor(|_| MotorDrive::Disabled),
-                ..Outputs::default()
-            },
         };
         if restored.config_fault {
             controller.raise(AlarmCode::ConfigFault, Cause::Plain);
@@ -113,10 +113,12 @@ impl Controller {
     /// which the black box keeps as JSON, and events that nobody has drained.
     #[cfg(feature = "state")]
     #[must_use]
-    pub fn resume(mut self, config: Config) -> Self {
+    pub fn resume(mut self, file: Config) -> Self {
+        let config = file.machine();
         self.sensors.resume(&config);
         self.thermal.resume(&config);
         self.config = config;
+        self.file = file;
         self
     }
 
@@ -149,6 +151,11 @@ impl Controller {
 
     /// The configuration in force.
     pub fn config(&self) -> &Config {
+        &self.file
+    }
+
+    /// The machine that it describes.
+    pub fn machine(&self) -> &Arc<MachineConfig> {
         &self.config
     }
 
@@ -168,7 +175,7 @@ impl Controller {
         self.supervisor.shut_down();
         self.thermal.switch_all_off();
         self.outlets.set_peltier(Duty::ZERO);
-        self.motion.stop_all();
+        self.motion.stop_all(&self.config);
     }
 
     /// Whether nothing turns any more.
@@ -195,7 +202,7 @@ impl Controller {
     }
 
     fn readings(&self) -> Readings<'_> {
-        self.sensors.readings(self.now)
+        self.sensors.readings(&self.config, self.now)
     }
 
     fn take_buttons(&mut self) {
@@ -210,17 +217,17 @@ impl Controller {
     }
 
     fn enter_starting(&mut self) {
-        let steps = &self.config.extruder_sequence.startup;
+        let steps = &self.config.sequence.startup;
         self.supervisor.enter_starting(steps, self.now, self.wall);
     }
 
     fn enter_stopping(&mut self) {
-        let steps = &self.config.extruder_sequence.shutdown;
+        let steps = &self.config.sequence.shutdown;
         self.supervisor.enter_stopping(steps, self.now, self.wall);
     }
 
     fn enter_emergency(&mut self) {
-        let steps = &self.config.extruder_sequence.emergency;
+        let steps = &self.config.sequence.emergency;
         self.supervisor.enter_emergency(steps, self.now, self.wall);
     }
 
@@ -238,7 +245,7 @@ impl Controller {
             return;
         }
         if kind == SequenceKind::Shutdown {
-            self.motion.stop_all();
+            self.motion.stop_all(&self.config);
             if !self.is_at_rest() {
                 return;
             }
@@ -246,40 +253,49 @@ impl Controller {
         self.supervisor.leave();
     }
 
-    fn carry_out(&mut self, kind: SequenceKind, step: SequenceStep) {
+    fn carry_out(&mut self, kind: SequenceKind, step: Step) {
         if !self.capabilities.has_device(step.device) {
             return;
         }
-        let motor = motor_of(step.device);
-        match (motor, step.action, kind) {
-            // Only a start turns a motor on, and no emergency ends cooling.
-            (Some(_), Action::On, SequenceKind::Shutdown | SequenceKind::Emergency)
-            | (None, Action::Off, SequenceKind::Emergency) => {}
-            (Some(motor), Action::On, SequenceKind::Startup) => {
-                if self.permissives().granted() {
-                    let rpm = self.motion.start_speed(motor, &self.config.motion);
-                    self.motion.take_up(motor, rpm);
-                } else {
-                    self.supervisor.leave();
-                    self.motion.stop_all();
-                }
+        match step.device {
+            Device::Motor(motor) => self.move_by_sequence(kind, motor, step.action),
+            Device::Fan => self.cool_by_sequence(kind, Relay::Fan, step.action),
+            Device::Pump => self.cool_by_sequence(kind, Relay::Pump, step.action),
+        }
+    }
+
+    fn move_by_sequence(&mut self, kind: SequenceKind, motor: Motor, action: Action) {
+        match (action, kind) {
+            // Only a start turns a motor on.
+            (Action::On, SequenceKind::Shutdown | SequenceKind::Emergency) => {}
+            (Action::On, SequenceKind::Startup) if self.permissives().granted() => {
+                let rpm = self.motion.start_speed(motor, &self.config);
+                self.motion.take_up(motor, rpm);
             }
-            (Some(motor), Action::Off, _) => self.motion.stop(motor),
-            (None, action, _) => {
-                let relay = if step.device == Device::Pump { Relay::Pump } else { Relay::Fan };
-                self.outlets.switch(relay, action == Action::On);
+            (Action::On, SequenceKind::Startup) => {
+                self.supervisor.leave();
+                self.motion.stop_all(&self.config);
             }
+            (Action::Off, _) => self.motion.stop(motor, &self.config),
+        }
+    }
+
+    fn cool_by_sequence(&mut self, kind: SequenceKind, relay: Relay, action: Action) {
+        match (action, kind) {
+            // No emergency ends cooling.
+            (Action::Off, SequenceKind::Emergency) => {}
+            (action, _) => self.outlets.switch(relay, action == Action::On),
         }
     }
 
     /// Decides each zone's duty for this tick.
     fn heat(&mut self) {
-        let readings = self.sensors.readings(self.now);
+        let readings = self.sensors.readings(&self.config, self.now);
         let alone = self.thermal.warm_up(&readings);
         for zone in self.thermal.ids() {
             let forbidden =
                 self.alarms.latches().forbids_heat(zone) || self.supervisor.is_shutting_down();
-            let readings = self.sensors.readings(self.now);
+            let readings = self.sensors.readings(&self.config, self.now);
             let finding = self.thermal.heat(zone, &readings, forbidden, alone, &self.config);
             self.report(finding);
         }
@@ -287,8 +303,8 @@ impl Controller {
 
     fn advance_motors(&mut self, dt: f64) {
         let feedback = &self.inputs.motors;
-        let done = |motor: tve_hal::Motor| feedback.get(motor)?.jog_done;
-        self.motion.advance(self.now, dt, &self.config.motion, done);
+        let done = |motor: Motor| feedback.get(motor)?.jog_done;
+        self.motion.advance(self.now, dt, &self.config, done);
         if !self.is_at_rest() {
             self.supervisor.moved(self.now);
         }
@@ -298,34 +314,38 @@ impl Controller {
     fn compose(&mut self) {
         let latches = *self.alarms.latches();
         // Every entry is written anew; to build new lists each tick would cost more than the rest.
-        let Outputs { mut heaters, mut motors, .. } = self.outputs;
+        let Outputs { mut heaters, mut coolers, mut motors, .. } = self.outputs;
+        let (now, config) = (self.now, &self.config);
         for zone in heaters.ids() {
-            heaters[zone] = self.thermal.conducts(self.now, zone, &latches);
+            heaters[zone] = self.thermal.conducts(now, zone, &latches);
         }
         for motor in motors.ids() {
-            motors[motor] = self.motion.drive(motor, self.config.dm556.microsteps);
+            let halted = latches.driver_fault() && !self.motion.turns(motor);
+            motors[motor] =
+                if halted { MotorDrive::Disabled } else { self.motion.drive(motor, config) };
         }
-        if latches.driver_fault() && !self.motion.screw_turns() {
-            motors[roles::screw()] = MotorDrive::Disabled;
+        let readings = self.sensors.readings(config, now);
+        for (zone, settings) in config.zones.entries() {
+            coolers[zone] = settings.has_cooler && self.thermal.cools(zone, &readings);
         }
-        let readings = self.readings();
         let demand = Demand {
             status: self.status(),
             tripped: latches.trip(),
             heaters,
+            coolers,
             motors,
             heats: self.thermal.heats(),
             in_band: self.thermal.in_band(&readings),
-            throat_known: !is_bad(readings.of(roles::throat_sensor())),
+            throat_known: config.feed_throat.is_none_or(|sensor| !is_bad(readings.of(sensor))),
         };
-        self.outlets.compose(self.now, &demand, &mut self.outputs);
+        self.outlets.compose(now, &demand, config, &mut self.outputs);
     }
 
     /// What the heater of the zone does that a sensor measures, if it measures one.
     fn heat_context(&self, sensor: tve_hal::Sensor) -> HeatContext {
-        match roles::place_of(sensor) {
-            Place::Zone(zone) => self.thermal.context(zone),
-            Place::Motor | Place::Throat => HeatContext::default(),
+        match self.config.sensors[sensor].serves {
+            Serves::Zone(zone) => self.thermal.context(zone),
+            Serves::Motor(_) | Serves::FeedThroat | Serves::Display => HeatContext::default(),
         }
     }
 
@@ -335,6 +355,12 @@ impl Controller {
             self.raise(code, cause);
         }
     }
+}
+
+/// Stands in a controller that was read until [`Controller::resume`] completes it.
+#[cfg(feature = "state")]
+fn nothing() -> Arc<MachineConfig> {
+    Config::default().machine()
 }
 
 #[cfg(test)]

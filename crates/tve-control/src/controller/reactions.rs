@@ -1,11 +1,10 @@
 //! What an alarm does to the machine, what clearing takes, and what still stands in its way.
 
 use super::Controller;
-use crate::alarm::{AlarmCode, AlarmRecord, Cause, ClearRule, Evidence, Reaction};
+use crate::alarm::{AlarmCode, AlarmRecord, Cause, ClearRule, Evidence, Reaction, Subject};
 use crate::alarms::Finding;
 use crate::command::{AlarmSelector, Reply};
 use crate::refusal::{Refusal, RefusalCode};
-use crate::roles;
 use crate::sensors::is_bad;
 use crate::supervisor::estop_pressed;
 use tve_config::EstopContact;
@@ -18,9 +17,10 @@ const MISMATCHES: u8 = 2;
 impl Controller {
     /// Raises an alarm, unless it is active already, and reacts at once.
     pub(super) fn raise(&mut self, code: AlarmCode, cause: Cause) {
-        match self.alarms.raise(self.now, self.wall, Finding::new(code, cause)) {
+        let subject = Subject::of(&cause, &self.config);
+        match self.alarms.raise(self.now, self.wall, Finding::new(code, cause), subject) {
             Some(Reaction::Trip) => self.trip(),
-            Some(Reaction::ZoneTrip) => self.trip_zone(cause.zone()),
+            Some(Reaction::ZoneTrip) => self.trip_zone(subject.zone),
             Some(Reaction::Stop) => self.halt(),
             Some(Reaction::Note) | None => {}
         }
@@ -52,7 +52,7 @@ impl Controller {
     /// The STOP reaction.
     fn halt(&mut self) {
         self.supervisor.halt();
-        self.motion.stop_all();
+        self.motion.stop_all(&self.config);
     }
 
     /// Whether the cause of an alarm still stands, or it may not be cleared for another reason.
@@ -73,7 +73,8 @@ impl Controller {
             let reading = readings.of(sensor);
             is_bad(reading) || reading.value().is_some_and(|t| t.get() > limit)
         };
-        let safety = &self.config.safety;
+        let (config, safety) = (&self.config, &self.config.safety);
+        let motors = || config.motors.iter().filter_map(|motor| motor.sensor);
         match evidence {
             Evidence::EstopContact => self.estop_is_pressed(),
             Evidence::ZoneSensorBad => zones.any(|z| is_bad(readings.zone(z))),
@@ -81,20 +82,25 @@ impl Controller {
                 matches!(readings.zone(z), Reading::Stale | Reading::BusError | Reading::Starting)
             }),
             Evidence::ZoneTooHot => {
-                zones.any(|z| above(roles::sensor_of(z), safety.over_temperature))
+                zones.any(|z| above(readings.sensor(z), config.zones[z].limits.over_temperature))
             }
             Evidence::ZoneTooCold => zones.any(|z| {
                 let reading = readings.zone(z);
-                let below = |t: Celsius| t.get() < safety.under_temperature;
+                let floor = config.zones[z].limits.under_temperature;
+                let below = |t: Celsius| t.get() < floor;
                 is_bad(reading)
                     || matches!(reading, Reading::ColdOrOpen)
                     || reading.value().is_some_and(below)
             }),
             Evidence::ZoneRises => zones.any(|z| self.thermal.rises(z, &readings)),
-            Evidence::MotorTooHot => above(roles::motor_sensor(), safety.motor_max),
-            Evidence::MotorSensorBad => is_bad(readings.of(roles::motor_sensor())),
-            Evidence::ThroatTooHot => above(roles::throat_sensor(), safety.feed_throat_max),
-            Evidence::ThroatSensorBad => is_bad(readings.of(roles::throat_sensor())),
+            Evidence::MotorTooHot => motors().any(|sensor| above(sensor, safety.motor_max)),
+            Evidence::MotorSensorBad => motors().any(|sensor| is_bad(readings.of(sensor))),
+            Evidence::ThroatTooHot => {
+                config.feed_throat.is_some_and(|sensor| above(sensor, safety.feed_throat_max))
+            }
+            Evidence::ThroatSensorBad => {
+                config.feed_throat.is_some_and(|sensor| is_bad(readings.of(sensor)))
+            }
             Evidence::DriveInput => self.inputs.drive_alarm,
             Evidence::PwmReadBack => self.pwm_mismatched(),
             Evidence::RecorderFails => self.alarms.logging().failed,

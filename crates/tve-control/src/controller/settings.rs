@@ -57,10 +57,10 @@ impl Controller {
     /// machine works may change here, too; the rest only while it is idle.
     pub(super) fn replace_config(&mut self, config: Config) -> Result<Reply, Refusal> {
         let config = self.changed(|own| *own = config)?;
-        if config == self.config {
+        if config == self.file {
             return Ok(Reply::OK);
         }
-        if needs_rest(&self.config, &config) && !self.is_idle() {
+        if needs_rest(&self.file, &config) && !self.is_idle() {
             return Err(Refusal::with(
                 RefusalCode::MachineBusy,
                 "wiring, sensors, limits and the like change only while motors, heaters, targets, \
@@ -76,7 +76,7 @@ impl Controller {
     }
 
     fn changed(&self, change: impl FnOnce(&mut Config)) -> Result<Config, Refusal> {
-        let mut config = self.config.clone();
+        let mut config = self.file.clone();
         change(&mut config);
         let mut issues = Vec::new();
         config.validate(&mut issues);
@@ -84,18 +84,16 @@ impl Controller {
     }
 
     fn adopt(&mut self, config: Config) {
-        if config == self.config {
+        if config == self.file {
             return;
         }
-        let rewired = config.sensors != self.config.sensors || config.adc != self.config.adc;
-        let old = std::mem::replace(&mut self.config, config);
+        let old = std::mem::replace(&mut self.config, config.machine());
+        self.file = config;
         self.config_revision += 1;
         self.capabilities = Capabilities::of(self.kind, &self.config);
         self.thermal.adopt(&self.config);
-        if rewired {
-            self.sensors.rewire(&old, &self.config);
-        }
-        self.outlets.adopt(&self.config);
+        self.sensors.rewire(&old, &self.config);
+        self.outlets.adopt(&old, &self.config);
     }
 
     /// New gains are made for this controller's law. The other zone keeps the gains it runs with.
@@ -111,7 +109,9 @@ impl Controller {
 
     pub(super) fn set_gains(&mut self, gains: PerZone<PidGains>) -> Result<Reply, Refusal> {
         let reply = self.reconfigure(|config| {
-            (config.z1, config.z2) = (gains[Zone::Z1], gains[Zone::Z2]);
+            for (zone, gains) in gains.entries() {
+                config.set_gains(zone, *gains);
+            }
             config.control.law = 2;
         })?;
         self.alarms.withdraw(AlarmCode::TuneNeeded);
@@ -132,7 +132,7 @@ impl Controller {
                 }
             }
         })?;
-        if config == self.config {
+        if config == self.file {
             return Ok(Reply::OK);
         }
         for (name, pin) in labels {
@@ -145,7 +145,7 @@ impl Controller {
                 ));
             }
         }
-        if config.pins != self.config.pins && !self.is_idle() {
+        if config.pins != self.file.pins && !self.is_idle() {
             return Err(RefusalCode::MachineBusy.into());
         }
         self.adopt(config);
@@ -161,7 +161,7 @@ impl Controller {
         if !Pins::NAMES.contains(&name) {
             return self.update_pins(&PinsPatch::default(), &[(name.to_owned(), Some(pin))]);
         }
-        if self.config.pins.get(name) == Some(pin) {
+        if self.file.pins.get(name) == Some(pin) {
             return Ok(Reply::OK);
         }
         if self.outlets.owns_pin(pin) {
@@ -183,7 +183,7 @@ impl Controller {
         patch: &SensorConfigPatch,
     ) -> Result<Reply, Refusal> {
         let config = self.changed(|config| config.sensors[channel].apply(patch))?;
-        if config == self.config {
+        if config == self.file {
             return Ok(Reply::OK);
         }
         if self.thermal.is_tuning() || !self.thermal.is_off() {

@@ -45,12 +45,11 @@ impl Bench {
         let tick = self.now.get() / 10_000;
         let channel = (tick % 20 / 5) as usize;
         if tick.is_multiple_of(5) {
-            let sensor = &self.controller.config.sensors[channel];
+            let sensor = &self.controller.file.sensors[channel];
             let inverse = 1.0 / (self.channels[channel] + 273.15) - 1.0 / 298.15;
             let r = sensor.r_25 * libm::exp(sensor.beta * inverse);
             let v = sensor.v_ref * r / (r + sensor.r_fixed);
-            let code =
-                (v * 32768.0 / self.controller.config.adc.fsr) as i16 + (tick / 20 % 2) as i16;
+            let code = (v * 32768.0 / self.controller.file.adc.fsr) as i16 + (tick / 20 % 2) as i16;
             self.inputs.adc[channel] = AdcReading::Sample { code, taken_at: self.now };
         }
         *self.controller.step(self.now, &self.inputs)
@@ -58,7 +57,10 @@ impl Bench {
 
     #[expect(clippy::needless_pass_by_value, reason = "reads better at sixty calls")]
     fn send(&mut self, name: &str, value: Value) -> Result<Reply, Refusal> {
-        let command = parse_control(&json!({"command": name, "value": value}))?;
+        let command = parse_control(
+            &json!({"command": name, "value": value}),
+            &self.controller.machine().names,
+        )?;
         self.controller.command(self.now, command)
     }
 

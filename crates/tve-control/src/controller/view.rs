@@ -1,8 +1,8 @@
 //! The machine as others see it: the snapshot of a tick, and what the screw is waiting for.
 
 use super::Controller;
-use crate::permissives::{Condition, ConditionKind, Permissives};
-use crate::roles;
+use crate::outlets::Outlets;
+use crate::permissives::{Condition, ConditionKind, Conditions, Permissives};
 use crate::snapshot::Snapshot;
 use tve_hal::Zone;
 
@@ -11,50 +11,55 @@ impl Controller {
     pub fn snapshot(&self, out: &mut Snapshot) {
         let readings = self.readings();
         let (thermal, motion, outlets) = (&self.thermal, &self.motion, &self.outlets);
-        *out = Snapshot {
-            now: self.now,
-            wall: self.wall,
-            tick: self.tick,
-            status: self.status(),
-            mode: thermal.mode(),
-            readings: roles::per_sensor(|s| readings.of(s)),
-            temps: *self.sensors.published(),
-            temps_at: readings.newest().unwrap_or_default(),
-            targets: roles::per_zone(|z| thermal.shown_target(z)),
-            manual_duty: roles::per_zone(|z| thermal.manual(z)),
-            heater_duty: roles::per_zone(|z| thermal.duty(z)),
-            heater_on: self.outputs.heaters,
-            motors: roles::per_motor(|m| motion.setpoint(m)),
-            motors_actual: roles::per_motor(|m| motion.speed(m)),
-            relays: outlets.relays(),
-            pwm: outlets.shown_pwm(&self.outputs, |zone| thermal.duty(zone)),
-            peltier: outlets.peltier(),
-            fill_level: self.inputs.fill_level_cm,
-            target_fill_level: outlets.fill_target(),
-            sequence_started: self.supervisor.sequence_started(),
-            tune: thermal.shown_tune(),
-            alarms: *self.alarms.active(),
-            jogging: roles::per_motor(|m| motion.is_jogging(m)),
-            permissives: self.permissives(),
-            pins: outlets.shown_pins(&self.inputs, &self.outputs),
-            energised: self.is_energised(),
-            config_revision: self.config_revision,
-        };
+        let (zones, motors) = (&self.config.zones, &self.config.motors);
+        // Written in place: most of a snapshot is room for alarms that are not there.
+        out.now = self.now;
+        out.wall = self.wall;
+        out.tick = self.tick;
+        out.status = self.status();
+        out.mode = thermal.mode();
+        out.readings = self.config.sensors.map(|s, _| readings.of(s));
+        out.temps = *self.sensors.published();
+        out.temps_at = readings.newest().unwrap_or_default();
+        out.targets = zones.map(|z, _| thermal.shown_target(z));
+        out.manual_duty = zones.map(|z, _| thermal.manual(z));
+        out.heater_duty = zones.map(|z, _| thermal.duty(z));
+        out.heater_on = self.outputs.heaters;
+        out.motors = motors.map(|m, _| motion.setpoint(m));
+        out.motors_actual = motors.map(|m, _| motion.speed(m));
+        out.relays = outlets.relays();
+        out.pwm = Outlets::shown_pwm(&self.outputs, &self.config, |zone| thermal.duty(zone));
+        out.peltier = outlets.peltier();
+        out.fill_level = self.inputs.fill_level_cm;
+        out.target_fill_level = outlets.fill_target();
+        out.sequence_started = self.supervisor.sequence_started();
+        out.tune = thermal.shown_tune();
+        out.alarms.copy_from(self.alarms.active());
+        out.jogging = motors.map(|m, _| motion.is_jogging(m));
+        out.permissives = self.permissives();
+        out.pins = outlets.shown_pins(&self.inputs, &self.outputs);
+        out.energised = self.is_energised();
+        out.config_revision = self.config_revision;
     }
 
     /// What must hold before the screw may turn, with live values.
     pub(super) fn permissives(&self) -> Permissives {
-        let safety = &self.config.safety;
+        let (config, safety) = (&self.config, &self.config.safety);
         let readings = self.readings();
-        let age = roles::zones()
+        let age = config
+            .zones
+            .ids()
             .filter_map(|z| readings.sampled_at(z))
             .map(|at| self.now.since(at).secs())
             .fold(0.0, f64::max);
         let warm = |zone: Zone| {
             let value = readings.temperature(zone);
-            (value.is_some_and(|t| t >= safety.min_temp_for_motor), value)
+            let limit = config.zones[zone].limits.min_temp_for_motor;
+            (value.is_some_and(|t| t >= limit), value, limit)
         };
-        let off_target = roles::zones()
+        let off_target = config
+            .zones
+            .ids()
             .filter_map(|z| {
                 let target = self.thermal.target(z).get();
                 readings.temperature(z).map(|t| (t - target).abs())
@@ -70,16 +75,12 @@ impl Controller {
                     (!self.alarms.latches().any_stop(), Some(latched as f64), Some(0.0), None)
                 }
                 ConditionKind::SensorsFresh => {
-                    let ok = roles::zones().all(|z| readings.temperature(z).is_some());
+                    let ok = config.zones.ids().all(|z| readings.temperature(z).is_some());
                     (ok, Some(age), Some(safety.stale_after), None)
                 }
-                ConditionKind::Zone1Warm => {
-                    let (ok, value) = warm(Zone::Z1);
-                    (ok, value, Some(safety.min_temp_for_motor), None)
-                }
-                ConditionKind::Zone2Warm => {
-                    let (ok, value) = warm(Zone::Z2);
-                    (ok, value, Some(safety.min_temp_for_motor), None)
+                ConditionKind::ZoneWarm(zone) => {
+                    let (ok, value, limit) = warm(zone);
+                    (ok, value, Some(limit), None)
                 }
                 ConditionKind::Soak => {
                     let left = soaked.map(|soaked| (safety.soak_time - soaked).max(0.0));
@@ -89,12 +90,12 @@ impl Controller {
             };
             Condition { kind, ok, value, limit, time_left_s }
         };
-        let is_warm = roles::zones().all(|z| warm(z).0);
+        let is_warm = config.zones.ids().all(|z| warm(z).0);
         Permissives {
-            conditions: ConditionKind::ALL.map(condition),
-            cold_jog_turns_left: roles::per_motor(|m| {
-                (!is_warm).then(|| self.motion.cold_turns_left(self.now, m))
-            }),
+            conditions: Conditions::judge(ConditionKind::all(config.zones.ids()), condition),
+            cold_jog_turns_left: config
+                .motors
+                .map(|motor, _| (!is_warm).then(|| self.motion.cold_turns_left(self.now, motor))),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::Controller;
 use crate::alarm::{AlarmCode, Cause};
-use crate::roles;
 use crate::thermal::PERIOD;
+use tve_config::MotorRole;
+use tve_hal::{Signal, Zone};
 use tve_units::{Duty, Micros};
 
 /// A tick that comes later than this is a stall of the control loop.
@@ -32,8 +33,8 @@ impl Controller {
         let window = Micros::from_secs_f64(self.config.temp_settings.avg_window);
         for sensor in self.sensors.ids() {
             let heat = self.heat_context(sensor);
-            let shown =
-                self.sensors.judge(self.now, sensor, &self.inputs.adc, &self.config, window, heat);
+            let input = self.inputs.sensor(&self.config, sensor);
+            let shown = self.sensors.judge(self.now, sensor, input, &self.config, window, heat);
             for finding in shown.iter().flatten() {
                 if finding.code == AlarmCode::FeedSensorFailure {
                     self.outlets.set_peltier(Duty::ZERO);
@@ -53,16 +54,16 @@ impl Controller {
         self.watch_heat();
         self.watch_unseen();
         self.watch_cold_screw();
-        let readings = self.sensors.readings(self.now);
-        self.thermal.watch_soak(&readings, &self.config.safety);
+        let readings = self.sensors.readings(&self.config, self.now);
+        self.thermal.watch_soak(&readings, &self.config);
         self.watch_idle();
     }
 
     fn watch_heat(&mut self) {
-        let screw_turns = self.motion.screw_turns();
+        let screw_turns = self.motion.any_turns(&self.config, MotorRole::Screw);
         for zone in self.thermal.ids() {
-            let readings = self.sensors.readings(self.now);
-            let found = self.thermal.watch(zone, &readings, screw_turns, &self.config.safety);
+            let readings = self.sensors.readings(&self.config, self.now);
+            let found = self.thermal.watch(zone, &readings, screw_turns, &self.config);
             self.report(found);
         }
         for zone in self.thermal.ids() {
@@ -74,13 +75,13 @@ impl Controller {
     /// A relay that sticks on a zone that nobody can see is ended by the contactor alone, and by it
     /// before the zone can be too hot. Where none is fitted the other zones may as well hold on.
     fn watch_unseen(&mut self) {
-        let fitted = self.config.pins.get("contactor").is_some();
-        let limit = self.config.safety.over_temperature;
+        let fitted = self.config.signals.pin(Signal::Contactor).is_some();
         for zone in self.thermal.ids() {
-            let readings = self.sensors.readings(self.now);
-            let could_be = self.thermal.could_be(zone, &readings, &self.config.safety);
+            let readings = self.sensors.readings(&self.config, self.now);
+            let limit = self.config.zones[zone].limits.over_temperature;
+            let could_be = self.thermal.could_be(zone, &readings, &self.config);
             if let Some(could_be) = could_be.filter(|t| fitted && *t > limit) {
-                let sensor = roles::sensor_of(zone);
+                let sensor = self.config.zones[zone].sensor;
                 let cause = Cause::Unseen { sensor, could_be, limit };
                 self.raise(AlarmCode::HeaterOverTemperature, cause);
             }
@@ -89,16 +90,19 @@ impl Controller {
 
     fn watch_cold_screw(&mut self) {
         let safety = &self.config.safety;
-        let limit = safety.min_temp_for_motor - safety.cold_zone_margin;
-        let readings = self.sensors.readings(self.now);
+        let limit = |zone: Zone| {
+            self.config.zones[zone].limits.min_temp_for_motor - safety.cold_zone_margin
+        };
+        let readings = self.sensors.readings(&self.config, self.now);
         let cold = self
             .thermal
             .ids()
-            .find_map(|z| readings.temperature(z).filter(|t| *t < limit).map(|t| (z, t)))
-            .filter(|_| self.motion.screw_turns());
+            .find_map(|z| readings.temperature(z).filter(|t| *t < limit(z)).map(|t| (z, t)))
+            .filter(|_| self.motion.any_turns(&self.config, MotorRole::Screw));
         let too_long = self.supervisor.screw_is_cold(self.now, cold.is_some(), PERIOD, safety);
         if let Some((zone, reading)) = cold.filter(|_| too_long) {
-            let cause = Cause::Limit { sensor: roles::sensor_of(zone), reading, limit };
+            let (sensor, limit) = (self.config.zones[zone].sensor, limit(zone));
+            let cause = Cause::Limit { sensor, reading, limit };
             self.raise(AlarmCode::ColdZone, cause);
         }
     }

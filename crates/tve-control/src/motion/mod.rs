@@ -4,9 +4,8 @@ mod axis;
 
 pub(crate) use axis::{highest_rpm, pulse_rate};
 
-use crate::roles;
 use axis::Axis;
-use tve_config::Motion as Ramps;
+use tve_config::{MachineConfig, MotorRole};
 use tve_hal::{JogId, Motor, MotorDrive, PerMotor};
 use tve_units::{Micros, Rpm};
 
@@ -14,6 +13,26 @@ use tve_units::{Micros, Rpm};
 const COLD_JOG_TURNS: f64 = 0.25;
 /// After this the allowance is renewed.
 const COLD_JOG_RENEWAL: Micros = Micros::from_secs(600);
+
+/// Time of a STOP from any speed, s: a feeder stops first.
+const STOP_FEED_S: f64 = 0.4;
+/// The screw stops after it; together both are done within 2 s.
+const STOP_SCREW_S: f64 = 1.45;
+/// The screw where a puller still has to stop after it,
+const STOP_SCREW_OF_THREE_S: f64 = 1.0;
+/// and the puller: all three within 2 s.
+const STOP_PULLER_S: f64 = 0.45;
+
+/// Time in which a motor of a role comes to rest by a STOP, s.
+fn stop_time(role: MotorRole, config: &MachineConfig) -> f64 {
+    let pulled = config.motors.iter().any(|motor| motor.role == MotorRole::Puller);
+    match role {
+        MotorRole::Feeder => STOP_FEED_S,
+        MotorRole::Screw | MotorRole::Other if pulled => STOP_SCREW_OF_THREE_S,
+        MotorRole::Screw | MotorRole::Other => STOP_SCREW_S,
+        MotorRole::Puller => STOP_PULLER_S,
+    }
+}
 
 /// What is left of the cold-jog allowance of a motor.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,25 +59,31 @@ impl ColdJogs {
     }
 }
 
+/// The motors of a role.
+fn of_role(config: &MachineConfig, role: MotorRole) -> impl Iterator<Item = Motor> + use<'_> {
+    let motors = config.motors.entries();
+    motors.filter(move |(_, motor)| motor.role == role).map(|(motor, _)| motor)
+}
+
 /// Every shaft of the machine.
 #[derive(Debug)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Motion {
     axes: PerMotor<Axis>,
-    /// A STOP is under way: the screw follows when the feeder stands.
-    screw_follows: bool,
+    /// A STOP is under way, and this is whom it stops next.
+    stop_next: Option<MotorRole>,
     /// The speed that was set last, which START takes up.
     on_speed: PerMotor<Option<Rpm>>,
     cold_jogs: PerMotor<ColdJogs>,
 }
 
 impl Motion {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(motors: usize) -> Self {
         Self {
-            axes: roles::per_motor(|_| Axis::default()),
-            screw_follows: false,
-            on_speed: roles::per_motor(|_| None),
-            cold_jogs: roles::per_motor(|_| ColdJogs::default()),
+            axes: PerMotor::new(motors),
+            stop_next: None,
+            on_speed: PerMotor::new(motors),
+            cold_jogs: PerMotor::new(motors),
         }
     }
 
@@ -83,9 +108,14 @@ impl Motion {
         self.axes.iter().all(Axis::is_idle)
     }
 
-    /// Whether the screw turns.
-    pub(crate) fn screw_turns(&self) -> bool {
-        self.axes[roles::screw()].is_turning()
+    /// Whether a motor turns.
+    pub(crate) fn turns(&self, motor: Motor) -> bool {
+        self.axes[motor].is_turning()
+    }
+
+    /// Whether a motor of this role turns.
+    pub(crate) fn any_turns(&self, config: &MachineConfig, role: MotorRole) -> bool {
+        of_role(config, role).any(|motor| self.turns(motor))
     }
 
     /// Whether some shaft turns or has a speed to go to.
@@ -94,8 +124,9 @@ impl Motion {
     }
 
     /// The speed that START gives a motor.
-    pub(crate) fn start_speed(&self, motor: Motor, ramps: &Ramps) -> Rpm {
-        self.on_speed[motor].unwrap_or_else(|| Rpm::clamped(ramps.start_rpm))
+    pub(crate) fn start_speed(&self, motor: Motor, config: &MachineConfig) -> Rpm {
+        let first = || config.motion.start_rpm.min(config.motors[motor].max_rpm);
+        self.on_speed[motor].unwrap_or_else(|| Rpm::clamped(first()))
     }
 
     /// What is left of the cold-jog allowance of a motor, turns.
@@ -107,7 +138,7 @@ impl Motion {
     pub(crate) fn run(&mut self, motor: Motor, rpm: Rpm) {
         self.axes[motor].set(rpm);
         self.on_speed[motor] = Some(rpm);
-        self.screw_follows = false;
+        self.stop_next = None;
     }
 
     /// A speed asked for by a sequence.
@@ -122,17 +153,37 @@ impl Motion {
     }
 
     /// To standstill within the STOP time of the motor.
-    pub(crate) fn stop(&mut self, motor: Motor) {
-        self.axes[motor].stop(motor);
+    pub(crate) fn stop(&mut self, motor: Motor, config: &MachineConfig) {
+        self.axes[motor].stop(stop_time(config.motors[motor].role, config));
     }
 
-    /// Feed to zero, then the screw, within 2 s.
-    pub(crate) fn stop_all(&mut self) {
-        self.axes[roles::feeder()].stop(roles::feeder());
-        let screw = &mut self.axes[roles::screw()];
-        screw.stop_jog();
-        screw.hold_speed();
-        self.screw_follows = true;
+    /// Feeders to zero, then the screw and whatever else turns, then the pullers, within 2 s.
+    pub(crate) fn stop_all(&mut self, config: &MachineConfig) {
+        for (motor, settings) in config.motors.entries() {
+            match settings.role {
+                MotorRole::Feeder => self.stop(motor, config),
+                MotorRole::Screw | MotorRole::Puller | MotorRole::Other => {
+                    let axis = &mut self.axes[motor];
+                    axis.stop_jog();
+                    axis.hold_speed();
+                }
+            }
+        }
+        self.stop_next = Some(MotorRole::Screw);
+    }
+
+    /// Goes on with a STOP as soon as those stand that come first.
+    fn go_on_stopping(&mut self, config: &MachineConfig) {
+        if self.stop_next == Some(MotorRole::Screw) && !self.any_turns(config, MotorRole::Feeder) {
+            self.stop_next = Some(MotorRole::Puller);
+            for role in [MotorRole::Screw, MotorRole::Other] {
+                of_role(config, role).for_each(|motor| self.stop(motor, config));
+            }
+        }
+        if self.stop_next == Some(MotorRole::Puller) && !self.any_turns(config, MotorRole::Screw) {
+            self.stop_next = None;
+            of_role(config, MotorRole::Puller).for_each(|motor| self.stop(motor, config));
+        }
     }
 
     /// Pulses and drives off now; the speeds that were set are forgotten.
@@ -140,8 +191,8 @@ impl Motion {
         for axis in &mut self.axes {
             axis.cut();
         }
-        self.screw_follows = false;
-        self.on_speed = roles::per_motor(|_| None);
+        self.stop_next = None;
+        self.on_speed = PerMotor::new(self.axes.len());
     }
 
     /// Starts a counted move of an idle motor. `cold`: it counts against the allowance.
@@ -175,20 +226,17 @@ impl Motion {
         &mut self,
         now: Micros,
         dt: f64,
-        ramps: &Ramps,
+        config: &MachineConfig,
         done: impl Fn(Motor) -> Option<JogId>,
     ) {
-        if self.screw_follows && !self.axes[roles::feeder()].is_turning() {
-            self.axes[roles::screw()].stop(roles::screw());
-            self.screw_follows = false;
-        }
+        self.go_on_stopping(config);
         for motor in self.axes.ids() {
-            self.axes[motor].advance(now, dt, ramps, done(motor));
+            self.axes[motor].advance(now, dt, &config.motion, done(motor));
         }
     }
 
     /// What the drive of a motor is to do this tick.
-    pub(crate) fn drive(&self, motor: Motor, microsteps: u32) -> MotorDrive {
-        self.axes[motor].drive(microsteps)
+    pub(crate) fn drive(&self, motor: Motor, config: &MachineConfig) -> MotorDrive {
+        self.axes[motor].drive(config.motors[motor].microsteps)
     }
 }

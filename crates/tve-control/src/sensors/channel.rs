@@ -10,8 +10,8 @@
 //! *Share*: the thermistor's part of the divider's supply, whichever way it is wired, so that one
 //! rule serves both. Alarms act on what this file calls the reading; the PID on [`SensorChannel::mean`].
 
-use tve_config::{Line, Safety, SensorConfig, Wiring};
-use tve_hal::{AdcReading, Reading};
+use tve_config::{Line, MachineConfig, Safety, SensorConfig, SensorPoint, Source, Wiring};
+use tve_hal::{Quality, Quantity, Reading, SensorInput};
 use tve_units::{Celsius, Micros, Ohms, Volts};
 
 /// Samples in a row that make a fault (1.0 s at the slowest sampling of 0.25 s).
@@ -29,6 +29,8 @@ const RAIL_MARGIN: f64 = 1.02;
 const COLD_HEATING_LIMIT: Micros = Micros::from_secs(120);
 /// Movement that a stuck code must have missed, in codes.
 const FROZEN_CODES: f64 = 10.0;
+/// Counts of a thermocouple converter in a degree: its steps of 1/128 °C.
+const THERMOCOUPLE_COUNTS: f64 = 128.0;
 /// Window of the average that the PID works on.
 const MEAN_WINDOW: Micros = Micros::from_millis(1000);
 /// Absolute zero, °C.
@@ -97,7 +99,11 @@ fn codes_per_degree(share: f64, t: Celsius, sensor: &SensorConfig, fsr: f64) -> 
 enum Word {
     Open,
     Short,
-    Value { t: f64, share: f64 },
+    /// A temperature, °C; of a thermistor with its share.
+    Value {
+        t: f64,
+        share: Option<f64>,
+    },
 }
 
 /// Mean over the newest [`MEAN_WINDOW`] (or any window), by samples in a small ring.
@@ -164,21 +170,26 @@ pub(crate) struct HeatContext {
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct SensorChannel {
-    channel: Option<usize>,
+    /// The configuration measures it.
+    fitted: bool,
     // Configuration is kept beside the state, not in it: `Sensors::resume` puts it back.
     #[cfg_attr(feature = "state", serde(skip))]
     config: SensorConfig,
     #[cfg_attr(feature = "state", serde(skip, default = "identity"))]
     line: Line,
+    /// Full scale of its converter, V; what has no divider has none.
+    #[cfg_attr(feature = "state", serde(skip))]
+    full_scale: f64,
     reading: Reading,
     started: Option<Micros>,
     last_at: Option<Micros>,
-    last_code: i16,
+    last_raw: i32,
     /// Value of the newest sample that was no outlier, °C.
     accepted: Option<f64>,
     /// Value of the newest sample of any kind, °C.
     newest: Option<f64>,
-    last_share: f64,
+    /// Share of a thermistor at the newest sample that was no outlier.
+    last_share: Option<f64>,
     open_run: u8,
     short_run: u8,
     jump_run: u8,
@@ -202,21 +213,34 @@ impl SensorChannel {
     pub(crate) fn rewire(&mut self, wired: Self) {
         self.config = wired.config;
         self.line = wired.line;
+        self.full_scale = wired.full_scale;
     }
 
-    pub(crate) fn new(channel: Option<usize>, config: SensorConfig) -> Self {
+    /// The channel of `point` as `config` wires it.
+    pub(crate) fn new(point: &SensorPoint, config: &MachineConfig) -> Self {
+        let full_scale = match point.source {
+            Some(Source::Adc { converter, .. }) => {
+                config.converters.get(usize::from(converter)).map_or(0.0, |adc| adc.fsr)
+            }
+            Some(Source::Max31856(_)) | None => 0.0,
+        };
+        Self::wired(point.source.is_some(), point.settings.clone(), full_scale)
+    }
+
+    fn wired(fitted: bool, config: SensorConfig, full_scale: f64) -> Self {
         let line = config.calibration().unwrap_or(Line::IDENTITY);
         Self {
-            reading: if channel.is_some() { Reading::Starting } else { Reading::NotFitted },
-            channel,
+            reading: if fitted { Reading::Starting } else { Reading::NotFitted },
+            fitted,
             config,
             line,
+            full_scale,
             started: None,
             last_at: None,
-            last_code: 0,
+            last_raw: 0,
             accepted: None,
             newest: None,
-            last_share: 0.0,
+            last_share: None,
             open_run: 0,
             short_run: 0,
             jump_run: 0,
@@ -264,47 +288,67 @@ impl SensorChannel {
     pub(crate) fn advance(
         &mut self,
         now: Micros,
-        adc: &[AdcReading; 4],
-        fsr: f64,
+        input: SensorInput,
         safety: &Safety,
         heat: HeatContext,
         publish_window: Micros,
     ) -> bool {
-        let Some(channel) = self.channel else {
+        if !self.fitted {
             return false;
-        };
+        }
         let started = *self.started.get_or_insert(now);
         let mut is_new = false;
-        if let AdcReading::Sample { code, taken_at } = adc[channel]
+        if let SensorInput::Sample { quantity, quality, raw, taken_at } = input
             && self.last_at != Some(taken_at)
         {
             let dt = taken_at.since(self.last_at.unwrap_or(taken_at));
             self.last_at = Some(taken_at);
             self.published.set_window(publish_window);
-            self.judge(taken_at, dt, code, fsr, safety, heat);
+            let same_raw = raw == self.last_raw && self.newest.is_some();
+            self.last_raw = raw;
+            let word = self.word(quantity, quality, safety);
+            self.judge(taken_at, dt, word, same_raw, safety, heat);
             is_new = true;
         }
         let age = now.since(self.last_at.unwrap_or(started));
         if age.secs() > safety.stale_after {
             self.restart_runs();
-            self.reading = if matches!(adc[channel], AdcReading::BusError) {
-                Reading::BusError
-            } else {
-                Reading::Stale
-            };
+            self.reading =
+                if input == SensorInput::BusError { Reading::BusError } else { Reading::Stale };
         }
         is_new
     }
 
-    fn word(&self, code: i16, fsr: f64, safety: &Safety) -> Word {
-        let share = share(volts(code, fsr), &self.config);
+    fn word(&self, quantity: Quantity, quality: Quality, safety: &Safety) -> Word {
+        match (quality, quantity) {
+            // What a converter cannot convert comes of a wire, not of heat: its range is wider
+            // than that of any barrel.
+            (Quality::Open | Quality::OutOfRange, _) => Word::Open,
+            (Quality::Shorted, _) => Word::Short,
+            (Quality::Plausible, Quantity::Volts(v)) => {
+                self.divided(share(Volts::clamped(v), &self.config), safety)
+            }
+            (Quality::Plausible, Quantity::Ohms(r)) => {
+                let r = Ohms::clamped(r);
+                self.divided(r.get() / (r.get() + self.config.r_fixed), safety)
+            }
+            (Quality::Plausible, Quantity::Celsius(t)) => {
+                Word::Value { t: self.line.at(t), share: None }
+            }
+        }
+    }
+
+    /// What the share of a thermistor in a divider says.
+    fn divided(&self, share: f64, safety: &Safety) -> Word {
         match ohms(share, &self.config) {
             _ if share > safety.open_ratio => Word::Open,
             _ if share < safety.short_ratio => Word::Short,
             None => Word::Open,
             Some(r) if r.get() > OPEN_OHMS => Word::Open,
             Some(r) if r.get() < SHORT_OHMS => Word::Short,
-            Some(r) => Word::Value { t: self.line.at(celsius(r, &self.config).get()), share },
+            Some(r) => {
+                Word::Value { t: self.line.at(celsius(r, &self.config).get()), share: Some(share) }
+            }
         }
     }
 
@@ -312,14 +356,12 @@ impl SensorChannel {
         &mut self,
         at: Micros,
         dt: Micros,
-        code: i16,
-        fsr: f64,
+        word: Word,
+        same_code: bool,
         safety: &Safety,
         heat: HeatContext,
     ) {
-        let same_code = code == self.last_code && self.newest.is_some();
-        self.last_code = code;
-        match self.word(code, fsr, safety) {
+        match word {
             Word::Open => self.judge_open(dt, safety, heat),
             Word::Short => {
                 self.short_run = self.short_run.saturating_add(1);
@@ -337,7 +379,8 @@ impl SensorChannel {
                     return;
                 }
                 self.judge_value(at, t, share, safety);
-                self.judge_frozen(at, dt, same_code, share, t, fsr, safety, heat);
+                let per_degree = self.codes_per_degree(share, t);
+                self.judge_frozen(at, dt, same_code, per_degree, safety, heat);
             }
         }
     }
@@ -352,9 +395,10 @@ impl SensorChannel {
         let was_cold = matches!(self.reading, Reading::ColdOrOpen);
         // Only a supply error can move a healthy divider into the band; a sensor without a heater
         // has no heating check behind it, so there the way it came must be short enough.
-        let near_band =
-            self.accepted.is_none() || self.last_share * RAIL_MARGIN > safety.open_ratio;
-        let may_be_cold = !self.was_warm
+        let near_band = self.last_share.is_none_or(|share| share * RAIL_MARGIN > safety.open_ratio);
+        // A converter that finds the wire broken by itself knows: only a divider cannot tell.
+        let may_be_cold = self.full_scale > 0.0
+            && !self.was_warm
             && if heat.heated { was_cold || heat.duty == 0.0 } else { was_cold || near_band };
         if heat.duty > 0.0 {
             self.cold_heating = self.cold_heating + dt;
@@ -366,7 +410,7 @@ impl SensorChannel {
         };
     }
 
-    fn judge_value(&mut self, at: Micros, t: f64, share: f64, safety: &Safety) {
+    fn judge_value(&mut self, at: Micros, t: f64, share: Option<f64>, safety: &Safety) {
         let limit = safety.jump_limit;
         let steady = self.newest.is_some_and(|newest| (t - newest).abs() <= limit);
         self.steady_run = if steady { self.steady_run.saturating_add(1) } else { 0 };
@@ -407,15 +451,19 @@ impl SensorChannel {
         self.reading = Reading::Good(Celsius::clamped(t));
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one judgement, all of its evidence")]
+    /// How far the converter's own count moves with a degree at `t`, °C.
+    fn codes_per_degree(&self, share: Option<f64>, t: f64) -> f64 {
+        share.map_or(THERMOCOUPLE_COUNTS, |share| {
+            codes_per_degree(share, Celsius::clamped(t), &self.config, self.full_scale)
+        })
+    }
+
     fn judge_frozen(
         &mut self,
         at: Micros,
         dt: Micros,
         same_code: bool,
-        share: f64,
-        t: f64,
-        fsr: f64,
+        per_degree: f64,
         safety: &Safety,
         heat: HeatContext,
     ) {
@@ -427,9 +475,7 @@ impl SensorChannel {
         if !heat.heated {
             return;
         }
-        self.missed_codes += heat.expected_rate
-            * dt.secs()
-            * codes_per_degree(share, Celsius::clamped(t), &self.config, fsr);
+        self.missed_codes += heat.expected_rate * dt.secs() * per_degree;
         let still = at.since(self.still_since).secs();
         if self.missed_codes.abs() < FROZEN_CODES {
             return;
@@ -456,7 +502,7 @@ impl SensorChannel {
 impl Default for SensorChannel {
     /// Not fitted.
     fn default() -> Self {
-        Self::new(None, SensorConfig::default())
+        Self::wired(false, SensorConfig::default(), 0.0)
     }
 }
 

@@ -10,10 +10,9 @@ pub use channel::{celsius, ohms, share, volts};
 
 use crate::alarm::{AlarmCode, Cause};
 use crate::alarms::Finding;
-use crate::roles::{self, Place};
 use channel::{CONFIRM, SensorChannel};
-use tve_config::{Config, SensorConfig, TempSettings};
-use tve_hal::{AdcReading, PerSensor, Reading, Sensor, Zone};
+use tve_config::{MachineConfig, Serves, TempSettings};
+use tve_hal::{PerSensor, Reading, Sensor, SensorInput, Zone};
 use tve_units::{Celsius, Micros};
 
 /// The time that conversions may take to begin after a start.
@@ -47,11 +46,12 @@ pub(crate) struct Sensors {
 }
 
 impl Sensors {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &MachineConfig) -> Self {
+        let sensors = config.sensors.len();
         Self {
-            channels: roles::per_sensor(|sensor| channel_of(config, sensor)),
-            runs: roles::per_sensor(|_| LimitRuns::default()),
-            published: roles::per_sensor(|_| None),
+            channels: config.sensors.map(|_, point| SensorChannel::new(point, config)),
+            runs: PerSensor::new(sensors),
+            published: PerSensor::new(sensors),
             published_at: None,
         }
     }
@@ -62,8 +62,12 @@ impl Sensors {
     }
 
     /// What the sensors say, as of `now`.
-    pub(crate) const fn readings(&self, now: Micros) -> Readings<'_> {
-        Readings { channels: &self.channels, now }
+    pub(crate) const fn readings<'a>(
+        &'a self,
+        config: &'a MachineConfig,
+        now: Micros,
+    ) -> Readings<'a> {
+        Readings { channels: &self.channels, config, now }
     }
 
     /// The temperatures as shown, averaged and rounded.
@@ -77,43 +81,44 @@ impl Sensors {
         &mut self,
         now: Micros,
         sensor: Sensor,
-        adc: &[AdcReading; 4],
-        config: &Config,
+        input: SensorInput,
+        config: &MachineConfig,
         window: Micros,
         heat: HeatContext,
     ) -> Shown {
         let channel = &mut self.channels[sensor];
         let before = channel.reading();
-        let is_new = channel.advance(now, adc, config.adc.fsr, &config.safety, heat, window);
+        let is_new = channel.advance(now, input, &config.safety, heat, window);
         let reading = channel.reading();
         if !is_new && before == reading {
             return Shown::default();
         }
-        let failed = self.failed(now, sensor);
+        let failed = self.failed(now, sensor, config);
         let value = reading.value().filter(|_| is_new);
         let [over, under] = value.map_or([None; 2], |t| self.beyond(sensor, t, config, heat));
         [failed, over, under]
     }
 
     /// The alarm of a sensor that gives no temperature.
-    fn failed(&self, now: Micros, sensor: Sensor) -> Option<Finding> {
+    fn failed(&self, now: Micros, sensor: Sensor, config: &MachineConfig) -> Option<Finding> {
         let channel = &self.channels[sensor];
         let reading = channel.reading();
         if !is_bad(reading) {
             return None;
         }
-        let code = match (roles::place_of(sensor), reading) {
-            (Place::Zone(_), Reading::Stale | Reading::BusError) => {
+        let code = match (config.sensors[sensor].serves, reading) {
+            (Serves::Zone(_), Reading::Stale | Reading::BusError) => {
                 // Nothing has been sampled yet: acquisition gets its time to begin.
                 if channel.sampled_at().is_none() && now < ACQUISITION_START {
                     return None;
                 }
                 AlarmCode::TempDataStale
             }
-            (Place::Zone(_), Reading::Frozen) => AlarmCode::SensorFrozen,
-            (Place::Zone(_), _) => AlarmCode::HeaterSensorFailure,
-            (Place::Motor, _) => AlarmCode::MotorSensorFailure,
-            (Place::Throat, _) => AlarmCode::FeedSensorFailure,
+            (Serves::Zone(_), Reading::Frozen) => AlarmCode::SensorFrozen,
+            (Serves::Zone(_), _) => AlarmCode::HeaterSensorFailure,
+            (Serves::Motor(_), _) => AlarmCode::MotorSensorFailure,
+            (Serves::FeedThroat, _) => AlarmCode::FeedSensorFailure,
+            (Serves::Display, _) => return None,
         };
         Some(Finding::new(code, Cause::Sensor(sensor, reading)))
     }
@@ -123,23 +128,29 @@ impl Sensors {
         &mut self,
         sensor: Sensor,
         t: Celsius,
-        config: &Config,
+        config: &MachineConfig,
         heat: HeatContext,
     ) -> [Option<Finding>; 2] {
         let safety = &config.safety;
-        let (too_hot, limit) = match roles::place_of(sensor) {
-            Place::Zone(_) => (AlarmCode::HeaterOverTemperature, safety.over_temperature),
-            Place::Motor => (AlarmCode::MotorOverheat, safety.motor_max),
-            Place::Throat => (AlarmCode::FeedThroatHot, safety.feed_throat_max),
+        let (too_hot, limit, floor) = match config.sensors[sensor].serves {
+            Serves::Zone(zone) => {
+                let limits = config.zones[zone].limits;
+                let floor = Some(limits.under_temperature);
+                (AlarmCode::HeaterOverTemperature, limits.over_temperature, floor)
+            }
+            Serves::Motor(_) => (AlarmCode::MotorOverheat, safety.motor_max, None),
+            Serves::FeedThroat => (AlarmCode::FeedThroatHot, safety.feed_throat_max, None),
+            Serves::Display => return [None; 2],
         };
         let reading = t.get();
         let found = |code, limit| Finding::new(code, Cause::Limit { sensor, reading, limit });
         let runs = &mut self.runs[sensor];
         let over = confirmed(&mut runs.over, reading > limit).then(|| found(too_hot, limit));
-        let floor = safety.under_temperature;
-        let cold = heat.heated && heat.duty != 0.0 && reading < floor;
-        let under = confirmed(&mut runs.under, cold)
-            .then(|| found(AlarmCode::HeaterUnderTemperature, floor));
+        let cold = floor.filter(|floor| heat.duty != 0.0 && reading < *floor);
+        let under = confirmed(&mut runs.under, cold.is_some())
+            .then_some(cold)
+            .flatten()
+            .map(|floor| found(AlarmCode::HeaterUnderTemperature, floor));
         [over, under]
     }
 
@@ -170,23 +181,19 @@ impl Sensors {
     }
 
     /// Begins anew with each sensor that `new` measures otherwise than `old`.
-    pub(crate) fn rewire(&mut self, old: &Config, new: &Config) {
-        for sensor in self.ids() {
-            let measured = |c: &Config| {
-                let measures = |s: &&SensorConfig| s.enabled && s.logical == *sensor.name();
-                c.sensors.iter().find(|s| c.adc.enabled && measures(s)).cloned()
-            };
-            if measured(old) != measured(new) {
-                self.channels[sensor] = channel_of(new, sensor);
+    pub(crate) fn rewire(&mut self, old: &MachineConfig, new: &MachineConfig) {
+        for (sensor, point) in new.sensors.entries() {
+            if old.sensors.get(sensor) != Some(point) {
+                self.channels[sensor] = SensorChannel::new(point, new);
             }
         }
     }
 
     /// Completes what was read from a black box by its configuration.
     #[cfg(feature = "state")]
-    pub(crate) fn resume(&mut self, config: &Config) {
-        for sensor in self.ids() {
-            self.channels[sensor].rewire(channel_of(config, sensor));
+    pub(crate) fn resume(&mut self, config: &MachineConfig) {
+        for (channel, point) in self.channels.iter_mut().zip(&config.sensors) {
+            channel.rewire(SensorChannel::new(point, config));
         }
     }
 }
@@ -195,6 +202,7 @@ impl Sensors {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Readings<'a> {
     channels: &'a PerSensor<SensorChannel>,
+    config: &'a MachineConfig,
     now: Micros,
 }
 
@@ -209,9 +217,14 @@ impl Readings<'_> {
         self.channels[sensor].reading()
     }
 
+    /// What measures a zone.
+    pub(crate) fn sensor(&self, zone: Zone) -> Sensor {
+        self.config.zones[zone].sensor
+    }
+
     /// The judgement of the sensor of a zone.
     pub(crate) fn zone(&self, zone: Zone) -> Reading {
-        self.of(roles::sensor_of(zone))
+        self.of(self.sensor(zone))
     }
 
     /// The temperature of a zone whose sensor is good now, °C.
@@ -221,31 +234,21 @@ impl Readings<'_> {
 
     /// Mean of the newest second of a zone, °C; only while its reading is a value.
     pub(crate) fn mean(&self, zone: Zone) -> Option<f64> {
-        self.channels[roles::sensor_of(zone)].mean(self.now)
+        self.channels[self.sensor(zone)].mean(self.now)
     }
 
     /// When the newest sample of a zone was taken.
     pub(crate) fn sampled_at(&self, zone: Zone) -> Option<Micros> {
-        self.channels[roles::sensor_of(zone)].sampled_at()
+        self.channels[self.sensor(zone)].sampled_at()
     }
 
     /// The last temperature of a zone that was believed, °C, also when its sensor has failed since.
     pub(crate) fn last_believed(&self, zone: Zone) -> Option<f64> {
-        self.channels[roles::sensor_of(zone)].last_believed()
+        self.channels[self.sensor(zone)].last_believed()
     }
 
     /// When the newest sample of any sensor was taken.
     pub(crate) fn newest(&self) -> Option<Micros> {
         self.channels.iter().filter_map(SensorChannel::sampled_at).max()
     }
-}
-
-/// The channel of a sensor as the configuration wires it.
-fn channel_of(config: &Config, sensor: Sensor) -> SensorChannel {
-    let channel = config
-        .sensors
-        .iter()
-        .position(|s| config.adc.enabled && s.enabled && s.logical == *sensor.name());
-    let settings = config.sensors[channel.unwrap_or(sensor.index())].clone();
-    SensorChannel::new(channel, settings)
 }

@@ -11,11 +11,11 @@
 
 mod sequence;
 
-pub(crate) use sequence::{DueSteps, estop_pressed, motor_of};
+pub(crate) use sequence::{DueSteps, estop_pressed};
 
 use crate::snapshot::Status;
 use sequence::{Button, Sequence};
-use tve_config::{Safety, SequenceStep};
+use tve_config::{Safety, Step};
 use tve_hal::{Buttons, Motor};
 use tve_units::{Micros, WallMillis};
 
@@ -124,20 +124,15 @@ impl Supervisor {
         }
     }
 
-    pub(crate) fn enter_starting(&mut self, steps: &[SequenceStep], now: Micros, wall: WallMillis) {
+    pub(crate) fn enter_starting(&mut self, steps: &[Step], now: Micros, wall: WallMillis) {
         self.activity = Activity::Starting(Sequence::new(steps, now, wall));
     }
 
-    pub(crate) fn enter_stopping(&mut self, steps: &[SequenceStep], now: Micros, wall: WallMillis) {
+    pub(crate) fn enter_stopping(&mut self, steps: &[Step], now: Micros, wall: WallMillis) {
         self.activity = Activity::Stopping(Sequence::new(steps, now, wall));
     }
 
-    pub(crate) fn enter_emergency(
-        &mut self,
-        steps: &[SequenceStep],
-        now: Micros,
-        wall: WallMillis,
-    ) {
+    pub(crate) fn enter_emergency(&mut self, steps: &[Step], now: Micros, wall: WallMillis) {
         self.activity = Activity::Emergency(Sequence::new(steps, now, wall));
     }
 

@@ -1,16 +1,15 @@
 //! The start and stop sequences: steps with delays, each done once.
 
-use crate::roles;
-use tve_config::{Device, SequenceStep};
+use tve_config::{Device, Step};
 use tve_hal::{Contact, Motor};
+use tve_machine::MAX_MOTORS;
 use tve_units::{Micros, WallMillis};
 
-/// Steps of one device each, so four are all there can be.
-const MAX_STEPS: usize = 4;
+/// Steps of one device each: the motors, fan and pump.
+const MAX_STEPS: usize = MAX_MOTORS + 2;
 
 /// The steps of a sequence that are due at one tick.
-pub(crate) type DueSteps =
-    core::iter::Flatten<core::array::IntoIter<Option<SequenceStep>, MAX_STEPS>>;
+pub(crate) type DueSteps = core::iter::Flatten<core::array::IntoIter<Option<Step>, MAX_STEPS>>;
 
 /// A sequence under way. It keeps its own copy of the steps: a change of the configuration counts
 /// from the next run.
@@ -20,13 +19,13 @@ pub(crate) struct Sequence {
     started: Micros,
     /// Wall-clock label of the start.
     wall: WallMillis,
-    steps: [Option<SequenceStep>; MAX_STEPS],
+    steps: [Option<Step>; MAX_STEPS],
 }
 
 impl Sequence {
-    pub(crate) fn new(steps: &[SequenceStep], now: Micros, wall: WallMillis) -> Self {
+    pub(crate) fn new(steps: &[Step], now: Micros, wall: WallMillis) -> Self {
         let mut slots = [None; MAX_STEPS];
-        for (slot, step) in slots.iter_mut().zip(steps.iter().filter(|s| s.enabled)) {
+        for (slot, step) in slots.iter_mut().zip(steps) {
             *slot = Some(*step);
         }
         Self { started: now, wall, steps: slots }
@@ -51,7 +50,7 @@ impl Sequence {
     /// Forgets the steps of a motor that somebody has stopped by hand.
     pub(crate) fn drop_motor(&mut self, motor: Motor) {
         for slot in &mut self.steps {
-            if slot.is_some_and(|step| motor_of(step.device) == Some(motor)) {
+            if slot.is_some_and(|step| step.device == Device::Motor(motor)) {
                 *slot = None;
             }
         }
@@ -59,15 +58,6 @@ impl Sequence {
 
     pub(crate) fn is_done(&self) -> bool {
         self.steps.iter().all(Option::is_none)
-    }
-}
-
-/// The motor that a device of a sequence is.
-pub(crate) const fn motor_of(device: Device) -> Option<Motor> {
-    match device {
-        Device::MainMotor => Some(roles::screw()),
-        Device::FeedMotor => Some(roles::feeder()),
-        Device::Fan | Device::Pump => None,
     }
 }
 
@@ -119,22 +109,18 @@ mod tests {
     use tve_config::Action;
 
     #[test]
-    fn each_enabled_step_comes_once_when_its_delay_is_over() {
-        let step =
-            |device, delay, enabled| SequenceStep { device, action: Action::On, delay, enabled };
-        let steps = [
-            step(Device::MainMotor, 0.0, true),
-            step(Device::FeedMotor, 2.0, true),
-            step(Device::Fan, 0.0, false),
-        ];
+    fn each_step_comes_once_when_its_delay_is_over() {
+        let (first, second) = (Device::Motor(Motor::at(0)), Device::Motor(Motor::at(1)));
+        let step = |device, delay| Step { device, action: Action::On, delay };
+        let steps = [step(first, 0.0), step(second, 2.0)];
         let mut sequence = Sequence::new(&steps, Micros::ZERO, WallMillis::default());
         let at = |s: &mut Sequence, t| {
             s.take_due(Micros::from_secs(t)).map(|s| s.device).collect::<Vec<_>>()
         };
-        assert_eq!(at(&mut sequence, 0), [Device::MainMotor]);
+        assert_eq!(at(&mut sequence, 0), [first]);
         assert_eq!(at(&mut sequence, 1), []);
         assert!(!sequence.is_done());
-        assert_eq!(at(&mut sequence, 2), [Device::FeedMotor]);
+        assert_eq!(at(&mut sequence, 2), [second]);
         assert!(sequence.is_done());
     }
 

@@ -16,7 +16,7 @@
 
 use crate::command::TuneMethod;
 use crate::snapshot::{TuneResult, TuneStatus};
-use tve_config::{PidGains, Safety};
+use tve_config::{PidGains, ZoneModel};
 use tve_hal::Zone;
 use tve_units::Micros;
 
@@ -67,16 +67,12 @@ pub(crate) const APPROACH_CALM: f64 = 4.0;
 /// Share of the model's holding duty that the approach begins with; right for twice the gain.
 pub(crate) const APPROACH_TRUST: f64 = 0.5;
 
-/// Gains for the approach, from the model of a zone in `safety`: `Kp = c T / (K (L + lags))`.
-pub(crate) fn approach_gains(safety: &Safety) -> PidGains {
-    let gain_per_percent = safety.zone_gain / 100.0;
-    let kp = APPROACH_CAUTION * safety.zone_time_constant
-        / (gain_per_percent * (safety.zone_dead_time + APPROACH_LAG_S));
-    PidGains {
-        kp,
-        ki: kp / (APPROACH_TI_SHARE * safety.zone_time_constant),
-        kd: kp * APPROACH_TD_S,
-    }
+/// Gains for the approach, from the model of the zone: `Kp = c T / (K (L + lags))`.
+pub(crate) fn approach_gains(model: &ZoneModel) -> PidGains {
+    let gain_per_percent = model.gain / 100.0;
+    let kp = APPROACH_CAUTION * model.time_constant
+        / (gain_per_percent * (model.dead_time + APPROACH_LAG_S));
+    PidGains { kp, ki: kp / (APPROACH_TI_SHARE * model.time_constant), kd: kp * APPROACH_TD_S }
 }
 
 /// What the tuned zone is to do now.

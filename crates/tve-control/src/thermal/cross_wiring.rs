@@ -146,6 +146,7 @@ mod tests {
                     duty: 0.0,
                     relay_high: None,
                     screw_turning: true,
+                    dead_time: 15.0,
                 };
                 let _ = monitor.advance(now, view, &Safety::default());
             }
@@ -162,8 +163,10 @@ mod tests {
         for first in 0..3 {
             let pair = [Zone::at(first), Zone::at(first + 1)];
             assert_eq!(verdict_after(pair, 0), None);
-            let found = verdict_after(pair, 1).map(|f| (f.code, f.cause.zone()));
-            assert_eq!(found, Some((AlarmCode::ZonesSwapped, Some(pair[0]))));
+            let found = verdict_after(pair, 1).unwrap();
+            assert_eq!(found.code, AlarmCode::ZonesSwapped);
+            let Cause::Swapped { heated, other, .. } = found.cause else { panic!("{found:?}") };
+            assert_eq!([heated, other], pair);
         }
     }
 }

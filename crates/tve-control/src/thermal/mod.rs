@@ -23,18 +23,17 @@ pub(crate) use runaway::PERIOD;
 use crate::alarm::{AlarmCode, Cause};
 use crate::alarms::{Finding, Latches};
 use crate::command::{Mode, TuneMethod};
-use crate::roles;
 use crate::sensors::{HeatContext, Readings};
 use crate::snapshot::{TuneResult, TuneStatus, TuneView};
 use autotune::{APPROACH_CALM, APPROACH_TRUST, Autotune, Progress, TuneDrive, approach_gains};
 use cross_wiring::{CrossWiringDetector, PULSE, ZoneView};
 use runaway::ThermalRunawayMonitor;
 use ssr::slot_length;
-use tve_config::{Config, PidGains, Safety};
+use tve_config::{MachineConfig, PidGains};
 use tve_hal::{PerZone, Reading, Zone};
 use tve_units::{Celsius, Duty, Micros};
 use unseen::UnseenZone;
-use zone::{Law, ZoneControl};
+use zone::{Law, Model, ZoneControl};
 
 /// Greatest duty while a sensor is at the cold end of its divider, %.
 const COLD_MAX: f64 = 30.0;
@@ -95,16 +94,17 @@ pub(crate) struct Thermal {
 }
 
 impl Thermal {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &MachineConfig) -> Self {
+        let zones = config.zones.len();
         Self {
             gains: effective_gains(config),
             ssr_slot: slot_length(config.control.mains_hz),
             mode: HeatMode::Auto,
-            zones: roles::per_zone(|_| ZoneControl::default()),
-            monitors: roles::per_zone(|_| ThermalRunawayMonitor::default()),
-            wiring: roles::per_boundary(|_| CrossWiringDetector::default()),
-            seen: roles::per_zone(|_| ZoneView::default()),
-            unseen: roles::per_zone(|_| UnseenZone::default()),
+            zones: PerZone::new(zones),
+            monitors: PerZone::new(zones),
+            wiring: PerZone::new(zones.saturating_sub(1)),
+            seen: PerZone::new(zones),
+            unseen: PerZone::new(zones),
             warm_up: WarmUp::Pending,
             soak_since: None,
             tuned: TuneView::default(),
@@ -115,6 +115,11 @@ impl Thermal {
     /// The zones, in the order in which they stand.
     pub(crate) fn ids(&self) -> impl Iterator<Item = Zone> + use<> {
         self.zones.ids()
+    }
+
+    /// The zone after this one, towards the die.
+    fn next(&self, zone: Zone) -> Option<Zone> {
+        self.ids().nth(zone.index() + 1)
     }
 
     pub(crate) const fn mode(&self) -> Mode {
@@ -282,7 +287,7 @@ impl Thermal {
     }
 
     /// Takes over gains and mains of a new configuration.
-    pub(crate) fn adopt(&mut self, config: &Config) {
+    pub(crate) fn adopt(&mut self, config: &MachineConfig) {
         self.ssr_slot = slot_length(config.control.mains_hz);
         let gains = effective_gains(config);
         for zone in self.ids() {
@@ -295,7 +300,7 @@ impl Thermal {
 
     /// Completes what was read from a black box by its configuration.
     #[cfg(feature = "state")]
-    pub(crate) fn resume(&mut self, config: &Config) {
+    pub(crate) fn resume(&mut self, config: &MachineConfig) {
         self.gains = effective_gains(config);
     }
 
@@ -310,7 +315,7 @@ impl Thermal {
                 if !over {
                     return Some(zone);
                 }
-                self.enter_pulse(roles::next(zone), readings.now())
+                self.enter_pulse(self.next(zone), readings.now())
             }
             WarmUp::Pending => {
                 let warming = |zone: Zone| {
@@ -329,7 +334,7 @@ impl Thermal {
 
     /// The pulse of a zone; the last in the row needs none, as its neighbour has had one.
     fn enter_pulse(&mut self, zone: Option<Zone>, since: Micros) -> Option<Zone> {
-        let zone = zone.filter(|zone| roles::next(*zone).is_some());
+        let zone = zone.filter(|zone| self.next(*zone).is_some());
         self.warm_up = zone.map_or(WarmUp::Done, |zone| WarmUp::Pulsing { zone, since });
         zone
     }
@@ -341,7 +346,7 @@ impl Thermal {
         readings: &Readings<'_>,
         forbidden: bool,
         alone: Option<Zone>,
-        config: &Config,
+        config: &MachineConfig,
     ) -> Option<Finding> {
         let reading = readings.zone(zone);
         let (max, finding) = match reading {
@@ -352,7 +357,7 @@ impl Thermal {
                 // Without a sensor there is no heat, and whoever asks for it hears why.
                 let asked =
                     !self.zones[zone].target().is_zero() || !self.zones[zone].manual().is_zero();
-                let cause = Cause::Sensor(roles::sensor_of(zone), reading);
+                let cause = Cause::Sensor(readings.sensor(zone), reading);
                 (None, asked.then_some(Finding::new(AlarmCode::HeaterSensorFailure, cause)))
             }
             Reading::Starting
@@ -380,11 +385,11 @@ impl Thermal {
         zone: Zone,
         readings: &Readings<'_>,
         max: f64,
-        config: &Config,
+        config: &MachineConfig,
     ) -> (f64, Option<Finding>) {
         match self.mode {
             HeatMode::Tuning(tune) if tune.zone == zone => {
-                (self.tune_duty(tune, readings, max, &config.safety), None)
+                (self.tune_duty(tune, readings, max, Model::of(config, zone)), None)
             }
             HeatMode::Manual => {
                 self.zones[zone].open();
@@ -399,8 +404,8 @@ impl Thermal {
                     waiting: WAITING_SHARE,
                     integrate: true,
                 };
-                let control = &mut self.zones[zone];
-                let duty = control.closed(zone, readings, target.get(), law, max, &config.safety);
+                let (control, model) = (&mut self.zones[zone], Model::of(config, zone));
+                let duty = control.closed(zone, readings, target.get(), law, max, model);
                 (duty, finding)
             }
         }
@@ -411,7 +416,7 @@ impl Thermal {
         mut tune: Autotune,
         readings: &Readings<'_>,
         max: f64,
-        safety: &Safety,
+        model: Model,
     ) -> f64 {
         let zone = tune.zone;
         let Some(pv) = readings.mean(zone) else {
@@ -421,12 +426,12 @@ impl Thermal {
             TuneDrive::Pid => {
                 let gain = self.monitors[zone].gain(pv, 60);
                 let law = Law {
-                    gains: approach_gains(safety),
+                    gains: approach_gains(&model.zone),
                     holding: APPROACH_TRUST,
                     waiting: APPROACH_TRUST,
                     integrate: gain.is_none_or(|gain| gain.abs() < APPROACH_CALM),
                 };
-                self.zones[zone].closed(zone, readings, tune.setpoint, law, max, safety)
+                self.zones[zone].closed(zone, readings, tune.setpoint, law, max, model)
             }
             TuneDrive::Relay(duty) => {
                 self.zones[zone].open();
@@ -446,12 +451,20 @@ impl Thermal {
     }
 
     /// Once: the gains were made for another law.
-    fn tune_needed(&mut self, config: &Config) -> Option<Finding> {
+    fn tune_needed(&mut self, config: &MachineConfig) -> Option<Finding> {
         if config.control.law >= 2 || self.tune_announced {
             return None;
         }
         self.tune_announced = true;
         Some(Finding::new(AlarmCode::TuneNeeded, Cause::Plain))
+    }
+
+    /// Whether the cooler of a zone runs: while the zone is too warm for its target.
+    pub(crate) fn cools(&self, zone: Zone, readings: &Readings<'_>) -> bool {
+        let control = &self.zones[zone];
+        let target = control.target().get();
+        let too_warm = readings.temperature(zone).is_some_and(|t| t > target + IN_BAND);
+        target > 0.0 && too_warm && control.duty().is_zero()
     }
 
     /// Whether the relay of a zone conducts during this tick.
@@ -465,9 +478,9 @@ impl Thermal {
 
 /// The gains in force: those of the file, or their conversion when they were made for the law of
 /// the original (integral clamped in the wrong unit, derivative too small to damp).
-fn effective_gains(config: &Config) -> PerZone<PidGains> {
-    roles::per_zone(|zone| {
-        let g = [config.z1, config.z2][zone.index()];
+fn effective_gains(config: &MachineConfig) -> PerZone<PidGains> {
+    config.zones.map(|_, zone| {
+        let g = zone.gains;
         if config.control.law >= 2 {
             g
         } else {

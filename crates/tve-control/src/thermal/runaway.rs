@@ -46,6 +46,8 @@ pub(crate) struct HeatView {
     /// zone is only asked to answer the high half, in the time that an approach would get.
     pub(crate) relay_high: Option<bool>,
     pub(crate) screw_turning: bool,
+    /// Time before the zone answers its heater, by its model, s.
+    pub(crate) dead_time: f64,
 }
 
 /// Memory of one zone.
@@ -167,7 +169,7 @@ impl ThermalRunawayMonitor {
         view: HeatView,
         safety: &Safety,
     ) -> Option<Finding> {
-        let patience = Micros::from_secs_f64(60.0 + 3.0 * safety.zone_dead_time);
+        let patience = Micros::from_secs_f64(60.0 + 3.0 * view.dead_time);
         let gain = self.gain(pv, GAIN_WINDOW)?;
         let (lagging, expected) = if self.reached && view.relay_high.is_none() {
             (pv < target - BAND && gain < HOLD_GAIN, HOLD_GAIN)

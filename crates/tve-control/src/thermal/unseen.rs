@@ -3,11 +3,22 @@
 //! A zone whose sensor failed is switched off, but a relay that sticks heats it all the same, and
 //! its own contactor is the only thing that ends that. So the hottest that full duty could have
 //! made of it is reckoned along the model of the configuration: a first-order lag of
-//! `safety.zone_time_constant` towards `safety.zone_gain` above `safety.ambient`.
+//! the zone's time constant towards its gain above `safety.ambient`.
 
+use super::zone::Model;
 use crate::sensors::is_bad;
-use tve_config::Safety;
 use tve_hal::Reading;
+
+/// What is known of the zone otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    /// The judgement of its sensor.
+    pub(crate) reading: Reading,
+    /// The last temperature that was believed, or the highest target where none was, °C.
+    pub(crate) believed: f64,
+    /// For how long a frozen sensor has not been telling the truth, s.
+    pub(crate) silent_for: f64,
+}
 
 /// Memory of one zone.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,32 +29,22 @@ pub(crate) struct UnseenZone {
 }
 
 impl UnseenZone {
-    /// The hottest that the zone can be by now, °C; `None` while its sensor, whose judgement is
-    /// `reading`, can be believed. `believed` is the last temperature that was, °C, and `dt` the
-    /// time since the last call, s.
-    pub(crate) fn advance(
-        &mut self,
-        reading: Reading,
-        believed: Option<f64>,
-        dt: f64,
-        safety: &Safety,
-    ) -> Option<f64> {
-        if !is_bad(reading) {
+    /// The hottest that the zone can be by now, °C; `None` while its sensor can be believed. `dt`:
+    /// the time since the last call, s.
+    pub(super) fn advance(&mut self, seen: Seen, dt: f64, model: Model) -> Option<f64> {
+        if !is_bad(seen.reading) {
             self.could_be = None;
             return None;
         }
-        let full = safety.ambient + safety.zone_gain;
+        let full = model.ambient + model.zone.gain;
         let after = |t: f64, s: f64| {
-            let left = libm::exp(-s / safety.zone_time_constant);
+            let left = libm::exp(-s / model.zone.time_constant);
             (full - (full - t) * left).max(t)
         };
         let now = match self.could_be {
             Some(before) => after(before, dt),
-            // A frozen sensor has not been telling the truth for a while.
-            None if reading == Reading::Frozen => {
-                after(believed.unwrap_or(safety.max_target), safety.frozen_after)
-            }
-            None => believed.unwrap_or(safety.max_target),
+            None if seen.reading == Reading::Frozen => after(seen.believed, seen.silent_for),
+            None => seen.believed,
         };
         self.could_be = Some(now);
         Some(now)
@@ -53,13 +54,25 @@ impl UnseenZone {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tve_config::{Safety, ZoneModel};
+
+    fn model() -> Model {
+        let safety = Safety::default();
+        Model { ambient: safety.ambient, zone: ZoneModel::of(&safety) }
+    }
+
+    fn seen(reading: Reading, believed: Option<f64>) -> Seen {
+        let safety = Safety::default();
+        let believed = believed.unwrap_or(safety.max_target);
+        Seen { reading, believed, silent_for: safety.frozen_after }
+    }
 
     fn seconds_to_limit(reading: Reading, believed: Option<f64>) -> u32 {
         let safety = Safety::default();
         let mut zone = UnseenZone::default();
         (0..10_000)
             .find(|_| {
-                let t = zone.advance(reading, believed, 1.0, &safety).unwrap();
+                let t = zone.advance(seen(reading, believed), 1.0, model()).unwrap();
                 t > safety.over_temperature
             })
             .unwrap()
@@ -76,11 +89,11 @@ mod tests {
 
     #[test]
     fn a_zone_that_is_seen_again_starts_afresh() {
-        let safety = Safety::default();
         let mut zone = UnseenZone::default();
-        let seen = Reading::Good(tve_units::Celsius::clamped(200.0));
-        assert!(zone.advance(Reading::Open, Some(200.0), 60.0, &safety).is_some());
-        assert_eq!(zone.advance(seen, Some(200.0), 60.0, &safety), None);
-        assert_eq!(zone.advance(Reading::Open, Some(200.0), 60.0, &safety), Some(200.0));
+        let good = Reading::Good(tve_units::Celsius::clamped(200.0));
+        let mut after = |reading| zone.advance(seen(reading, Some(200.0)), 60.0, model());
+        assert!(after(Reading::Open).is_some());
+        assert_eq!(after(good), None);
+        assert_eq!(after(Reading::Open), Some(200.0));
     }
 }

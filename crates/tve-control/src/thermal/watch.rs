@@ -3,12 +3,12 @@
 use super::autotune::Autotune;
 use super::cross_wiring::ZoneView;
 use super::runaway::{HeatView, PERIOD};
-use super::zone::holding_duty;
+use super::unseen::Seen;
+use super::zone::Model;
 use super::{HeatMode, Thermal};
 use crate::alarms::Finding;
-use crate::roles;
 use crate::sensors::Readings;
-use tve_config::Safety;
+use tve_config::MachineConfig;
 use tve_hal::Zone;
 use tve_units::Micros;
 
@@ -19,23 +19,25 @@ impl Thermal {
         zone: Zone,
         readings: &Readings<'_>,
         screw_turning: bool,
-        safety: &Safety,
+        config: &MachineConfig,
     ) -> Option<Finding> {
         let pv = readings.mean(zone);
+        let model = Model::of(config, zone);
         let duty = self.zones[zone].duty().get();
-        self.zones[zone].model(pv, safety, PERIOD.secs());
+        self.zones[zone].follow(pv, model, PERIOD.secs());
         let target = self.closed_loop_setpoint(zone);
         let relay_high = self.tune_of(zone).and_then(Autotune::relay_high);
-        let view = HeatView { zone, pv, target, duty, relay_high, screw_turning };
-        let finding = self.monitors[zone].advance(readings.now(), view, safety);
-        let holding = pv.map_or(0.0, |t| holding_duty(t, safety));
+        let dead_time = model.zone.dead_time;
+        let view = HeatView { zone, pv, target, duty, relay_high, screw_turning, dead_time };
+        let finding = self.monitors[zone].advance(readings.now(), view, &config.safety);
+        let holding = pv.map_or(0.0, |t| model.holding_duty(t));
         self.seen[zone] = ZoneView { pv, excess: duty - holding };
         finding
     }
 
     /// One evaluation of a pair of neighbours, after each of them: do they get each other's heat?
     pub(crate) fn watch_wiring(&mut self, now: Micros, zone: Zone) -> Option<Finding> {
-        let pair = [zone, roles::next(zone)?];
+        let pair = [zone, self.next(zone)?];
         let views = pair.map(|z| self.seen[z]);
         let monitors = pair.map(|z| &self.monitors[z]);
         self.wiring[zone].advance(now, pair, views, monitors)
@@ -46,19 +48,26 @@ impl Thermal {
         &mut self,
         zone: Zone,
         readings: &Readings<'_>,
-        safety: &Safety,
+        config: &MachineConfig,
     ) -> Option<f64> {
-        let believed = readings.last_believed(zone);
-        self.unseen[zone].advance(readings.zone(zone), believed, PERIOD.secs(), safety)
+        let hottest_target = config.zones[zone].limits.max_target;
+        // A frozen sensor has not been telling the truth for a while.
+        let silent_for = config.safety.frozen_after;
+        let seen = Seen {
+            reading: readings.zone(zone),
+            believed: readings.last_believed(zone).unwrap_or(hottest_target),
+            silent_for,
+        };
+        self.unseen[zone].advance(seen, PERIOD.secs(), Model::of(config, zone))
     }
 
     /// Since when every zone is within the soak band of its target; one evaluation.
-    pub(crate) fn watch_soak(&mut self, readings: &Readings<'_>, safety: &Safety) {
+    pub(crate) fn watch_soak(&mut self, readings: &Readings<'_>, config: &MachineConfig) {
         let within = self.ids().all(|zone| {
             let target = self.zones[zone].target().get();
             readings
                 .mean(zone)
-                .is_some_and(|t| target > 0.0 && (t - target).abs() <= safety.soak_band)
+                .is_some_and(|t| target > 0.0 && (t - target).abs() <= config.safety.soak_band)
         });
         self.soak_since = within.then(|| self.soak_since.unwrap_or(readings.now()));
     }

@@ -3,17 +3,31 @@
 use super::pid::{Pid, PidInput};
 use super::ssr::SigmaDelta;
 use crate::sensors::{HeatContext, Readings};
-use tve_config::{PidGains, Safety};
+use tve_config::{MachineConfig, PidGains, ZoneModel};
 use tve_hal::Zone;
 use tve_units::{Celsius, Duty, Micros};
 
 /// Time constant with which heat arrives at the sensor in the controller's own model, s.
 const MODEL_LAG_S: f64 = 30.0;
 
-/// Duty that holds a zone at `t` °C, %, by the linear model of `safety`: in the long run the zone
-/// stands `zone_gain` above ambient at full duty.
-pub(super) fn holding_duty(t: f64, safety: &Safety) -> f64 {
-    ((t - safety.ambient) / safety.zone_gain * 100.0).clamp(0.0, 100.0)
+/// What the configuration says of the heat of a zone: a first-order lag towards `gain` above
+/// ambient at full duty.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Model {
+    /// °C.
+    pub(super) ambient: f64,
+    pub(super) zone: ZoneModel,
+}
+
+impl Model {
+    pub(super) fn of(config: &MachineConfig, zone: Zone) -> Self {
+        Self { ambient: config.safety.ambient, zone: config.zones[zone].model }
+    }
+
+    /// Duty that holds the zone at `t` °C in the long run, %.
+    pub(super) fn holding_duty(self, t: f64) -> f64 {
+        ((t - self.ambient) / self.zone.gain * 100.0).clamp(0.0, 100.0)
+    }
 }
 
 /// How a closed loop computes.
@@ -106,11 +120,11 @@ impl ZoneControl {
     }
 
     /// Moves the first-order model on: what rate of rise should the sensor show?
-    pub(super) fn model(&mut self, pv: Option<f64>, safety: &Safety, dt: f64) {
+    pub(super) fn follow(&mut self, pv: Option<f64>, model: Model, dt: f64) {
         self.arrived_duty += (self.duty.get() - self.arrived_duty) * dt / (MODEL_LAG_S + dt);
         self.expected_rate = pv.map_or(0.0, |t| {
-            (safety.ambient + safety.zone_gain * self.arrived_duty / 100.0 - t)
-                / safety.zone_time_constant
+            (model.ambient + model.zone.gain * self.arrived_duty / 100.0 - t)
+                / model.zone.time_constant
         });
     }
 
@@ -147,7 +161,7 @@ impl ZoneControl {
         setpoint: f64,
         law: Law,
         max: f64,
-        safety: &Safety,
+        model: Model,
     ) -> f64 {
         if setpoint <= 0.0 {
             self.drive = Drive::Off;
@@ -164,9 +178,9 @@ impl ZoneControl {
             self.drive = Drive::Off;
             return max;
         };
-        let model = holding_duty(setpoint, safety);
-        let holding_duty = law.holding * model;
-        let waiting_duty = law.waiting * model;
+        let model_duty = model.holding_duty(setpoint);
+        let holding_duty = law.holding * model_duty;
+        let waiting_duty = law.waiting * model_duty;
         let (mut pid, last) = match self.drive {
             Drive::Closed { pid, last } => (pid, last),
             Drive::Open => (Pid::resume(held), sampled),

@@ -1,6 +1,7 @@
 //! The schemas of command bodies: one alternative per command, as lenient as the parser.
 
 use serde_json::{Map, Value, json};
+use tve_config::Config;
 use tve_control::{CommandKind, Door, Param, RefusalCode};
 
 /// A body of `POST /api/control`.
@@ -80,13 +81,13 @@ fn value_of(kind: CommandKind) -> Value {
     }
     let mut required = Vec::new();
     let mut properties = Map::new();
-    for Param { key, doc, shape } in kind.parameters() {
+    for Param { key, doc, shape } in kind.parameters(&Config::embedded().names()) {
         if shape.required {
-            required.push(key);
+            required.push(key.clone());
         }
         let mut schema = lenient(&shape.schema);
         schema["description"] = json!(doc);
-        properties.insert(key.to_owned(), schema);
+        properties.insert(key.into_owned(), schema);
     }
     // Null counts as no members.
     let types = if required.is_empty() { json!(["object", "null"]) } else { json!("object") };

@@ -2,17 +2,21 @@
 
 use super::states::{State, reach};
 use super::table::{Expected, Row, Source, Stimulus};
-use crate::rig::{Rig, Sampled as _, TICK, concerns, is_moving, stops};
+use crate::rig::{Rig, Sample, TICK, concerns, is_moving, sample, stops};
+use crate::subject::{Subject, sensor_of};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tve_config::MachineConfig;
 use tve_control::{AlarmRecord, Command, LoggingHealth, Reaction, Snapshot, Unclean};
-use tve_hal::{Contact, Motor, MotorDrive, Outputs, Sensor, Zone};
+use tve_hal::{Contact, MotorDrive, Outputs, Sensor, Zone};
 use tve_units::Micros;
 
 /// What polling at 100 Hz may add to a bound, s.
 pub(crate) const POLLING_S: f64 = 0.02;
 /// Motors stand this long after a STOP at most, s.
 const REST_BOUND_S: f64 = 2.0;
+/// A barrel above this must be cooled after a trip, °C.
+const HOT_BARREL: f64 = 50.0;
 /// How long a safe machine is watched for staying safe, s.
 const AFTERWARDS_S: f64 = 10.0;
 /// Movement of a healthy twin that a frozen sensor must have shown, in codes.
@@ -24,10 +28,13 @@ const BARREL_EVERY: Micros = Micros::from_millis(200);
 /// The outcome of one row in one state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Case {
+    /// What the rows of one fault have in common, such as `open` of `open-t2`.
+    #[serde(skip)]
+    pub family: &'static str,
     /// Name of the row.
-    pub row: &'static str,
+    pub row: String,
     /// The fault in words.
-    pub fault: &'static str,
+    pub fault: String,
     /// Where it struck.
     pub state: State,
     /// What had to follow.
@@ -47,12 +54,12 @@ pub struct Case {
 }
 
 /// Plays `row` in `state`.
-pub(crate) fn play(row: &'static Row, state: State) -> Case {
+pub(crate) fn play(subject: &Subject, row: &Row, state: State) -> Case {
     let twin = matches!(row.source, Source::TwinMoved(_));
-    let mut rig = reach(state, twin);
+    let mut rig = reach(subject, state, twin);
     let before = rig.snapshot();
-    let mut watch = Watch::new(row, &rig, &before);
-    strike(&mut rig, row.stimulus);
+    let mut watch = Watch::new(row, subject.machine(), &rig, &before);
+    strike(subject, &mut rig, row.stimulus);
     let restarted = rig.now() == Micros::ZERO;
     if restarted {
         watch.event = Micros::ZERO;
@@ -64,7 +71,7 @@ pub(crate) fn play(row: &'static Row, state: State) -> Case {
             && rig.now() >= next_push
         {
             next_push = rig.now() + BARREL_EVERY;
-            push_barrel(&mut rig, target);
+            push_barrel(subject.machine(), &mut rig, target);
         }
         let dt = match row.stimulus {
             Stimulus::Stall(ms) if watch.ticks == 0 => Micros::from_millis(ms),
@@ -73,29 +80,28 @@ pub(crate) fn play(row: &'static Row, state: State) -> Case {
         rig.tick_after(dt);
         watch.look(&mut rig);
     }
-    watch.judge(row, state, &rig)
+    watch.judge(state, &rig)
 }
 
-fn strike(rig: &mut Rig, stimulus: Stimulus) {
-    let both = |x: f64| json!({"z1": x, "z2": x});
+fn strike(subject: &Subject, rig: &mut Rig, stimulus: Stimulus) {
     match stimulus {
         Stimulus::Breaks(kind) => rig.inject(kind, None),
         Stimulus::BreaksFor(kind, ms) => rig.inject(kind, Some(Micros::from_millis(ms))),
         Stimulus::BreaksThenTarget(kind, target) => {
             rig.inject(kind, None);
             rig.run_for(2.0);
-            let _ = rig.command("SET_TARGET", &both(target));
+            let _ = rig.command("SET_TARGET", &subject.every_zone(target));
         }
         Stimulus::BreaksThenDuty(kind, duty) => {
             rig.inject(kind, None);
             rig.run_for(2.0);
             let _ = rig.command("SET_MODE", &json!({"mode": "MANUAL"}));
-            for zone in ["z1", "z2"] {
+            for zone in subject.zone_names() {
                 let _ = rig.command("SET_HEATER", &json!({"zone": zone, "duty": duty}));
             }
         }
         Stimulus::BarrelUnheated(_) => {
-            let _ = rig.command("SET_TARGET", &both(0.0));
+            let _ = rig.command("SET_TARGET", &subject.every_zone(0.0));
         }
         Stimulus::Command(name) => {
             let _ = rig.command(name, &Value::Null);
@@ -114,23 +120,24 @@ fn report(rig: &mut Rig, health: LoggingHealth) {
     let _ = rig.send(Command::ReportLogging(health));
 }
 
-fn push_barrel(rig: &mut Rig, target: f64) {
+fn push_barrel(machine: &MachineConfig, rig: &mut Rig, target: f64) {
     use tve_sim::SimPowers;
-    let at = rig.machine.true_temperature(Sensor::T2);
+    let at = rig.machine.true_temperature(sensor_of(machine, Zone::at(0)));
     rig.soak(at + (target - at).clamp(-BARREL_STEP, BARREL_STEP));
 }
 
 /// What was seen so far.
-struct Watch {
-    row: &'static Row,
+struct Watch<'a> {
+    row: &'a Row,
+    machine: &'a MachineConfig,
     event: Micros,
     before: Snapshot,
     ticks: u64,
     cause: Option<Micros>,
-    /// Newest zone samples before the event.
-    last_samples: [Micros; 2],
+    /// The oldest of the zones' newest samples before the event.
+    last_sample: Option<Micros>,
     /// Codes of the twin's sensor at the event.
-    twin_code: Option<i16>,
+    twin_code: Option<i32>,
     /// The alarm that was expected, and the tick that shows its reaction.
     reaction: Option<(AlarmRecord, Micros)>,
     /// Alarms that nobody expected.
@@ -140,18 +147,21 @@ struct Watch {
     complaints: Vec<String>,
 }
 
-impl Watch {
-    fn new(row: &'static Row, rig: &Rig, before: &Snapshot) -> Self {
-        let sampled = |s: Sensor| rig.sample(s).map_or(Micros::ZERO, |sample| sample.at);
+impl<'a> Watch<'a> {
+    fn new(row: &'a Row, machine: &'a MachineConfig, rig: &Rig, before: &Snapshot) -> Self {
+        let sampled = |zone: Zone| {
+            sample(&rig.inputs, machine, sensor_of(machine, zone)).map_or(Micros::ZERO, |s| s.at)
+        };
         Self {
             row,
+            machine,
             event: rig.now(),
             before: *before,
             ticks: 0,
             cause: None,
-            last_samples: [sampled(Sensor::T2), sampled(Sensor::T3)],
+            last_sample: machine.zones.ids().map(sampled).min(),
             twin_code: match row.source {
-                Source::TwinMoved(sensor) => rig.twin_sample(sensor).map(|s| s.code),
+                Source::TwinMoved(sensor) => twin(rig, machine, sensor).map(|s| s.code),
                 _ => None,
             },
             reaction: None,
@@ -199,7 +209,7 @@ impl Watch {
 
     /// Whether the newest sample is beyond the limit of the source, where it has one.
     fn is_beyond(&self, rig: &Rig) -> bool {
-        let newest = |sensor: Sensor| rig.sample(sensor).and_then(|s| s.celsius);
+        let newest = |sensor| sample(&rig.inputs, self.machine, sensor).and_then(|s| s.celsius);
         match self.row.source {
             Source::Above(sensor, limit) => newest(sensor).is_some_and(|t| t > limit),
             Source::Below(sensor, limit) => newest(sensor).is_some_and(|t| t < limit),
@@ -209,12 +219,14 @@ impl Watch {
 
     /// The cause instant, when this tick shows it.
     fn cause_at(&self, rig: &Rig) -> Option<Micros> {
-        let fresh = |sensor: Sensor| rig.sample(sensor).filter(|s| s.at > self.event);
+        let fresh = |sensor| {
+            sample(&rig.inputs, self.machine, sensor).filter(|sample| sample.at > self.event)
+        };
         let inputs = &rig.inputs;
         match self.row.source {
             Source::Event => Some(self.event),
             Source::Sample(sensor) => fresh(sensor).map(|s| s.at),
-            Source::LastSample => self.last_samples.iter().min().copied(),
+            Source::LastSample => self.last_sample,
             Source::Above(sensor, _) | Source::Below(sensor, _) => {
                 fresh(sensor).filter(|_| self.is_beyond(rig)).map(|s| s.at)
             }
@@ -223,12 +235,12 @@ impl Watch {
             Source::ReadBack => (inputs.pwm_mismatches > 0).then(|| rig.now()),
             Source::TwinMoved(sensor) => {
                 let code = self.twin_code?;
-                let twin = rig.twin_sample(sensor)?;
-                let moved = i32::from(twin.code) - i32::from(code);
-                (moved.abs() >= TWIN_CODES).then_some(twin.at)
+                let twin = twin(rig, self.machine, sensor)?;
+                ((twin.code - code).abs() >= TWIN_CODES).then_some(twin.at)
             }
             Source::FirstHeat => {
-                (rig.controller.outputs().heaters != [false; 2]).then(|| rig.now())
+                let heaters = rig.controller.outputs().heaters;
+                heaters.iter().any(|on| *on).then(|| rig.now())
             }
         }
     }
@@ -244,8 +256,8 @@ impl Watch {
             Reaction::Trip => tripped(outputs),
             Reaction::ZoneTrip => record
                 .zone()
-                .filter(|z| outputs.heaters[z.index()])
-                .map(|z| format!("heater {} on after its trip", z.name()))
+                .filter(|z| outputs.heaters[*z])
+                .map(|z| format!("heater {} on after its trip", self.machine.zones[z].name))
                 .or_else(|| resting(outputs, late)),
             Reaction::Stop => resting(outputs, late),
             Reaction::Note => None,
@@ -257,7 +269,8 @@ impl Watch {
         }
     }
 
-    fn judge(mut self, row: &'static Row, state: State, rig: &Rig) -> Case {
+    fn judge(mut self, state: State, rig: &Rig) -> Case {
+        let row = self.row;
         let mut note = String::new();
         let mut measured = None;
         match (row.expected, self.reaction) {
@@ -297,13 +310,14 @@ impl Watch {
             note = self.complaints.join("; ");
         }
         Case {
-            row: row.id,
-            fault: row.fault,
+            family: row.family,
+            row: row.id.clone(),
+            fault: row.fault.clone(),
             state,
             expected: row.expected.text(),
             measured_s: measured,
             bound_s: row.bound_s(),
-            counted_from: row.source.text(),
+            counted_from: row.source.text(self.machine),
             rest_s: rest,
             held,
             note,
@@ -340,40 +354,40 @@ impl Watch {
                 | Stimulus::DiskFull
         );
         let kept = |z: Zone| {
-            let i = z.index();
-            now.targets[i] == self.before.targets[i]
-                && now.manual_duty[i] == self.before.manual_duty[i]
+            now.targets[z] == self.before.targets[z]
+                && now.manual_duty[z] == self.before.manual_duty[z]
         };
         match row.reaction {
             Reaction::Trip => {
                 let outputs = rig.controller.outputs();
-                let hot = Zone::ALL
-                    .iter()
-                    .any(|z| self.before.temps[z.sensor().index()].is_some_and(|t| t.get() > 50.0));
+                let hot = self.machine.zones.iter().any(|zone| {
+                    self.before.temps[zone.sensor].is_some_and(|t| t.get() > HOT_BARREL)
+                });
                 let restarted = self.event == Micros::ZERO;
                 if hot && !restarted && !(outputs.fan && outputs.pump) {
                     self.complaints.push("a hot barrel is not cooled".to_owned());
                 }
             }
             Reaction::ZoneTrip if compared => {
-                for zone in Zone::ALL {
+                for (zone, config) in self.machine.zones.entries() {
                     if record.zone().is_some_and(|z| z != zone) && !kept(zone) {
-                        self.complaints.push(format!("zone {} lost its target", zone.name()));
+                        self.complaints.push(format!("zone {} lost its target", config.name));
                     }
                 }
             }
             Reaction::Stop | Reaction::Note if compared => {
-                for zone in Zone::ALL {
+                for (zone, config) in self.machine.zones.entries() {
                     if !kept(zone) {
-                        self.complaints.push(format!("zone {} lost its heat", zone.name()));
+                        self.complaints.push(format!("zone {} lost its heat", config.name));
                     }
                 }
             }
             Reaction::ZoneTrip | Reaction::Stop | Reaction::Note => {}
         }
         let outputs = rig.controller.outputs();
+        let drive = self.machine.screw().and_then(|screw| outputs.motors.get(screw));
         if record.code == tve_control::AlarmCode::DriverFault
-            && outputs.motors[Motor::Main.index()] != MotorDrive::Disabled
+            && drive.is_some_and(|drive| *drive != MotorDrive::Disabled)
         {
             self.complaints.push("the faulty drive is still enabled".to_owned());
         }
@@ -385,7 +399,7 @@ impl Watch {
 
 /// What of the outputs a TRIP forbids.
 pub(crate) fn tripped(outputs: &Outputs) -> Option<String> {
-    if outputs.heaters != [false; 2] {
+    if outputs.heaters.iter().any(|on| *on) {
         Some("a heater conducts".to_owned())
     } else if !outputs.peltier.is_zero() {
         Some("the Peltier is on".to_owned())
@@ -396,6 +410,11 @@ pub(crate) fn tripped(outputs: &Outputs) -> Option<String> {
     } else {
         None
     }
+}
+
+/// The newest conversion of the healthy twin.
+fn twin(rig: &Rig, machine: &MachineConfig, sensor: Sensor) -> Option<Sample> {
+    sample(rig.twin_inputs()?, machine, sensor)
 }
 
 fn resting(outputs: &Outputs, late: Micros) -> Option<String> {

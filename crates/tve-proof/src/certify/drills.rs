@@ -1,14 +1,15 @@
 //! Drills: what must hold and is no single fault with a time bound.
 
 use super::case::{Case, tripped};
-use super::states::{State, configuration, reach, reach_with};
+use super::states::{State, WORKING, reach};
 use crate::rig::Rig;
+use crate::subject::Subject;
 use serde_json::{Value, json};
 use tve_control::{
     AlarmCode, Cause, Controller, RefusalCode, Restored, RestoredAlarm, Unclean, UnreadName,
     lenient_json, parse_control, parse_gpio, parse_tune_start,
 };
-use tve_hal::{MachineKind, Outputs};
+use tve_hal::{MachineKind, Names, Outputs, Signal};
 use tve_sim::FaultKind;
 use tve_units::{Micros, WallMillis};
 
@@ -18,7 +19,7 @@ pub(crate) struct Drill {
     pub(crate) fault: &'static str,
     pub(crate) expected: &'static str,
     pub(crate) states: &'static [State],
-    run: fn(State) -> Result<String, String>,
+    run: fn(&Subject, State) -> Result<String, String>,
 }
 
 use State::{Alarm, Cold, Heating, Holding, Idle, Manual, Running, Stopping, Tuning};
@@ -87,11 +88,12 @@ pub(crate) static DRILLS: &[Drill] = &[
 ];
 
 impl Drill {
-    pub(crate) fn play(&'static self, state: State) -> Case {
-        let outcome = (self.run)(state);
+    pub(crate) fn play(&'static self, subject: &Subject, state: State) -> Case {
+        let outcome = (self.run)(subject, state);
         Case {
-            row: self.id,
-            fault: self.fault,
+            family: self.id,
+            row: self.id.to_owned(),
+            fault: self.fault.to_owned(),
             state,
             expected: self.expected.to_owned(),
             measured_s: None,
@@ -114,7 +116,7 @@ const FATAL: u32 = 6;
 /// How long a recovered machine is watched, s.
 const RECOVERED_S: f64 = 4.0;
 
-fn lost_samples(state: State) -> Result<String, String> {
+fn lost_samples(subject: &Subject, state: State) -> Result<String, String> {
     // Reaching a tune takes ten minutes of machine time, other states one: the tune is spared the
     // lengths that differ from their neighbours by nothing.
     let lengths: Vec<u32> = match state {
@@ -125,7 +127,7 @@ fn lost_samples(state: State) -> Result<String, String> {
     };
     let mut trips = 0;
     for n in &lengths {
-        let mut rig = reach(state, false);
+        let mut rig = reach(subject, state, false);
         let gone = Micros::from_secs_f64(SAMPLE_S * f64::from(*n));
         rig.inject(FaultKind::AdcGone, Some(gone));
         rig.run_for(gone.secs());
@@ -156,18 +158,18 @@ fn stays_off(rig: &mut Rig, seconds: f64) -> Result<(), String> {
     let end = rig.now() + Micros::from_secs_f64(seconds);
     while rig.now() < end {
         let out = rig.tick();
-        if out.heaters != [false; 2] || out.motors.iter().any(|m| m.is_enabled()) {
+        if out.heaters.iter().any(|on| *on) || out.motors.iter().any(|m| m.is_enabled()) {
             return Err(format!("energised at {:.2} s without a command", rig.now().secs()));
         }
     }
     Ok(())
 }
 
-fn wall_clock(state: State) -> Result<String, String> {
+fn wall_clock(subject: &Subject, state: State) -> Result<String, String> {
     const HOUR_S: i64 = 3600;
     const WATCHED_S: f64 = 60.0;
     for step in [HOUR_S, -HOUR_S] {
-        let (mut plain, mut stepped) = (reach(state, false), reach(state, false));
+        let (mut plain, mut stepped) = (reach(subject, state, false), reach(subject, state, false));
         stepped.step_wall_clock(step);
         let end = plain.now() + Micros::from_secs_f64(WATCHED_S);
         while plain.now() < end {
@@ -183,38 +185,40 @@ fn wall_clock(state: State) -> Result<String, String> {
     Ok("both ways, 60 s watched".to_owned())
 }
 
-/// Bodies of /api/control that nobody should carry out.
+/// Bodies of /api/control that nobody should carry out. `$zone`, `$last`, `$motor`, `$pin` and
+/// `$beyond` stand for the first and the last zone, a motor, the pin of a heater and what is just
+/// above the highest target of the first zone.
 const HOSTILE: &[&str] = &[
-    r#"{"command": "SET_TARGET", "value": {"z1": NaN}}"#,
-    r#"{"command": "SET_TARGET", "value": {"z1": Infinity, "z2": 100}}"#,
-    r#"{"command": "SET_TARGET", "value": {"z1": 1e308}}"#,
-    r#"{"command": "SET_TARGET", "value": {"z1": 265.01}}"#,
-    r#"{"command": "SET_TARGET", "value": {"z1": null}}"#,
-    r#"{"command": "SET_TARGET", "value": {"z1": [200]}}"#,
-    r#"{"command": "SET_TARGET", "value": {"z2": -1}}"#,
+    r#"{"command": "SET_TARGET", "value": {"$zone": NaN}}"#,
+    r#"{"command": "SET_TARGET", "value": {"$zone": Infinity, "$last": 100}}"#,
+    r#"{"command": "SET_TARGET", "value": {"$zone": 1e308}}"#,
+    r#"{"command": "SET_TARGET", "value": {"$zone": $beyond}}"#,
+    r#"{"command": "SET_TARGET", "value": {"$zone": null}}"#,
+    r#"{"command": "SET_TARGET", "value": {"$zone": [200]}}"#,
+    r#"{"command": "SET_TARGET", "value": {"$last": -1}}"#,
     r#"{"command": "SET_TARGET", "value": [200, 200]}"#,
-    r#"{"command": "SET_TARGET", "value": {"z1": "２００"}}"#,
-    r#"{"command": "SET_TARGET", "value": {"z1": {"z1": 200}}}"#,
-    r#"{"command": "SET_HEATER", "value": {"zone": "z1", "duty": NaN}}"#,
-    r#"{"command": "SET_HEATER", "value": {"zone": "z1", "duty": 100.1}}"#,
-    r#"{"command": "SET_HEATER", "value": {"zone": "z3", "duty": 10}}"#,
-    r#"{"command": "SET_HEATER", "value": {"zone": ["z1"], "duty": 10}}"#,
-    r#"{"command": "SET_MOTOR", "value": {"motor": "main", "rpm": NaN}}"#,
-    r#"{"command": "SET_MOTOR", "value": {"motor": "main", "rpm": 1e9}}"#,
+    r#"{"command": "SET_TARGET", "value": {"$zone": "２００"}}"#,
+    r#"{"command": "SET_TARGET", "value": {"$zone": {"$zone": 200}}}"#,
+    r#"{"command": "SET_HEATER", "value": {"zone": "$zone", "duty": NaN}}"#,
+    r#"{"command": "SET_HEATER", "value": {"zone": "$zone", "duty": 100.1}}"#,
+    r#"{"command": "SET_HEATER", "value": {"zone": "no_such", "duty": 10}}"#,
+    r#"{"command": "SET_HEATER", "value": {"zone": ["$zone"], "duty": 10}}"#,
+    r#"{"command": "SET_MOTOR", "value": {"motor": "$motor", "rpm": NaN}}"#,
+    r#"{"command": "SET_MOTOR", "value": {"motor": "$motor", "rpm": 1e9}}"#,
     r#"{"command": "SET_MOTOR", "value": {"motor": "màin", "rpm": 10}}"#,
-    r#"{"command": "MOVE_MOTOR_STEPS", "value": {"motor": "main", "steps": 0.5}}"#,
-    r#"{"command": "MOVE_MOTOR_STEPS", "value": {"motor": "main", "steps": 9e99}}"#,
-    r#"{"command": "MOVE_MOTOR_STEPS", "value": {"motor": "main", "steps": 10, "speed": NaN}}"#,
+    r#"{"command": "MOVE_MOTOR_STEPS", "value": {"motor": "$motor", "steps": 0.5}}"#,
+    r#"{"command": "MOVE_MOTOR_STEPS", "value": {"motor": "$motor", "steps": 9e99}}"#,
+    r#"{"command": "MOVE_MOTOR_STEPS", "value": {"motor": "$motor", "steps": 10, "speed": NaN}}"#,
     r#"{"command": "SET_PELTIER", "value": {"duty": -Infinity}}"#,
     r#"{"command": "SET_MODE", "value": {"mode": "auto"}}"#,
     r#"{"command": "SET_RELAY", "value": {"relay": "fan", "state": 2}}"#,
     r#"{"command": "SET_RELAY", "value": null}"#,
-    r#"{"command": "UPDATE_PID", "value": {"zone": "z1", "params": {"kp": NaN}}}"#,
-    r#"{"command": "UPDATE_PID", "value": {"zone": "z1", "params": {"kp": -1}}}"#,
+    r#"{"command": "UPDATE_PID", "value": {"zone": "$zone", "params": {"kp": NaN}}}"#,
+    r#"{"command": "UPDATE_PID", "value": {"zone": "$zone", "params": {"kp": -1}}}"#,
     r#"{"command": "UPDATE_MOTION_CONFIG", "value": {"params": {"max_accel": "fast"}}}"#,
     r#"{"command": "SET_TEMP_SETTINGS", "value": {"params": {"poll_interval": 1e-300}}}"#,
     r#"{"command": "GPIO_WRITE", "value": {"pin": 99, "state": true}}"#,
-    r#"{"command": "GPIO_WRITE", "value": {"pin": 23, "state": true}}"#,
+    r#"{"command": "GPIO_WRITE", "value": {"pin": $pin, "state": true}}"#,
     r#"{"command": "SET_PIN_NAME", "value": {"pin": 4, "name": ["ssr_z1"]}}"#,
     r#"{"command": "ACKNOWLEDGE_ALARM", "value": {"alarm_id": 18446744073709551616}}"#,
     r#"{"command": "START\u0000"}"#,
@@ -229,12 +233,27 @@ const HOSTILE: &[&str] = &[
     "nul",
 ];
 
-fn hostile_commands(state: State) -> Result<String, String> {
-    let mut rig = reach(state, false);
-    let before = rig.state_hash();
-    for body in HOSTILE {
+/// A pin that no header has, for a machine without a heater on one.
+const UNOWNED: u8 = 99;
+
+fn hostile_commands(subject: &Subject, state: State) -> Result<String, String> {
+    let mut rig = reach(subject, state, false);
+    let (before, names) = (rig.state_hash(), rig.names());
+    let machine = subject.machine();
+    let [zone, last] = [subject.first(), subject.zone_names().last().copied().unwrap_or_default()];
+    let limit = machine.zones.as_slice()[0].limits.max_target;
+    let heaters = machine.signals.iter().find(|(signal, _)| matches!(signal, Signal::Heater(_)));
+    let pin = heaters.map_or(UNOWNED, |(_, pin)| pin.get());
+    let filled = |body: &str| {
+        body.replace("$zone", zone)
+            .replace("$last", last)
+            .replace("$motor", subject.screw())
+            .replace("$pin", &pin.to_string())
+            .replace("$beyond", &(limit + 0.01).to_string())
+    };
+    for body in HOSTILE.iter().map(|body| filled(body)) {
         let answer = lenient_json(body.as_bytes())
-            .and_then(|value| parse_control(&value))
+            .and_then(|value| parse_control(&value, &names))
             .and_then(|command| rig.send(command));
         if answer.is_ok() {
             return Err(format!("accepted: {body}"));
@@ -244,13 +263,13 @@ fn hostile_commands(state: State) -> Result<String, String> {
         }
     }
     for (body, parse) in [
-        (json!({"zone": "z1", "setpoint": 1e12}), parse_tune_start as fn(&Value) -> _),
-        (json!({"zone": "z1", "setpoint": [200]}), parse_tune_start),
+        (json!({"zone": zone, "setpoint": 1e12}), parse_tune_start as fn(&Value, &Names) -> _),
+        (json!({"zone": zone, "setpoint": [200]}), parse_tune_start),
         (json!({"zone": null, "setpoint": 200}), parse_tune_start),
-        (json!({"command": "SET_GPIO_VALUE", "value": {"pin": 23, "value": null}}), parse_gpio),
-        (json!({"command": "SET_GPIO_VALUE", "value": {"pin": 23, "value": 1}}), parse_gpio),
+        (json!({"command": "SET_GPIO_VALUE", "value": {"pin": pin, "value": null}}), parse_gpio),
+        (json!({"command": "SET_GPIO_VALUE", "value": {"pin": pin, "value": 1}}), parse_gpio),
     ] {
-        let answer = parse(&body).and_then(|command| rig.send(command));
+        let answer = parse(&body, &names).and_then(|command| rig.send(command));
         if answer.is_ok() {
             return Err(format!("accepted: {body}"));
         }
@@ -259,9 +278,9 @@ fn hostile_commands(state: State) -> Result<String, String> {
         }
     }
     // Of a key that stands twice the last counts, so the range check sees what would be done.
-    let twice = r#"{"command": "SET_TARGET", "value": {"z1": 100, "z1": 999}}"#;
+    let twice = filled(r#"{"command": "SET_TARGET", "value": {"$zone": 100, "$zone": 999}}"#);
     let answer = lenient_json(twice.as_bytes())
-        .and_then(|value| parse_control(&value))
+        .and_then(|value| parse_control(&value, &names))
         .and_then(|command| rig.send(command));
     if answer.is_ok() || rig.state_hash() != before {
         return Err(format!("accepted: {twice}"));
@@ -269,8 +288,8 @@ fn hostile_commands(state: State) -> Result<String, String> {
     Ok(format!("{} bodies", HOSTILE.len() + 6))
 }
 
-fn restarts_with_latch(state: State) -> Result<String, String> {
-    let mut rig = reach(state, false);
+fn restarts_with_latch(subject: &Subject, state: State) -> Result<String, String> {
+    let mut rig = reach(subject, state, false);
     let _ = rig.command("EMERGENCY_STOP", &Value::Null);
     let latched = rig.journal().len();
     for _ in 0..3 {
@@ -282,7 +301,7 @@ fn restarts_with_latch(state: State) -> Result<String, String> {
                 return Err(format!("{what} after a restart with a latched trip"));
             }
         }
-        let refused = rig.command("SET_TARGET", &json!({"z1": 100}));
+        let refused = rig.command("SET_TARGET", &subject.every_zone(100.0));
         if !refused.is_err_and(|r| r.code == RefusalCode::AlarmActive) {
             return Err("heat was not refused after a restart with a latched trip".to_owned());
         }
@@ -293,8 +312,8 @@ fn restarts_with_latch(state: State) -> Result<String, String> {
     Ok(String::new())
 }
 
-fn restart_with_unread_latch(state: State) -> Result<String, String> {
-    let mut rig = reach(state, false);
+fn restart_with_unread_latch(subject: &Subject, state: State) -> Result<String, String> {
+    let mut rig = reach(subject, state, false);
     let config = rig.controller.config().clone();
     let restored = Restored {
         latched: vec![RestoredAlarm {
@@ -315,7 +334,7 @@ fn restart_with_unread_latch(state: State) -> Result<String, String> {
                 return Err(format!("{what} with an alarm latched that nobody can read"));
             }
         }
-        let heat = rig.command("SET_TARGET", &json!({"z1": 100}));
+        let heat = rig.command("SET_TARGET", &subject.every_zone(100.0));
         if !heat.is_err_and(|r| r.code == RefusalCode::AlarmActive) {
             return Err("heat was not refused".to_owned());
         }
@@ -327,8 +346,8 @@ fn restart_with_unread_latch(state: State) -> Result<String, String> {
     Ok(String::new())
 }
 
-fn clean_restarts(state: State) -> Result<String, String> {
-    let mut rig = reach(state, false);
+fn clean_restarts(subject: &Subject, state: State) -> Result<String, String> {
+    let mut rig = reach(subject, state, false);
     for _ in 0..3 {
         rig.restart(None, false);
         stays_off(&mut rig, 190.0)?;
@@ -336,31 +355,32 @@ fn clean_restarts(state: State) -> Result<String, String> {
     Ok(String::new())
 }
 
-fn emergency_at_any_tick(state: State) -> Result<String, String> {
-    type Prelude = fn(&mut Rig);
+fn emergency_at_any_tick(subject: &Subject, state: State) -> Result<String, String> {
+    type Prelude = fn(&Subject, &mut Rig);
     const TICKS: u32 = 300;
     let preludes: [(&str, Prelude); 4] = [
-        ("clear", |rig| {
+        ("clear", |subject, rig| {
             let _ = rig.command("EMERGENCY_STOP", &Value::Null);
             rig.run_for(1.0);
             let _ = rig.command("CLEAR_ALARM", &Value::Null);
-            let _ = rig.command("SET_TARGET", &json!({"z1": 200, "z2": 200}));
+            let _ = rig.command("SET_TARGET", &subject.every_zone(WORKING));
         }),
-        ("start", |rig| {
+        ("start", |_, rig| {
             let _ = rig.command("START", &Value::Null);
         }),
-        ("tune", |rig| {
-            let _ = rig.command("TUNE_START", &json!({"zone": "z1", "setpoint": 200}));
+        ("tune", |subject, rig| {
+            let tune = json!({"zone": subject.first(), "setpoint": WORKING});
+            let _ = rig.command("TUNE_START", &tune);
         }),
-        ("jog", |rig| {
-            let jog = json!({"motor": "main", "steps": 32000, "speed": 1000});
+        ("jog", |subject, rig| {
+            let jog = json!({"motor": subject.screw(), "steps": 32000, "speed": 1000});
             let _ = rig.command("MOVE_MOTOR_STEPS", &jog);
         }),
     ];
     for (name, prelude) in preludes {
         for ticks in 0..TICKS {
-            let mut rig = reach(state, false);
-            prelude(&mut rig);
+            let mut rig = reach(subject, state, false);
+            prelude(subject, &mut rig);
             for _ in 0..ticks {
                 rig.tick();
             }
@@ -376,10 +396,10 @@ fn emergency_at_any_tick(state: State) -> Result<String, String> {
     Ok(format!("{} moments", TICKS * 4))
 }
 
-fn converted_gains(state: State) -> Result<String, String> {
-    let mut config = configuration();
+fn converted_gains(subject: &Subject, state: State) -> Result<String, String> {
+    let mut config = subject.config().clone();
     config.control.law = 1;
-    let rig = reach_with(state, &config, false);
+    let rig = reach(&subject.with(config), state, false);
     let note = rig.journal().iter().any(|a| a.record.code == AlarmCode::TuneNeeded);
     let heats = rig.snapshot().heater_duty.iter().all(|d| !d.is_zero());
     match (note, heats) {

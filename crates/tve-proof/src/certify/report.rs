@@ -79,7 +79,7 @@ impl Certificate {
             );
         }
         text.push_str("\n# What is survived, and what shows it\n\n");
-        text.push_str(&crate::survival::markdown());
+        text.push_str(&crate::survival::markdown(&self.cases));
         if !self.quality.is_empty() {
             text.push_str("\n# Control quality\n\n");
             text.push_str(&quality_markdown(&self.quality));
@@ -93,7 +93,7 @@ impl Certificate {
         for case in &self.cases {
             match rows.iter_mut().find(|(id, ..)| *id == case.row) {
                 Some((.., cases)) => cases.push(case),
-                None => rows.push((case.row, case.fault, vec![case])),
+                None => rows.push((&case.row, &case.fault, vec![case])),
             }
         }
         let height = TOP + rows.len() * LINE + BOTTOM;

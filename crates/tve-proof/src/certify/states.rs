@@ -1,9 +1,9 @@
 //! The machine states in which a fault can strike, and the way into each.
 
 use crate::rig::Rig;
+use crate::subject::{Subject, is_screw};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tve_config::Config;
 use tve_control::TuneStatus;
 
 /// A state of the machine, reached by commands on a fresh controller.
@@ -18,9 +18,9 @@ pub enum State {
     Heating,
     /// At the target.
     Holding,
-    /// At the target, both motors turning.
+    /// At the target, every motor turning.
     Running,
-    /// The relay of an autotune swings zone 1; zone 2 holds.
+    /// The relay of an autotune swings the first zone; the others hold.
     Tuning,
     /// The stop sequence of a running machine has begun.
     Stopping,
@@ -77,9 +77,12 @@ const MANUAL_DUTY: f64 = 40.0;
 /// Working temperature and target of a holding machine, °C.
 pub(crate) const WORKING: f64 = 200.0;
 /// Target while heating up, °C.
-const HIGH: f64 = 220.0;
+pub(crate) const HIGH: f64 = 220.0;
 /// Peltier duty in every state, %, so that a trip has something to switch off.
 const PELTIER: f64 = 40.0;
+/// Speed of the screw and of the other motors, rpm.
+const SCREW_RPM: f64 = 120.0;
+const OTHERS_RPM: f64 = 60.0;
 /// Long enough for what a state needs to be true, s: zero duty for a minute, a target reached, the
 /// warm-up pulse of zone 1 over.
 const SETTLE: f64 = 75.0;
@@ -96,52 +99,44 @@ const INTO_STOP: f64 = 0.2;
 /// After the emergency stop, s.
 const INTO_ALARM: f64 = 3.0;
 
-/// The configuration that the certificate is about: the default.
-pub(crate) fn configuration() -> Config {
-    Config::embedded()
-}
-
 /// A machine in `state`; with a healthy twin when asked for.
-pub(crate) fn reach(state: State, twin: bool) -> Rig {
-    reach_with(state, &configuration(), twin)
-}
-
-/// The same with another configuration.
-pub(crate) fn reach_with(state: State, config: &Config, twin: bool) -> Rig {
-    let mut rig = Rig::new(config);
+pub(crate) fn reach(subject: &Subject, state: State, twin: bool) -> Rig {
+    let mut rig = Rig::new(subject.config());
     if twin {
         rig = rig.with_twin();
     }
     rig.soak(state.start_temp());
     rig.run_for(1.0);
     order(&mut rig, "SET_PELTIER", &json!({"duty": PELTIER}));
-    let both = |t: f64| json!({"z1": t, "z2": t});
     match state {
         State::Cold | State::Idle => rig.run_for(SETTLE),
         State::Heating => {
-            order(&mut rig, "SET_TARGET", &both(HIGH));
+            order(&mut rig, "SET_TARGET", &subject.every_zone(HIGH));
             rig.run_for(SETTLE);
         }
         State::Manual => {
             order(&mut rig, "SET_MODE", &json!({"mode": "MANUAL"}));
-            for zone in ["z1", "z2"] {
+            for zone in subject.zone_names() {
                 order(&mut rig, "SET_HEATER", &json!({"zone": zone, "duty": MANUAL_DUTY}));
             }
             rig.run_for(SETTLE);
         }
         State::Holding | State::Running | State::Stopping | State::Alarm | State::Tuning => {
-            order(&mut rig, "SET_TARGET", &both(WORKING));
+            order(&mut rig, "SET_TARGET", &subject.every_zone(WORKING));
             rig.run_for(REACHED);
         }
     }
     match state {
         State::Running | State::Stopping => {
-            order(&mut rig, "SET_MOTOR", &json!({"motor": "main", "rpm": 120}));
-            order(&mut rig, "SET_MOTOR", &json!({"motor": "feed", "rpm": 60}));
+            let machine = subject.machine();
+            for (motor, config) in machine.motors.entries() {
+                let rpm = if is_screw(machine, motor) { SCREW_RPM } else { OTHERS_RPM };
+                order(&mut rig, "SET_MOTOR", &json!({"motor": config.name.as_str(), "rpm": rpm}));
+            }
             rig.run_for(RAMPS);
         }
         State::Tuning => {
-            order(&mut rig, "TUNE_START", &json!({"zone": "z1", "setpoint": WORKING}));
+            order(&mut rig, "TUNE_START", &json!({"zone": subject.first(), "setpoint": WORKING}));
             for _ in 0..TUNE_PATIENCE {
                 rig.run_for(1.0);
                 if matches!(rig.snapshot().tune.status, TuneStatus::Heating | TuneStatus::Cooling) {
@@ -181,8 +176,12 @@ mod tests {
 
     #[test]
     fn every_state_is_what_its_name_says() {
+        reaches_every_state(&Subject::embedded());
+    }
+
+    fn reaches_every_state(subject: &Subject) {
         for &state in State::HOT.iter().chain([&State::Cold]) {
-            let rig = reach(state, false);
+            let rig = reach(subject, state, false);
             let s = rig.snapshot();
             let heated = s.targets.iter().all(|t| !t.is_zero());
             let holds = match state {
@@ -194,8 +193,12 @@ mod tests {
                 State::Tuning => {
                     matches!(s.tune.status, TuneStatus::Heating | TuneStatus::Cooling)
                 }
-                State::Stopping => s.status == Status::Stopping && s.motors_actual[0].get() > 100.0,
-                State::Manual => s.mode == Mode::Manual && s.heater_duty[0].get() == MANUAL_DUTY,
+                State::Stopping => {
+                    s.status == Status::Stopping && s.motors_actual.as_slice()[0].get() > 100.0
+                }
+                State::Manual => {
+                    s.mode == Mode::Manual && s.heater_duty.iter().all(|d| d.get() == MANUAL_DUTY)
+                }
                 State::Alarm => s.status == Status::Alarm,
             };
             assert!(holds, "{state:?}: {s:?}");
@@ -210,7 +213,8 @@ mod tests {
 
     impl Heat for tve_control::Snapshot {
         fn energised_by_heat(&self) -> bool {
-            self.heater_duty.iter().any(|d| !d.is_zero()) || self.targets[0].get() > 0.0
+            self.heater_duty.iter().any(|d| !d.is_zero())
+                || self.targets.iter().any(|t| t.get() > 0.0)
         }
     }
 }

@@ -1,11 +1,13 @@
 //! How near a healthy machine came to each rule, by readings, duties and codes seen from outside.
 
 use super::Margin;
-use crate::rig::{Rig, channel_of, temperature};
-use tve_config::Config;
+use crate::rig::{Rig, sample};
+use crate::subject::{motor_sensors, sensor_of};
+use std::sync::Arc;
+use tve_config::MachineConfig;
 use tve_control::{Mode, Snapshot};
-use tve_hal::{AdcReading, Sensor, Zone};
-use tve_units::Micros;
+use tve_hal::{PerZone, Sensor};
+use tve_units::{Celsius, Micros};
 
 /// Seconds of history that rules look back over.
 const WINDOW: usize = 60;
@@ -16,9 +18,36 @@ const APPROACH_S: u32 = 105;
 /// Without heat for this long, what was stored has arrived, s.
 const COAST_S: u32 = 120;
 
-/// Extremes of one hour, by zone where a history is needed.
+/// What is remembered of one zone.
+#[derive(Debug, Clone, Copy)]
+struct Memory {
+    /// The newest sample: when, its temperature and its code, and since when that code stands.
+    last: Option<(Micros, f64, i32, Micros)>,
+    /// Temperatures second by second, oldest first.
+    past: [f64; WINDOW + 1],
+    high_for: u32,
+    zero_for: u32,
+    target: f64,
+    reached: bool,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            last: None,
+            past: [f64::NAN; WINDOW + 1],
+            high_for: 0,
+            zero_for: 0,
+            target: 0.0,
+            reached: false,
+        }
+    }
+}
+
+/// Extremes of one hour, and what is remembered of each zone.
 #[derive(Debug, Clone)]
 pub(super) struct Nearest {
+    machine: Arc<MachineConfig>,
     highest: Option<f64>,
     lowest_heated: Option<f64>,
     jump: Option<f64>,
@@ -29,39 +58,9 @@ pub(super) struct Nearest {
     approach_gain: Option<f64>,
     unasked_rise: Option<f64>,
     still_s: Option<f64>,
-    last: [Option<(Micros, f64, i16, Micros)>; 2],
-    past: [[f64; WINDOW + 1]; 2],
-    seconds: u64,
-    high_for: [u32; 2],
-    zero_for: [u32; 2],
-    targets: [f64; 2],
-    reached: [bool; 2],
+    zones: PerZone<Memory>,
+    ticks: u64,
     snapshot: Snapshot,
-}
-
-impl Default for Nearest {
-    fn default() -> Self {
-        Self {
-            highest: None,
-            lowest_heated: None,
-            jump: None,
-            age_s: None,
-            motor: None,
-            throat: None,
-            above_target: None,
-            approach_gain: None,
-            unasked_rise: None,
-            still_s: None,
-            last: [None; 2],
-            past: [[f64::NAN; WINDOW + 1]; 2],
-            seconds: 0,
-            high_for: [0; 2],
-            zero_for: [0; 2],
-            targets: [0.0; 2],
-            reached: [false; 2],
-            snapshot: Snapshot::default(),
-        }
-    }
 }
 
 fn raise(extreme: &mut Option<f64>, value: f64) {
@@ -77,35 +76,52 @@ fn lower(extreme: &mut Option<f64>, value: f64) {
 }
 
 impl Nearest {
+    /// Of an hour that has not begun.
+    pub(super) fn new(machine: &Arc<MachineConfig>) -> Self {
+        Self {
+            machine: Arc::clone(machine),
+            highest: None,
+            lowest_heated: None,
+            jump: None,
+            age_s: None,
+            motor: None,
+            throat: None,
+            above_target: None,
+            approach_gain: None,
+            unasked_rise: None,
+            still_s: None,
+            zones: PerZone::new(machine.zones.len()),
+            ticks: 0,
+            snapshot: Snapshot::default(),
+        }
+    }
+
     /// After a tick.
     pub(super) fn look(&mut self, rig: &Rig) {
         /// Ticks in a second.
         const SECOND: u64 = 100;
-        let config = rig.controller.config();
-        for zone in Zone::ALL {
-            let i = zone.index();
-            let Some(channel) = channel_of(config, zone.sensor()) else { continue };
-            let AdcReading::Sample { code, taken_at } = rig.inputs.adc[channel] else { continue };
-            raise(&mut self.age_s, rig.now().since(taken_at).secs());
-            if self.last[i].is_some_and(|(at, ..)| at == taken_at) {
+        for zone in self.machine.zones.ids() {
+            let newest = sample(&rig.inputs, &self.machine, sensor_of(&self.machine, zone));
+            let Some(newest) = newest else { continue };
+            raise(&mut self.age_s, rig.now().since(newest.at).secs());
+            let memory = &mut self.zones[zone];
+            if memory.last.is_some_and(|(at, ..)| at == newest.at) {
                 continue;
             }
-            let Some(t) = temperature(&rig.inputs, config, zone.sensor()) else {
-                continue;
-            };
+            let Some(t) = newest.celsius else { continue };
             raise(&mut self.highest, t);
-            let mut still = taken_at;
-            if let Some((_, before, last_code, since)) = self.last[i] {
+            let mut still = newest.at;
+            if let Some((_, before, last_code, since)) = memory.last {
                 raise(&mut self.jump, (t - before).abs());
-                if last_code == code {
+                if last_code == newest.code {
                     still = since;
                 }
             }
-            raise(&mut self.still_s, taken_at.since(still).secs());
-            self.last[i] = Some((taken_at, t, code, still));
+            raise(&mut self.still_s, newest.at.since(still).secs());
+            memory.last = Some((newest.at, t, newest.code, still));
         }
-        self.seconds += 1;
-        if self.seconds.is_multiple_of(SECOND) {
+        self.ticks += 1;
+        if self.ticks.is_multiple_of(SECOND) {
             self.look_back(rig);
         }
     }
@@ -113,40 +129,46 @@ impl Nearest {
     /// Once a second: the rules with a memory.
     fn look_back(&mut self, rig: &Rig) {
         rig.controller.snapshot(&mut self.snapshot);
-        let s = &self.snapshot;
-        let value =
-            |sensor: Sensor| s.readings[sensor.index()].value().map(tve_units::Celsius::get);
-        raise(&mut self.motor, value(Sensor::Motor).unwrap_or(f64::NAN));
-        raise(&mut self.throat, value(Sensor::T1).unwrap_or(f64::NAN));
-        for zone in Zone::ALL {
-            let i = zone.index();
-            let t = value(zone.sensor()).unwrap_or(f64::NAN);
-            self.past[i].rotate_left(1);
-            self.past[i][WINDOW] = t;
-            let gain = t - self.past[i][0];
-            let duty = s.heater_duty[i].get();
-            let target = if s.mode == Mode::Auto { s.targets[i].get() } else { 0.0 };
+        let (s, machine) = (&self.snapshot, &self.machine);
+        let value = |sensor: Sensor| {
+            s.readings.get(sensor).and_then(|r| r.value()).map_or(f64::NAN, Celsius::get)
+        };
+        for (_, sensor) in motor_sensors(machine) {
+            raise(&mut self.motor, value(sensor));
+        }
+        if let Some(throat) = machine.feed_throat {
+            raise(&mut self.throat, value(throat));
+        }
+        let screw = machine.screw().and_then(|screw| s.motors_actual.get(screw));
+        let screw_stands = screw.is_none_or(|rpm| rpm.is_zero());
+        for (zone, memory) in self.zones.ids().zip(&mut self.zones) {
+            let t = value(sensor_of(machine, zone));
+            memory.past.rotate_left(1);
+            memory.past[WINDOW] = t;
+            let gain = t - memory.past[0];
+            let duty = s.heater_duty[zone].get();
+            let target = if s.mode == Mode::Auto { s.targets[zone].get() } else { 0.0 };
             if duty > 0.0 {
                 lower(&mut self.lowest_heated, t);
             }
-            if target != self.targets[i] {
-                self.targets[i] = target;
-                self.reached[i] = false;
-                self.high_for[i] = 0;
+            if target != memory.target {
+                memory.target = target;
+                memory.reached = false;
+                memory.high_for = 0;
             }
-            self.reached[i] |= target > 0.0 && (t - target).abs() <= 5.0;
-            let falling = t < self.past[i][WINDOW - 10];
-            if self.reached[i] && !falling {
+            memory.reached |= target > 0.0 && (t - target).abs() <= 5.0;
+            let falling = t < memory.past[WINDOW - 10];
+            if memory.reached && !falling {
                 raise(&mut self.above_target, t - target);
             }
-            let asks = target > 0.0 && !self.reached[i] && duty >= HIGH_DUTY;
-            self.high_for[i] = if asks { self.high_for[i] + 1 } else { 0 };
-            if self.high_for[i] >= APPROACH_S {
+            let asks = target > 0.0 && !memory.reached && duty >= HIGH_DUTY;
+            memory.high_for = if asks { memory.high_for + 1 } else { 0 };
+            if memory.high_for >= APPROACH_S {
                 lower(&mut self.approach_gain, gain);
             }
-            let quiet = duty == 0.0 && s.motors_actual[0].is_zero();
-            self.zero_for[i] = if quiet { self.zero_for[i] + 1 } else { 0 };
-            if self.zero_for[i] >= COAST_S {
+            let quiet = duty == 0.0 && screw_stands;
+            memory.zero_for = if quiet { memory.zero_for + 1 } else { 0 };
+            if memory.zero_for >= COAST_S {
                 raise(&mut self.unasked_rise, gain);
             }
         }
@@ -175,16 +197,20 @@ impl Nearest {
     }
 
     /// The nearest that each rule came.
-    pub(super) fn margins(&self, config: &Config) -> Vec<Margin> {
+    pub(super) fn margins(&self) -> Vec<Margin> {
         /// A healthy zone gains this in a minute at high duty, °C.
         const APPROACH_GAIN: f64 = 2.0;
         /// A rise without heat beyond this is a heater that is on, °C in a minute.
         const UNASKED_RISE: f64 = 10.0;
-        let safety = &config.safety;
+        let safety = &self.machine.safety;
+        // Of limits that differ from zone to zone the nearer one.
+        let limits = || self.machine.zones.iter().map(|zone| zone.limits);
+        let over = limits().map(|l| l.over_temperature).fold(f64::INFINITY, f64::min);
+        let under = limits().map(|l| l.under_temperature).fold(f64::NEG_INFINITY, f64::max);
         let margin = |rule, nearest, limit, unit| Margin { rule, nearest, limit, unit };
         vec![
-            margin("HEATER_OVER_TEMPERATURE", self.highest, safety.over_temperature, "°C"),
-            margin("HEATER_UNDER_TEMPERATURE", self.lowest_heated, safety.under_temperature, "°C"),
+            margin("HEATER_OVER_TEMPERATURE", self.highest, over, "°C"),
+            margin("HEATER_UNDER_TEMPERATURE", self.lowest_heated, under, "°C"),
             margin("HEATER_SENSOR_FAILURE, jump", self.jump, safety.jump_limit, "°C"),
             margin("TEMP_DATA_STALE", self.age_s, safety.stale_after, "s"),
             margin("MOTOR_OVERHEAT", self.motor, safety.motor_max, "°C"),

@@ -6,11 +6,14 @@
 
 use super::second_opinion::{CONFIRM, SecondOpinion};
 use crate::certify::tripped;
-use crate::rig::{Rig, concerns, is_moving, stops};
+use crate::rig::{Rig, concerns, is_moving, machine_of, stops};
+use crate::subject::sensor_of;
+use std::sync::Arc;
+use tve_config::MachineConfig;
 use tve_control::{AlarmRecord, Command, Reaction, Reply, Snapshot};
-use tve_hal::{Motor, MotorDrive, Outputs, Sensor, Zone};
+use tve_hal::{Motor, MotorDrive, Outputs, PerMotor, PerZone, Signal, Zone};
 use tve_sim::SimPowers;
-use tve_units::{Bcm, Micros};
+use tve_units::Micros;
 
 /// An invariant that did not hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,28 +49,28 @@ struct ColdJogs {
 
 /// The observer of one walk.
 pub(crate) struct Observer {
-    channels: [usize; 2],
-    seconds: [SecondOpinion; 2],
+    /// As the controller is configured, and which revision of it that is.
+    machine: Arc<MachineConfig>,
+    revision: u64,
+    seconds: PerZone<SecondOpinion>,
     /// Latches by the journal.
     trip: bool,
-    zone_trip: [bool; 2],
+    zone_trip: PerZone<bool>,
     stop_latched: bool,
     /// Motors must rest from here on, process time.
     rest_by: Option<Micros>,
     /// Somebody has asked for heat since the last trip.
-    heat_asked: [bool; 2],
+    heat_asked: PerZone<bool>,
     /// Somebody has asked for motion since the last stop.
-    motion_asked: [bool; 2],
+    motion_asked: PerMotor<bool>,
     /// A stop was asked for; once a drive is off, it stays off until asked again.
     stopping: bool,
-    was_enabled: [bool; 2],
+    was_enabled: PerMotor<bool>,
     no_jog: bool,
-    cold_jogs: [ColdJogs; 2],
+    cold_jogs: PerMotor<ColdJogs>,
     /// A relay is or was stuck, and nothing else could cut the heat.
     excused: bool,
     ticks: u64,
-    contactor_fitted: bool,
-    en_main: Option<Bcm>,
     snapshot: Snapshot,
 }
 
@@ -75,32 +78,31 @@ type Verdict = Result<(), Violation>;
 
 impl Observer {
     pub(crate) fn new(rig: &Rig) -> Self {
-        let config = rig.controller.config();
-        let channel = |s: Sensor| crate::rig::channel_of(config, s).unwrap_or(s.index());
+        let machine = machine_of(rig);
+        let (zones, motors) = (machine.zones.len(), machine.motors.len());
         Self {
-            channels: [channel(Sensor::T2), channel(Sensor::T3)],
-            seconds: [SecondOpinion::default(); 2],
+            machine,
+            revision: rig.controller.config_revision(),
+            seconds: PerZone::new(zones),
             trip: false,
-            zone_trip: [false; 2],
+            zone_trip: PerZone::new(zones),
             stop_latched: false,
             rest_by: None,
-            heat_asked: [false; 2],
-            motion_asked: [false; 2],
+            heat_asked: PerZone::new(zones),
+            motion_asked: PerMotor::new(motors),
             stopping: false,
-            was_enabled: [false; 2],
+            was_enabled: PerMotor::new(motors),
             no_jog: false,
-            cold_jogs: [ColdJogs::default(); 2],
+            cold_jogs: PerMotor::new(motors),
             excused: false,
             ticks: 0,
-            contactor_fitted: config.pins.get("contactor").is_some(),
-            en_main: config.pins.get("en_main"),
             snapshot: Snapshot::default(),
         }
     }
 
     /// A relay sticks: without a contactor nobody can cut its heat.
     pub(crate) fn relay_sticks(&mut self) {
-        self.excused |= !self.contactor_fitted;
+        self.excused |= self.machine.signals.pin(Signal::Contactor).is_none();
     }
 
     /// The process was replaced.
@@ -118,7 +120,7 @@ impl Observer {
         let journal = rig.journal();
         let reaction = |r: &AlarmRecord| r.code.row().reaction;
         self.trip = journal.iter().any(|a| reaction(&a.record) == Reaction::Trip);
-        self.zone_trip = Zone::ALL.map(|z| {
+        self.zone_trip = self.machine.zones.map(|z, _| {
             journal
                 .iter()
                 .any(|a| reaction(&a.record) == Reaction::ZoneTrip && concerns(&a.record, z))
@@ -137,12 +139,12 @@ impl Observer {
         for record in std::mem::take(&mut rig.raised) {
             match record.code.row().reaction {
                 Reaction::Trip => {
-                    self.heat_asked = [false; 2];
-                    self.motion_asked = [false; 2];
+                    self.heat_asked = PerZone::new(self.heat_asked.len());
+                    self.motion_asked = PerMotor::new(self.motion_asked.len());
                 }
                 Reaction::ZoneTrip => {
-                    for z in Zone::ALL {
-                        self.heat_asked[z.index()] &= !concerns(&record, z);
+                    for z in self.heat_asked.ids() {
+                        self.heat_asked[z] &= !concerns(&record, z);
                     }
                 }
                 Reaction::Stop => {}
@@ -164,6 +166,10 @@ impl Observer {
     ) -> Verdict {
         self.take_alarms(rig);
         self.latches(rig);
+        if rig.controller.config_revision() != self.revision {
+            self.revision = rig.controller.config_revision();
+            self.machine = machine_of(rig);
+        }
         let reply = match answer {
             Ok(reply) => reply,
             Err(true) if !matches!(command, Command::ClearAlarm) => {
@@ -177,20 +183,20 @@ impl Observer {
         };
         match command {
             Command::SetTarget { zones } => {
-                for z in Zone::ALL {
-                    self.heat_asked[z.index()] |= zones[z.index()].is_some_and(|t| !t.is_zero());
+                for (z, target) in self.machine.zones.ids().zip(zones) {
+                    self.heat_asked[z] |= target.is_some_and(|t| !t.is_zero());
                 }
             }
-            Command::TuneStart { zone, .. } => self.heat_asked[zone.index()] = true,
+            Command::TuneStart { zone, .. } => self.heat_asked[*zone] = true,
             Command::SetHeater { zone, duty } if !duty.is_zero() && reply.msg.is_none() => {
-                self.heat_asked[zone.index()] = true;
+                self.heat_asked[*zone] = true;
             }
-            Command::Start => self.motion_is_asked([true; 2]),
+            Command::Start => self.motion_is_asked(|_| true),
             Command::SetMotor { motor, rpm } if !rpm.is_zero() => {
-                self.motion_is_asked(Motor::ALL.map(|m| m == *motor));
+                self.motion_is_asked(|m| m == *motor);
             }
             Command::MoveMotorSteps { motor, steps, .. } if *steps != 0 => {
-                self.motion_is_asked(Motor::ALL.map(|m| m == *motor));
+                self.motion_is_asked(|m| m == *motor);
                 return self.jogged(rig, *motor, *steps);
             }
             Command::Stop => {
@@ -204,9 +210,9 @@ impl Observer {
         Ok(())
     }
 
-    fn motion_is_asked(&mut self, motors: [bool; 2]) {
-        for (asked, now) in self.motion_asked.iter_mut().zip(motors) {
-            *asked |= now;
+    fn motion_is_asked(&mut self, of: impl Fn(Motor) -> bool) {
+        for motor in self.motion_asked.ids() {
+            self.motion_asked[motor] |= of(motor);
         }
         self.stopping = false;
         self.no_jog = false;
@@ -214,9 +220,8 @@ impl Observer {
     }
 
     fn jogged(&mut self, rig: &Rig, motor: Motor, steps: i32) -> Verdict {
-        let config = rig.controller.config();
-        let cold = self.seconds.iter().any(|s| s.highest() < config.safety.min_temp_for_motor);
-        let jogs = &mut self.cold_jogs[motor.index()];
+        let cold = self.machine.zones.ids().any(|zone| self.is_cold(zone));
+        let jogs = &mut self.cold_jogs[motor];
         if !cold {
             *jogs = ColdJogs::default();
             return Ok(());
@@ -225,19 +230,27 @@ impl Observer {
         if renewed {
             *jogs = ColdJogs { turns: 0.0, since: Some(rig.now()) };
         }
-        jogs.turns += f64::from(steps.unsigned_abs()) / f64::from(config.dm556.microsteps);
+        jogs.turns +=
+            f64::from(steps.unsigned_abs()) / f64::from(self.machine.motors[motor].microsteps);
         if jogs.turns > COLD_TURNS {
             return fail(rig, "cold-jog", &format!("{:.3} turns while cold", jogs.turns));
         }
         Ok(())
     }
 
+    /// Whether a zone is too cold for the screw by the second opinion.
+    fn is_cold(&self, zone: Zone) -> bool {
+        self.seconds[zone].highest() < self.machine.zones[zone].limits.min_temp_for_motor
+    }
+
     /// After a tick.
     pub(crate) fn ticked(&mut self, rig: &mut Rig) -> Verdict {
         self.ticks += 1;
         self.take_alarms(rig);
-        for (second, channel) in self.seconds.iter_mut().zip(self.channels) {
-            second.look(&rig.inputs.adc[channel], rig.controller.config(), channel);
+        for zone in self.machine.zones.ids() {
+            let sensor = sensor_of(&self.machine, zone);
+            let input = rig.inputs.sensors.get(sensor).copied().unwrap_or_default();
+            self.seconds[zone].look(input, &self.machine, sensor);
         }
         if rig.inputs.buttons.start {
             self.motion_is_asked_by_button();
@@ -262,27 +275,24 @@ impl Observer {
     fn motion_is_asked_by_button(&mut self) {
         // Whether the press was permitted is judged where motion begins.
         if !self.stop_latched {
-            self.motion_is_asked([true; 2]);
+            self.motion_is_asked(|_| true);
         }
     }
 
     fn heat(&self, rig: &Rig, outputs: &Outputs) -> Verdict {
-        if outputs.heaters == [false; 2] {
-            return Ok(());
-        }
-        let stale_after = rig.controller.config().safety.stale_after;
-        for zone in Zone::ALL.into_iter().filter(|z| outputs.heaters[z.index()]) {
-            let i = zone.index();
-            if let Some(fault) = self.seconds[i].fault(rig.now(), stale_after) {
-                let what = format!("{} heats while its sensor {fault}", zone.name());
+        let stale_after = self.machine.safety.stale_after;
+        for (zone, _) in outputs.heaters.entries().filter(|(_, on)| **on) {
+            let name = self.machine.zones[zone].name;
+            if let Some(fault) = self.seconds[zone].fault(rig.now(), stale_after) {
+                let what = format!("{name} heats while its sensor {fault}");
                 return fail(rig, "heat-without-sensor", &what);
             }
-            if self.zone_trip[i] {
-                let what = format!("{} heats after its trip", zone.name());
+            if self.zone_trip[zone] {
+                let what = format!("{name} heats after its trip");
                 return fail(rig, "heat-after-zone-trip", &what);
             }
-            if !self.heat_asked[i] {
-                let what = format!("{} heats and nobody has asked for it", zone.name());
+            if !self.heat_asked[zone] {
+                let what = format!("{name} heats and nobody has asked for it");
                 return fail(rig, "heat-unasked", &what);
             }
         }
@@ -290,24 +300,23 @@ impl Observer {
     }
 
     fn motion(&mut self, rig: &Rig, outputs: &Outputs) -> Verdict {
-        for motor in Motor::ALL {
-            let i = motor.index();
-            let drive = outputs.motors[i];
+        for (motor, drive) in outputs.motors.entries() {
             let enabled = drive.is_enabled();
-            if enabled && !self.motion_asked[i] {
-                let what = format!("drive {} is on and nobody has asked for it", motor.name());
+            if enabled && !self.motion_asked[motor] {
+                let name = self.machine.motors[motor].name;
+                let what = format!("drive {name} is on and nobody has asked for it");
                 return fail(rig, "motion-unasked", &what);
             }
-            if enabled && !self.was_enabled[i] {
-                self.begins(rig, motor, drive)?;
+            if enabled && !self.was_enabled[motor] {
+                self.begins(rig, motor, *drive)?;
             }
             if !enabled && self.stopping {
-                self.motion_asked[i] = false;
+                self.motion_asked[motor] = false;
             }
             if self.no_jog && matches!(drive, MotorDrive::Jog { .. }) {
                 return fail(rig, "jog-survives", "a jog goes on after a stop");
             }
-            self.was_enabled[i] = enabled;
+            self.was_enabled[motor] = enabled;
         }
         if self.rest_by.is_some_and(|by| rig.now() > by) && is_moving(outputs) {
             return fail(rig, "motion-after-stop", "a motor turns 2 s after a stop");
@@ -317,21 +326,20 @@ impl Observer {
 
     /// Motion begins: it needs its permissive.
     fn begins(&self, rig: &Rig, motor: Motor, drive: MotorDrive) -> Verdict {
+        let name = self.machine.motors[motor].name;
         if self.stop_latched {
-            let what = format!("{} begins to turn with an alarm latched", motor.name());
+            let what = format!("{name} begins to turn with an alarm latched");
             return fail(rig, "motion-without-permissive", &what);
         }
-        let safety = &rig.controller.config().safety;
-        for (zone, second) in Zone::ALL.into_iter().zip(&self.seconds) {
-            let fault = second.fault(rig.now(), safety.stale_after);
+        let stale_after = self.machine.safety.stale_after;
+        for (zone, second) in self.seconds.entries() {
+            let fault = second.fault(rig.now(), stale_after);
             // A counted move may be a short one while cold; those are added up elsewhere.
-            let cold = second.highest() < safety.min_temp_for_motor
-                && !matches!(drive, MotorDrive::Jog { .. });
+            let cold = self.is_cold(zone) && !matches!(drive, MotorDrive::Jog { .. });
             if fault.is_some() || cold {
                 let what = format!(
-                    "{} begins to turn while {} reads {:.1} °C and its sensor {}",
-                    motor.name(),
-                    zone.name(),
+                    "{name} begins to turn while {} reads {:.1} °C and its sensor {}",
+                    self.machine.zones[zone].name,
                     second.highest(),
                     fault.unwrap_or("is good")
                 );
@@ -354,22 +362,21 @@ impl Observer {
             );
             return fail(rig, "journal", &what);
         }
-        for zone in Zone::ALL {
-            let i = zone.index();
-            let second = &self.seconds[i];
-            let duty = self.snapshot.heater_duty[i].get();
+        for (zone, second) in self.seconds.entries() {
+            let name = self.machine.zones[zone].name;
+            let duty = self.snapshot.heater_duty[zone].get();
             if second.open_run > CONFIRM && duty > COLD_DUTY {
-                let what = format!("{} has {duty:.0} % with its sensor cold or open", zone.name());
+                let what = format!("{name} has {duty:.0} % with its sensor cold or open");
                 return fail(rig, "heat-without-sensor", &what);
             }
-            let t = rig.machine.true_temperature(zone.sensor());
+            let t = rig.machine.true_temperature(sensor_of(&self.machine, zone));
             if t > NEVER_ABOVE && !self.excused {
-                return fail(rig, "too-hot", &format!("{} is at {t:.1} °C", zone.name()));
+                return fail(rig, "too-hot", &format!("{name} is at {t:.1} °C"));
             }
         }
-        if let Some(pin) = self.en_main {
-            let enabled = rig.controller.outputs().motors[Motor::Main.index()].is_enabled();
-            if self.snapshot.pins[pin.index()].high == enabled {
+        for (motor, drive) in rig.controller.outputs().motors.entries() {
+            let Some(pin) = self.machine.signals.pin(Signal::Enable(motor)) else { continue };
+            if self.snapshot.pins[pin.index()].high == drive.is_enabled() {
                 return fail(rig, "enable-pin", "the enable pin is not active low");
             }
         }

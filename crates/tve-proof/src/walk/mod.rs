@@ -10,6 +10,7 @@ pub use invariants::Violation;
 
 use crate::crew;
 use crate::rig::{Rig, TICK};
+use crate::subject::Subject;
 use script::{Event, Script};
 use serde::Serialize;
 use tve_control::{Command, Refusal, Snapshot, Unclean, parse_named};
@@ -70,11 +71,16 @@ struct Count {
     alarms: u64,
 }
 
-/// Walks `hours` machine-hours, an hour a walk, from `seed` on, on every processor.
+/// Walks `hours` machine-hours of a machine, an hour a walk, from `seed` on, on every processor.
 /// `progress(done, total)` counts walks.
-pub fn walk(hours: u64, seed: u64, progress: impl FnMut(usize, usize)) -> WalkReport {
+pub fn walk(
+    subject: &Subject,
+    hours: u64,
+    seed: u64,
+    progress: impl FnMut(usize, usize),
+) -> WalkReport {
     let seeds: Vec<u64> = (0..hours).map(|n| seed.wrapping_add(n)).collect();
-    let walks = crew::work(&seeds, progress, |&seed| one(seed, WALK));
+    let walks = crew::work(&seeds, progress, |&seed| one(subject, seed, WALK));
     let mut report = WalkReport {
         first_seed: seed,
         hours: hours as f64,
@@ -95,8 +101,8 @@ pub fn walk(hours: u64, seed: u64, progress: impl FnMut(usize, usize)) -> WalkRe
 }
 
 /// One walk; a violation is shrunk.
-fn one(seed: u64, duration: Micros) -> (Count, Option<Finding>) {
-    let script = Script::draw(seed, duration);
+fn one(subject: &Subject, seed: u64, duration: Micros) -> (Count, Option<Finding>) {
+    let script = Script::draw(subject, seed, duration);
     let (count, outcome) = play(&script);
     let finding = outcome.err().map(|violation| shrink::shrink(script, violation));
     (count, finding)
@@ -104,7 +110,7 @@ fn one(seed: u64, duration: Micros) -> (Count, Option<Finding>) {
 
 /// Plays a script until its end or the first violation.
 fn play(script: &Script) -> (Count, Result<(), Violation>) {
-    let mut rig = Rig::new(&script.config);
+    let mut rig = Rig::new(script.subject.config());
     rig.soak(script.start_temp);
     let mut observer = Observer::new(&rig);
     let mut count = Count::default();
@@ -116,7 +122,7 @@ fn play(script: &Script) -> (Count, Result<(), Violation>) {
             let outcome = match event {
                 Event::Command(name, value) => {
                     count.commands += 1;
-                    if let Ok(command) = parse_named(name, value) {
+                    if let Ok(command) = parse_named(name, value, &rig.names()) {
                         let deep = count.commands.is_multiple_of(DEEP);
                         let depth = if deep { Depth::Everything } else { Depth::Shown };
                         let answer = send(&mut rig, &mut observer, &command, depth);
@@ -211,7 +217,7 @@ mod tests {
 
     #[test]
     fn four_hours_of_random_walks_break_nothing() {
-        let report = walk(4, 1, |_, _| {});
+        let report = walk(&Subject::embedded(), 4, 1, |_, _| {});
         assert_eq!(report.findings, Vec::new());
         assert!(report.alarms > 20 && report.commands > 500, "{report:?}");
         assert!(report.refused < report.commands, "{report:?}");
@@ -220,7 +226,8 @@ mod tests {
     #[test]
     fn the_same_seed_is_the_same_walk() {
         let count = || {
-            let (count, outcome) = play(&Script::draw(7, Micros::from_secs(600)));
+            let script = Script::draw(&Subject::embedded(), 7, Micros::from_secs(600));
+            let (count, outcome) = play(&script);
             (count.ticks, count.commands, count.refused, count.alarms, outcome)
         };
         assert_eq!(count(), count());
@@ -228,9 +235,11 @@ mod tests {
 
     /// A machine that is hotter than its alarms can help: manual heat on a plant of twice the gain.
     fn hopeless() -> Script {
-        let mut script = Script::draw(3, Micros::from_secs(900));
-        script.config.plant.gain = 900.0;
-        script.config.plant.time_constant = 300.0;
+        let mut script = Script::draw(&Subject::embedded(), 3, Micros::from_secs(900));
+        let mut config = script.subject.config().clone();
+        config.plant.gain = 900.0;
+        config.plant.time_constant = 300.0;
+        script.subject = script.subject.with(config);
         script.start_temp = 200.0;
         let command = |name, value| Event::Command(name, value);
         script.events = vec![

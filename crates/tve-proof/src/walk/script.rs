@@ -1,9 +1,10 @@
 //! The script of a random walk: what befalls the machine, drawn from a seed before it starts.
 
+use crate::subject::{Subject, motor_sensors, sensor_of, set_gains};
 use serde_json::{Value, json};
 use tve_config::{Config, EstopContact, PidGains};
 use tve_control::{CommandKind, Door, random_value};
-use tve_hal::{Sensor, Zone};
+use tve_hal::{Signal, Zone};
 use tve_rig::Dice;
 use tve_sim::FaultKind;
 use tve_units::{Bcm, Micros};
@@ -29,7 +30,7 @@ pub(crate) enum Event {
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
     pub(crate) seed: u64,
-    pub(crate) config: Config,
+    pub(crate) subject: Subject,
     /// Temperature of the barrel at the start, °C.
     pub(crate) start_temp: f64,
     pub(crate) duration: Micros,
@@ -45,18 +46,18 @@ const BURST_S: f64 = 0.06;
 const CONTACTOR_PIN: u8 = 5;
 
 impl Script {
-    /// The script of a seed.
-    pub(crate) fn draw(seed: u64, duration: Micros) -> Self {
+    /// The script of a seed for a machine.
+    pub(crate) fn draw(subject: &Subject, seed: u64, duration: Micros) -> Self {
         let mut dice = Dice::new(seed);
-        let config = configuration(&mut dice);
+        let subject = subject.with(configuration(subject, &mut dice));
         let start_temp = *dice.pick(&[23.0, 23.0, 120.0, 190.0, 210.0, 240.0]);
         let mut events = Vec::new();
         let mut at = 1.0;
         while at < duration.secs() {
             let happening = match dice.below(8) {
-                0 => vec![trouble(&mut dice)],
-                1 | 2 => gesture(&mut dice),
-                _ => vec![operator(&mut dice)],
+                0 => vec![trouble(&subject, &mut dice)],
+                1 | 2 => gesture(&subject, &mut dice),
+                _ => vec![operator(&subject, &mut dice)],
             };
             for event in happening {
                 events.push((Micros::from_secs_f64(at), event));
@@ -70,12 +71,12 @@ impl Script {
             }
         }
         events.retain(|(at, _)| *at < duration);
-        Self { seed, config, start_temp, duration, events }
+        Self { seed, subject, start_temp, duration, events }
     }
 }
 
-fn configuration(dice: &mut Dice) -> Config {
-    let mut config = Config::embedded();
+fn configuration(subject: &Subject, dice: &mut Dice) -> Config {
+    let mut config = subject.config().clone();
     config.plant.seed = dice.seed();
     config.plant.noise_lsb = *dice.pick(&[0.0, 1.0, 2.0, 5.0]);
     // Not hotter and not quicker than the default plant: what is on its way in a stronger one when
@@ -87,7 +88,7 @@ fn configuration(dice: &mut Dice) -> Config {
     (safety.idle_setback_min, safety.idle_off_min) =
         *dice.pick(&[(0.0, 0.0), (5.0, 10.0), (30.0, 120.0)]);
     if dice.one_in(2) {
-        config.pins.set("contactor", Bcm::new(CONTACTOR_PIN).ok());
+        fit_contactor(&mut config);
     }
     if dice.one_in(4) {
         config.safety.estop_contact = Some(EstopContact::No);
@@ -95,24 +96,36 @@ fn configuration(dice: &mut Dice) -> Config {
     if dice.one_in(4) {
         config.control.mains_hz = 60;
     }
-    let (law, kp, ki, kd) =
-        *dice.pick(&[(2, 4.0, 0.02, 80.0), (1, 5.0, 0.1, 10.0), (2, 3.23, 0.0094, 80.2)]);
+    let gains = |kp, ki, kd| Some(PidGains { kp, ki, kd });
+    let (law, gains) =
+        *dice.pick(&[(2, None), (1, gains(5.0, 0.1, 10.0)), (2, gains(3.23, 0.0094, 80.2))]);
     config.control.law = law;
-    let gains = PidGains { kp, ki, kd };
-    (config.z1, config.z2) = (gains, gains);
+    if let Some(gains) = gains {
+        set_gains(&mut config, gains);
+    }
     config
 }
 
-fn operator(dice: &mut Dice) -> Event {
-    let zone = *dice.pick(&["z1", "z2"]);
-    let motor = *dice.pick(&["main", "feed"]);
+/// Gives a machine a contactor that has none, where the pin for it is free.
+fn fit_contactor(config: &mut Config) {
+    let pin = Bcm::new(CONTACTOR_PIN).ok();
+    let signals = &config.machine().signals;
+    let free = pin.is_some_and(|pin| !signals.owns(pin));
+    if free && signals.pin(Signal::Contactor).is_none() {
+        config.pins.set("contactor", pin);
+    }
+}
+
+fn operator(subject: &Subject, dice: &mut Dice) -> Event {
+    let zone = *dice.pick(&subject.zone_names());
+    let motor = *dice.pick(&subject.motor_names());
     let (name, value) = match dice.below(30) {
         0..=4 => {
-            let t = dice.between(170.0, 265.0).round();
-            ("SET_TARGET", json!({"z1": t, "z2": t}))
+            let t = dice.between(170.0, subject.highest_target()).round();
+            ("SET_TARGET", subject.every_zone(t))
         }
         5 => ("SET_TARGET", json!({zone: dice.between(-20.0, 300.0).round()})),
-        6 => ("SET_TARGET", json!({"z1": 0, "z2": 0})),
+        6 => ("SET_TARGET", subject.every_zone(0.0)),
         7..=9 => ("START", Value::Null),
         10 | 11 => ("STOP", Value::Null),
         12..=15 => ("CLEAR_ALARM", Value::Null),
@@ -153,7 +166,7 @@ fn operator(dice: &mut Dice) -> Event {
             3 => ("UPDATE_DM556", json!({"params": {"microsteps": *dice.pick(&[1600, 3200, 7])}})),
             4 => ("GPIO_WRITE", json!({"pin": dice.below(28), "state": true})),
             5 => ("SET_PWM_OUTPUT", json!({"name": "fan_nozzle", "duty": 50})),
-            _ => any_command(dice),
+            _ => any_command(subject, dice),
         },
     };
     Event::Command(name, value)
@@ -161,15 +174,16 @@ fn operator(dice: &mut Dice) -> Event {
 
 /// Any command of the table that leaves the configuration alone, with a value that it takes. What is
 /// added to the table is walked with, too.
-fn any_command(dice: &mut Dice) -> (&'static str, Value) {
+fn any_command(subject: &Subject, dice: &mut Dice) -> (&'static str, Value) {
     const TRIES: usize = 8;
     let walked =
         |kind: &CommandKind| !kind.row().effect.configures() && kind.row().door != Door::Inside;
     let kinds: Vec<CommandKind> = CommandKind::ALL.iter().copied().filter(walked).collect();
     let kind = *dice.pick(&kinds);
+    let names = subject.config().names();
     let good = (0..TRIES)
-        .map(|_| random_value(kind, &mut |n| dice.below(n)))
-        .find(|value| kind.parse(Some(value)).is_ok());
+        .map(|_| random_value(kind, &names, &mut |n| dice.below(n)))
+        .find(|value| kind.parse(Some(value), &names).is_ok());
     let mut value = good.unwrap_or_default();
     if let Value::Object(members) = &mut value {
         // A null that is taken counts as none, and scenario files have none.
@@ -179,12 +193,12 @@ fn any_command(dice: &mut Dice) -> (&'static str, Value) {
 }
 
 /// What operators do in one go, where one thing must not survive the next.
-fn gesture(dice: &mut Dice) -> Vec<Event> {
+fn gesture(subject: &Subject, dice: &mut Dice) -> Vec<Event> {
     let command = |name, value| Event::Command(name, value);
-    let motor = *dice.pick(&["main", "feed"]);
+    let motor = *dice.pick(&subject.motor_names());
     let jog = json!({"motor": motor, "steps": 32_000, "speed": *dice.pick(&[100, 1000, 5000])});
     let t = dice.between(190.0, 250.0).round();
-    let heat = command("SET_TARGET", json!({"z1": t, "z2": t}));
+    let heat = command("SET_TARGET", subject.every_zone(t));
     let clear = [
         command("ACKNOWLEDGE_ALARM", json!({"alarm_id": "all"})),
         command("CLEAR_ALARM", Value::Null),
@@ -194,7 +208,10 @@ fn gesture(dice: &mut Dice) -> Vec<Event> {
         1 => vec![heat, command("START", Value::Null)],
         2 => vec![command("MOVE_MOTOR_STEPS", jog)],
         3 => vec![heat, command("SET_MOTOR", json!({"motor": motor, "rpm": 120}))],
-        _ => vec![command("TUNE_START", json!({"zone": *dice.pick(&["z1", "z2"]), "setpoint": t}))],
+        _ => {
+            let zone = *dice.pick(&subject.zone_names());
+            vec![command("TUNE_START", json!({"zone": zone, "setpoint": t}))]
+        }
     };
     let end = match dice.below(7) {
         0 => None,
@@ -202,22 +219,30 @@ fn gesture(dice: &mut Dice) -> Vec<Event> {
         3 => Some(command("EMERGENCY_STOP", Value::Null)),
         4 => Some(Event::Fault(FaultKind::DriveAlarm, Micros::from_millis(20))),
         5 => Some(Event::Restart(dice.one_in(2))),
-        _ => Some(trouble(dice)),
+        _ => Some(trouble(subject, dice)),
     };
     clear.into_iter().chain(begin).chain(end).collect()
 }
 
-fn trouble(dice: &mut Dice) -> Event {
-    let zone = *dice.pick(&Zone::ALL);
-    let sensor =
-        *dice.pick(&[Sensor::T2, Sensor::T3, Sensor::T2, Sensor::T3, Sensor::T1, Sensor::Motor]);
+fn trouble(subject: &Subject, dice: &mut Dice) -> Event {
+    let machine = subject.machine();
+    let zones: Vec<Zone> = subject.zones().collect();
+    let zone = *dice.pick(&zones);
+    let measured = || zones.iter().map(|zone| sensor_of(machine, *zone));
+    let others = machine.feed_throat.into_iter().chain(motor_sensors(machine).map(|(_, s)| s));
+    // Those of zones twice: most rules are about them.
+    let sensor = *dice.pick(&measured().chain(measured()).chain(others).collect::<Vec<_>>());
     let kind = match dice.below(26) {
         0 | 1 => FaultKind::SensorOpen(sensor),
         2 | 3 => FaultKind::SensorShorted(sensor),
         4 => FaultKind::SensorFrozen(sensor),
         5 => FaultKind::SensorFallenOut(sensor),
         6 => FaultKind::SensorJumping(sensor),
-        7 => FaultKind::SensorsSwapped,
+        // Of one pair there is nothing to choose.
+        7 => FaultKind::SensorsSwapped(match zones.len() {
+            0..=2 => zones[0],
+            n => zones[dice.below(n - 1)],
+        }),
         8 => FaultKind::RailOff { percent: dice.between(-3.0, 3.0) },
         9 => FaultKind::SsrStuckOn(zone),
         10 => FaultKind::HeaterDead(zone),

@@ -1,8 +1,8 @@
-//! A second opinion on the sensor of a zone, from the words of the converter alone.
+//! A second opinion on the sensor of a zone, from the words of its converter alone.
 
-use crate::thermometer::Tap;
-use tve_config::Config;
-use tve_hal::AdcReading;
+use crate::thermometer::{self, Junction};
+use tve_config::{MachineConfig, Source};
+use tve_hal::{Quality, Sensor, SensorInput};
 use tve_units::Micros;
 
 /// Samples in a row that make a sensor bad.
@@ -29,25 +29,18 @@ pub(super) struct SecondOpinion {
 }
 
 impl SecondOpinion {
-    /// Takes the newest word of the converter in.
-    pub(super) fn look(&mut self, inputs: &AdcReading, config: &Config, channel: usize) {
-        let AdcReading::Sample { code, taken_at } = *inputs else { return };
+    /// Takes the newest word of the sensor's converter in.
+    pub(super) fn look(&mut self, input: SensorInput, machine: &MachineConfig, sensor: Sensor) {
+        let SensorInput::Sample { raw, quality, taken_at, .. } = input else { return };
         if self.at == Some(taken_at) {
             return;
         }
         self.at = Some(taken_at);
-        let wiring = &config.sensors[channel];
-        let tap = Tap::of(code, config.adc.fsr, wiring);
-        let (part, resistance) = (tap.part(), tap.ohms());
-        let open = part > config.safety.open_ratio
-            || resistance.is_some_and(|r| r > OPEN_OHMS)
-            || resistance.is_none() && part >= 1.0;
-        let short = !open
-            && (part < config.safety.short_ratio || resistance.is_none_or(|r| r < SHORT_OHMS));
+        let Some((open, short, celsius)) = judged(raw, quality, machine, sensor) else { return };
         self.open_run = if open { self.open_run.saturating_add(1) } else { 0 };
         self.short_run = if short { self.short_run.saturating_add(1) } else { 0 };
         self.value_run = if open || short { 0 } else { self.value_run.saturating_add(1) };
-        if let Some(t) = tap.celsius().filter(|_| !open && !short) {
+        if let Some(t) = celsius.filter(|_| !open && !short) {
             // A single sample may be an outlier that a controller need not believe.
             let steady = self.recent.iter().all(|other| (t - other).abs() < WARM);
             self.was_warm |= t > WARM && steady && self.value_run > CONFIRM;
@@ -69,6 +62,32 @@ impl SecondOpinion {
             _ if self.short_run >= CONFIRM => Some("is shorted"),
             _ if self.open_run >= CONFIRM && self.was_warm => Some("is open"),
             _ => None,
+        }
+    }
+}
+
+/// Whether the word says that the wire is broken or that wires touch, and its temperature, °C.
+fn judged(
+    raw: i32,
+    quality: Quality,
+    machine: &MachineConfig,
+    sensor: Sensor,
+) -> Option<(bool, bool, Option<f64>)> {
+    match machine.sensors.get(sensor)?.source? {
+        Source::Adc { .. } => {
+            let tap = thermometer::tap(raw, machine, sensor)?;
+            let (part, resistance) = (tap.part(), tap.ohms());
+            let open = part > machine.safety.open_ratio
+                || resistance.is_some_and(|r| r > OPEN_OHMS)
+                || resistance.is_none() && part >= 1.0;
+            let short = !open
+                && (part < machine.safety.short_ratio || resistance.is_none_or(|r| r < SHORT_OHMS));
+            Some((open, short, tap.celsius()))
+        }
+        Source::Max31856(_) => {
+            let open = quality == Quality::Open;
+            let short = matches!(quality, Quality::Shorted | Quality::OutOfRange);
+            Some((open, short, Junction { count: raw, quality }.celsius()))
         }
     }
 }

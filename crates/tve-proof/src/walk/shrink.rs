@@ -91,18 +91,20 @@ fn tighten(script: &mut Script, violation: &mut Violation) {
 /// does not have, stand in it as comments.
 fn scenario(script: &Script, violation: &Violation) -> String {
     let mut text = String::new();
-    let config = &script.config;
+    let (config, machine) = (script.subject.config(), script.subject.machine());
+    let base = script.subject.base().map(|base| format!("\nbase = \"{base}\""));
     let _ = writeln!(
         text,
         "# Seed {}, invariant {}.\nquestion = \"Why: {} at {:.2} s?\"\nduration = {:.2}\nseed = \
-         {}\nstart_temp = {}\n\n[config]",
+         {}\nstart_temp = {}{}\n\n[config]",
         script.seed,
         violation.invariant,
         violation.what.replace('"', "'"),
         violation.at_s,
         violation.at_s + TAIL_S,
         config.plant.seed,
-        script.start_temp
+        script.start_temp,
+        base.unwrap_or_default()
     );
     let plant = &config.plant;
     let _ = writeln!(
@@ -120,12 +122,17 @@ fn scenario(script: &Script, violation: &Violation) -> String {
         config.control.law,
         config.control.mains_hz
     );
-    for (zone, gains) in [("z1", config.z1), ("z2", config.z2)] {
-        let _ = writeln!(
-            text,
-            "{zone} = {{ kp = {:?}, ki = {:?}, kd = {:?} }}",
-            gains.kp, gains.ki, gains.kd
-        );
+    if config.is_classic() {
+        for (zone, gains) in [("z1", config.z1), ("z2", config.z2)] {
+            let _ = writeln!(
+                text,
+                "{zone} = {{ kp = {:?}, ki = {:?}, kd = {:?} }}",
+                gains.kp, gains.ki, gains.kd
+            );
+        }
+    } else {
+        // A list takes the place of the base's whole list.
+        let _ = writeln!(text, "zones = {}", toml_value(&config.to_json()["zones"]));
     }
     if let Some(pin) = config.pins.get("contactor") {
         let _ = writeln!(text, "pins.contactor = {}", pin.get());
@@ -139,15 +146,16 @@ fn scenario(script: &Script, violation: &Violation) -> String {
                     lines = format!("{lines}\nvalue = {}", toml_value(value));
                 }
                 // What no moment could make right must be said to be refused.
-                if let Err(refusal) = parse_named(name, value) {
+                if let Err(refusal) = parse_named(name, value, &config.names()) {
                     lines = format!("{lines}\nrefused = \"{}\"", refusal.code.name());
                 }
                 writeln!(text, "{lines}")
             }
             Event::Fault(kind, lasting) => writeln!(
                 text,
-                "\n[[fault]]\nfrom = {t:.3}\nuntil = {:.3}\nkind = \"{kind}\"",
-                (t + lasting.secs()).min(violation.at_s + TAIL_S)
+                "\n[[fault]]\nfrom = {t:.3}\nuntil = {:.3}\nkind = \"{}\"",
+                (t + lasting.secs()).min(violation.at_s + TAIL_S),
+                kind.text_on(machine)
             ),
             other => writeln!(text, "\n# at {t:.3} s: {other:?}"),
         };
@@ -168,8 +176,12 @@ fn scenario(script: &Script, violation: &Violation) -> String {
 fn toml_value(value: &Value) -> String {
     match value {
         Value::Object(map) => {
-            let pairs: Vec<String> =
-                map.iter().map(|(k, v)| format!("{k} = {}", toml_value(v))).collect();
+            // The format has no null: what is null is left out.
+            let pairs: Vec<String> = map
+                .iter()
+                .filter(|(_, v)| !v.is_null())
+                .map(|(k, v)| format!("{k} = {}", toml_value(v)))
+                .collect();
             format!("{{ {} }}", pairs.join(", "))
         }
         Value::Array(list) => {
@@ -184,20 +196,33 @@ fn toml_value(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::subject::Subject;
+    use tve_config::Config;
     use tve_scenario::Scenario;
 
     #[test]
     fn a_walk_written_down_is_a_scenario_file() {
+        let four = include_str!("../../../../config/machines/four-zone.json");
+        let four_zones = Subject::of(Config::parse(four).unwrap(), "four-zone");
         for seed in 1..=20 {
-            let script = Script::draw(seed, Micros::from_secs(600));
+            let subject = if seed % 2 == 0 { Subject::embedded() } else { four_zones.clone() };
+            let script = Script::draw(&subject, seed, Micros::from_secs(600));
             let violation = Violation {
                 invariant: "heat-unasked",
                 at_s: 599.0,
                 what: "z1 \"heats\"".to_owned(),
             };
             let text = scenario(&script, &violation);
-            let read = Scenario::parse(&text, |base| unreachable!("no base, not {base}"));
-            assert!(read.is_ok(), "seed {seed}: {:?}\n{text}", read.err());
+            let read = Scenario::parse(&text, |base| {
+                assert_eq!((base, seed % 2), ("four-zone", 1));
+                Ok(four.to_owned())
+            });
+            let read = read.unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
+            assert_eq!(
+                read.config().machine().zones,
+                script.subject.machine().zones,
+                "seed {seed}"
+            );
         }
     }
 }

@@ -261,7 +261,7 @@ pub(super) fn kept_commands() -> Vec<Command> {
         Command::ClearAlarm,
         Command::AcknowledgeAlarm(AlarmSelector::Id(7)),
         Command::SetMode(Mode::Manual),
-        Command::SetTarget { zones: [None, Some(Celsius::clamped(210.1))] },
+        Command::SetTarget { zones: [None, Some(Celsius::clamped(210.1))].into() },
         Command::SetHeater { zone, duty },
         Command::SetMotor { motor, rpm: Rpm::clamped(-33.3) },
         Command::SetRelay { relay: Relay::Pump, on: true },

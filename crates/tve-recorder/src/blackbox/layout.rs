@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (1, "94659012737bb23f20b45fdcac123e7d078e8d89b17176a2bf6f25eec8cd3e16");
+    (1, "d467b6a2583536861d2a2c47c211da4937a1c6db73a85b28c05ccd0279fd74f0");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

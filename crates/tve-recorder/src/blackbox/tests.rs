@@ -89,10 +89,12 @@ fn eventful() -> (Vec<Vec<u8>>, TempDir) {
     let mut machine = Machine::new();
     machine.run(3);
     let target = Celsius::clamped(211.3);
-    assert!(machine.command(Command::SetTarget { zones: [Some(target); 2] }));
+    assert!(machine.command(Command::SetTarget { zones: [Some(target); 2].into() }));
     machine.run(20);
     assert!(machine.command(Command::SetMotor { motor: Motor::Main, rpm: Rpm::clamped(33.3) }));
-    assert!(!machine.command(Command::SetTarget { zones: [Some(Celsius::clamped(999.0)); 2] }));
+    assert!(
+        !machine.command(Command::SetTarget { zones: [Some(Celsius::clamped(999.0)); 2].into() })
+    );
     machine.run(30);
     let patch = MotionPatch { start_rpm: Some(12.345), ..MotionPatch::default() };
     assert!(machine.command(Command::UpdateMotionConfig(patch)));

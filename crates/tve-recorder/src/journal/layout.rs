@@ -2,6 +2,7 @@
 
 use super::{AlarmHistory, FORMAT, JOURNAL_FILE, JournalEntry, Line, load_journal, put_line};
 use std::path::Path;
+use tve_config::Config;
 
 /// The lines that layout [`FORMAT`] makes of one of each change in the life of an alarm.
 const LINES: (u32, &str) = (1, include_str!("../../data/journal-1.jsonl"));
@@ -48,7 +49,7 @@ fn a_journal_of_every_layout_can_be_read() {
         let folder = tempfile::tempdir().unwrap();
         let golden = data.join(format!("journal-{format}.jsonl"));
         std::fs::copy(golden, folder.path().join(JOURNAL_FILE)).unwrap();
-        let state = load_journal(folder.path()).unwrap();
+        let state = load_journal(folder.path(), &Config::embedded().names()).unwrap();
         assert_eq!((state.damaged_lines, state.next_id), (0, 3), "{format}");
         let first = JournalEntry { acknowledged: true, cleared: true, ..entry(1, Some("z2")) };
         let history: AlarmHistory = state.history;

@@ -3,15 +3,21 @@
 use super::*;
 use crate::disk::RealDisk;
 use crate::fake_disk::FakeDisk;
-use tve_control::Cause;
+use tve_config::Config;
+use tve_control::{Cause, Subject};
 use tve_hal::Sensor;
 use tve_units::Micros;
+
+fn names() -> Names {
+    Config::embedded().names()
+}
 
 fn raised(id: u64, code: AlarmCode, cause: Cause) -> AlarmEvent {
     AlarmEvent::Raised(AlarmRecord {
         id,
         code,
         cause,
+        subject: Subject::of(&cause, &Config::embedded().machine()),
         raised_at: Micros::ZERO,
         wall: WallMillis::new(1_700_000_000_000 + id.cast_signed()),
         acknowledged: false,
@@ -20,7 +26,7 @@ fn raised(id: u64, code: AlarmCode, cause: Cause) -> AlarmEvent {
 }
 
 fn hot(id: u64) -> AlarmEvent {
-    let cause = Cause::Limit { sensor: Sensor::T3, reading: 281.0, limit: 280.0 };
+    let cause = Cause::Limit { sensor: Sensor::at(2), reading: 281.0, limit: 280.0 };
     raised(id, AlarmCode::HeaterOverTemperature, cause)
 }
 
@@ -35,13 +41,13 @@ fn write(dir: &Path, events: &[AlarmEvent]) {
 #[test]
 fn latched_alarms_and_the_next_id_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(load_journal(dir.path()).unwrap().next_id, 1);
+    assert_eq!(load_journal(dir.path(), &names()).unwrap().next_id, 1);
     let idle = raised(3, AlarmCode::UncleanStopIdle, Cause::Plain);
     let energised = raised(4, AlarmCode::UncleanStop, Cause::Plain);
     write(dir.path(), &[hot(1), hot(2), AlarmEvent::Cleared { id: 1 }]);
     write(dir.path(), &[idle, energised, AlarmEvent::Acknowledged { id: 2 }]);
 
-    let state = load_journal(dir.path()).unwrap();
+    let state = load_journal(dir.path(), &names()).unwrap();
     assert_eq!((state.next_id, state.damaged_lines), (5, 0));
     let found: Vec<_> = state.latched.iter().map(|l| (l.id, l.code, l.acknowledged)).collect();
     assert_eq!(
@@ -52,10 +58,19 @@ fn latched_alarms_and_the_next_id_survive_a_restart() {
             (4, AlarmCode::UncleanStop, false),
         ]
     );
-    assert_eq!(state.latched[0].cause, Cause::Restored(Some(Zone::Z2)));
+    assert_eq!(state.latched[0].cause, Cause::Restored(Some(tve_hal::Zone::at(1))));
     assert_eq!(state.latched[0].wall, WallMillis::new(1_700_000_000_002));
     assert!(state.history.entries()[0].cleared);
     assert!(state.history.entries()[0].message.starts_with("t3 reads 281.0 °C"));
+}
+
+#[test]
+fn a_latched_alarm_of_a_zone_that_is_called_otherwise_now_is_one_of_every_zone() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[hot(1)]);
+    let state = load_journal(dir.path(), &Names::default()).unwrap();
+    assert_eq!(state.latched[0].cause, Cause::Restored(None));
+    assert_eq!(state.history.entries()[0].zone.as_deref(), Some("z2"));
 }
 
 #[test]
@@ -71,7 +86,7 @@ fn a_latched_alarm_that_no_row_of_the_table_is_comes_back_as_a_trip_with_its_nam
     lines[4] = lines[4].replace("\"TRIP\"", "\"SHED\"");
     std::fs::write(&path, lines.join("\n")).unwrap();
 
-    let state = load_journal(dir.path()).unwrap();
+    let state = load_journal(dir.path(), &names()).unwrap();
     assert_eq!((state.next_id, state.damaged_lines, state.latched.len()), (5, 0, 4));
     assert_eq!(state.latched[0].code, AlarmCode::HeaterOverTemperature);
     let unread = ["BARREL_TOO_HOT", "HEATER_OVER_TEMPERATURE", "HEATER_OVER_TEMPERATURE"];
@@ -94,7 +109,7 @@ fn a_journal_torn_at_any_byte_keeps_its_whole_lines_and_takes_new_ones() {
         std::fs::write(&path, &whole[..end]).unwrap();
         write(dir.path(), &[hot(9)]);
         let ids: Vec<u64> =
-            load_journal(dir.path()).unwrap().latched.iter().map(|l| l.id).collect();
+            load_journal(dir.path(), &names()).unwrap().latched.iter().map(|l| l.id).collect();
         let wanted: &[u64] = match end {
             e if e < first => &[9],
             e if e + 1 < whole.len() => &[1, 9],
@@ -179,7 +194,7 @@ fn the_history_shows_the_newest_200_oldest_first() {
     let dir = tempfile::tempdir().unwrap();
     let events: Vec<_> = (1..=205).map(hot).collect();
     write(dir.path(), &events);
-    let loaded = load_journal(dir.path()).unwrap().history.entries();
+    let loaded = load_journal(dir.path(), &names()).unwrap().history.entries();
     assert_eq!((loaded.len(), loaded[0].id, loaded[199].id), (200, 6, 205));
 }
 

@@ -58,6 +58,7 @@ mod tests {
             seq: 0,
             snapshot: Snapshot::default(),
             config: Arc::new(Config::default()),
+            machine: Config::default().machine(),
         };
         Changes::new(told.subscribe(), Arc::new(ArcSwap::from_pointee(machine)))
     }

@@ -177,6 +177,7 @@ impl Machine {
         let stop = Arc::new(AtomicBool::new(false));
         let (commands, receiver) = queue::channel(Arc::clone(&stop));
         let config = Arc::new(parts.controller.config().clone());
+        let machine_config = Arc::clone(parts.controller.machine());
         let mut snapshot = Snapshot::default();
         parts.controller.snapshot(&mut snapshot);
         let machine = Self {
@@ -191,7 +192,7 @@ impl Machine {
             now: Micros::ZERO,
             tick_began: Instant::now(),
             speed: parts.speed.max(1),
-            publisher: Publisher::new(&snapshot, &config),
+            publisher: Publisher::new(&snapshot, &config, &machine_config),
             config,
             receiver,
             stats: Arc::new(LoopStats::new()),
@@ -345,7 +346,7 @@ impl Machine {
         }
         let controller = &self.controller;
         let recorder = &self.recorder;
-        self.publisher.publish(&self.config, |snapshot| {
+        self.publisher.publish(&self.config, controller.machine(), |snapshot| {
             controller.snapshot(snapshot);
             recorder.energised(snapshot.energised);
             recorder.sample(snapshot);

@@ -5,7 +5,7 @@
 
 use arc_swap::ArcSwap;
 use std::sync::Arc;
-use tve_config::Config;
+use tve_config::{Config, MachineConfig};
 use tve_control::Snapshot;
 
 /// The machine at one tick, as every reader sees it.
@@ -17,6 +17,8 @@ pub struct Published {
     pub snapshot: Snapshot,
     /// The configuration in force, revision [`Snapshot::config_revision`].
     pub config: Arc<Config>,
+    /// The machine that it describes: what zones, motors and sensors are called and wired to.
+    pub machine: Arc<MachineConfig>,
 }
 
 /// The newest published value: any number of readers, one writer.
@@ -34,9 +36,15 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// Starts with `snapshot` published.
-    pub(crate) fn new(snapshot: &Snapshot, config: &Arc<Config>) -> Self {
-        let fresh =
-            || Arc::new(Published { seq: 0, snapshot: *snapshot, config: Arc::clone(config) });
+    pub(crate) fn new(
+        snapshot: &Snapshot,
+        config: &Arc<Config>,
+        machine: &Arc<MachineConfig>,
+    ) -> Self {
+        let fresh = || {
+            let (config, machine) = (Arc::clone(config), Arc::clone(machine));
+            Arc::new(Published { seq: 0, snapshot: *snapshot, config, machine })
+        };
         Self {
             newest: Arc::new(ArcSwap::new(fresh())),
             retired: (0..POOL).map(|_| fresh()).collect(),
@@ -50,7 +58,12 @@ impl Publisher {
     }
 
     /// Publishes what `fill` writes. Allocates only when readers hold the whole pool.
-    pub(crate) fn publish(&mut self, config: &Arc<Config>, fill: impl FnOnce(&mut Snapshot)) {
+    pub(crate) fn publish(
+        &mut self,
+        config: &Arc<Config>,
+        machine: &Arc<MachineConfig>,
+        fill: impl FnOnce(&mut Snapshot),
+    ) {
         self.seq += 1;
         let free = self.retired.iter_mut().position(|a| Arc::get_mut(a).is_some());
         let mut next = match free {
@@ -59,6 +72,7 @@ impl Publisher {
                 seq: self.seq,
                 snapshot: Snapshot::default(),
                 config: Arc::clone(config),
+                machine: Arc::clone(machine),
             }),
         };
         let Some(slot) = Arc::get_mut(&mut next) else {
@@ -67,6 +81,7 @@ impl Publisher {
         slot.seq = self.seq;
         if !Arc::ptr_eq(&slot.config, config) {
             slot.config = Arc::clone(config);
+            slot.machine = Arc::clone(machine);
         }
         fill(&mut slot.snapshot);
         let old = self.newest.swap(next);
@@ -83,12 +98,13 @@ mod tests {
     #[test]
     fn a_reader_keeps_its_value_while_hundreds_are_published() {
         let config = Arc::new(Config::default());
-        let mut publisher = Publisher::new(&Snapshot::default(), &config);
+        let machine = config.machine();
+        let mut publisher = Publisher::new(&Snapshot::default(), &config, &machine);
         let newest = publisher.newest();
-        publisher.publish(&config, |s| s.tick = 7);
+        publisher.publish(&config, &machine, |s| s.tick = 7);
         let held = newest.load_full();
         for tick in 8..500 {
-            publisher.publish(&config, |s| s.tick = tick);
+            publisher.publish(&config, &machine, |s| s.tick = tick);
             assert_eq!(newest.load().snapshot.tick, tick);
         }
         assert_eq!(held.snapshot.tick, 7);
@@ -98,11 +114,12 @@ mod tests {
     #[test]
     fn readers_that_hold_everything_do_not_stop_publication() {
         let config = Arc::new(Config::default());
-        let mut publisher = Publisher::new(&Snapshot::default(), &config);
+        let machine = config.machine();
+        let mut publisher = Publisher::new(&Snapshot::default(), &config, &machine);
         let newest = publisher.newest();
         let mut held = Vec::new();
         for tick in 0..(3 * POOL as u64) {
-            publisher.publish(&config, |s| s.tick = tick);
+            publisher.publish(&config, &machine, |s| s.tick = tick);
             held.push(newest.load_full());
         }
         for (tick, value) in held.iter().enumerate() {

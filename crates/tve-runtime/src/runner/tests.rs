@@ -137,7 +137,7 @@ fn a_tick_of_a_running_machine_does_not_allocate() {
     }
     let target = Celsius::new(210.0).unwrap();
     let orders = [
-        Command::SetTarget { zones: [Some(target); 2] },
+        Command::SetTarget { zones: [Some(target); 2].into() },
         Command::SetMotor { motor: Motor::Main, rpm: Rpm::new(30.0).unwrap() },
     ];
     for order in orders {
@@ -154,7 +154,7 @@ fn a_tick_of_a_running_machine_does_not_allocate() {
     for tick in 0..1200 {
         machine.turn();
         if tick % 10 == 0 {
-            let zones = [Some(Celsius::clamped(200.0 + f64::from(tick) / 1000.0)); 2];
+            let zones = [Some(Celsius::clamped(200.0 + f64::from(tick) / 1000.0)); 2].into();
             machine.command(machine.now, Command::SetTarget { zones }).unwrap();
         }
         machine.stats.tick(machine.tick_began, Duration::ZERO, Duration::ZERO);

@@ -7,8 +7,8 @@ use crate::expectation::{Expectation, Kind};
 use crate::what::What;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tve_config::MachineConfig;
 use tve_control::{AlarmCode, Status, TuneStatus};
-use tve_hal::Zone;
 
 /// Half-width of the band of `settled`, °C.
 const SETTLED_BAND: f64 = 0.5;
@@ -133,11 +133,12 @@ fn alarm_name(place: &str, name: &str) -> Result<&'static str, ScenarioError> {
 
 pub(super) fn expectation(
     clock: &Clock,
+    machine: &MachineConfig,
     place: &str,
     table: toml::Table,
 ) -> Result<Expectation, ScenarioError> {
     let what = |name: &str| {
-        What::from_name(name).map_err(|sentence| ScenarioError::invalid(place, sentence))
+        What::from_name(name, machine).map_err(|sentence| ScenarioError::invalid(place, sentence))
     };
     let kind = if table.contains_key("what") {
         let raw: RawRange = read(place, table)?;
@@ -159,7 +160,9 @@ pub(super) fn expectation(
     } else if table.contains_key("alarm") {
         let raw: RawAlarm = read(place, table)?;
         let zone = raw.zone.as_deref().map(|name| {
-            Zone::from_name(name)
+            machine
+                .zone_named(name)
+                .map(|zone| (zone, machine.zones[zone].name))
                 .ok_or_else(|| ScenarioError::invalid(place, format!("no zone is called {name:?}")))
         });
         Kind::Alarm {

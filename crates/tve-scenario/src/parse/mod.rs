@@ -10,10 +10,11 @@ use clock::Clock;
 use expectation::expectation;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::path::Path;
-use tve_config::Config;
+use std::path::{Path, PathBuf};
+use tve_config::{Config, MachineConfig};
 use tve_control::RefusalCode;
-use tve_sim::Fault;
+use tve_hal::Names;
+use tve_sim::{Fault, FaultKind};
 use tve_units::{Celsius, Micros};
 
 /// Longest run, s: a day.
@@ -61,13 +62,14 @@ struct RawFault {
 }
 
 impl Scenario {
-    /// Reads a scenario file. `base = "NAME"` means `NAME.json` in the same folder.
+    /// Reads a scenario file. `base = "NAME"` means `NAME.json` in the same folder, or else in the
+    /// folder `machines` beside a folder that it is in.
     ///
     /// # Errors
     /// When the file (or its base) cannot be read or is not a scenario; nothing is guessed.
     pub fn load(path: &Path) -> Result<Self, ScenarioError> {
         let text = read(path)?;
-        Self::parse(&text, |base| read(&path.with_file_name(format!("{base}.json"))))
+        Self::parse(&text, |base| read(&base_file(path, base)))
     }
 
     /// Reads a scenario from its text; `base_text` gives the text of a named base configuration.
@@ -80,6 +82,19 @@ impl Scenario {
     ) -> Result<Self, ScenarioError> {
         scenario(text, base_text)
     }
+}
+
+/// Where the base of the scenario in the file `path` is.
+fn base_file(path: &Path, base: &str) -> PathBuf {
+    let name = format!("{base}.json");
+    let beside = path.with_file_name(&name);
+    if beside.is_file() {
+        return beside;
+    }
+    // Without a current folder there is only the path as it was given.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let machine = |folder: &Path| folder.join("machines").join(&name);
+    path.ancestors().skip(1).map(machine).find(|file| file.is_file()).unwrap_or(beside)
 }
 
 fn read(path: &Path) -> Result<String, ScenarioError> {
@@ -108,25 +123,25 @@ fn scenario(
     }
     let start = raw.start_temp.unwrap_or(COLD_START);
     let config = configuration(&raw, start, base_text)?;
-    let clock = Clock(duration);
+    let (clock, machine) = (Clock(duration), config.machine());
     let mut commands = raw
         .at
         .iter()
         .enumerate()
-        .map(|(i, at)| command(&clock, &format!("at {}", i + 1), at))
+        .map(|(i, at)| command(&clock, &format!("at {}", i + 1), at, &machine.names))
         .collect::<Result<Vec<_>, _>>()?;
     commands.sort_by_key(|timed| timed.at);
     let faults = raw
         .fault
         .iter()
         .enumerate()
-        .map(|(i, raw)| fault(&clock, &format!("fault {}", i + 1), raw))
+        .map(|(i, raw)| fault(&clock, &machine, &format!("fault {}", i + 1), raw))
         .collect::<Result<_, _>>()?;
     let expectations = raw
         .expect
         .into_iter()
         .enumerate()
-        .map(|(i, table)| expectation(&clock, &format!("expect {}", i + 1), table))
+        .map(|(i, table)| expectation(&clock, &machine, &format!("expect {}", i + 1), table))
         .collect::<Result<_, _>>()?;
     Ok(Scenario {
         question: raw.question.trim().to_owned(),
@@ -175,13 +190,18 @@ fn merge(value: &mut Value, over: Value) {
     }
 }
 
-fn command(clock: &Clock, place: &str, raw: &RawCommand) -> Result<Timed, ScenarioError> {
+fn command(
+    clock: &Clock,
+    place: &str,
+    raw: &RawCommand,
+    names: &Names,
+) -> Result<Timed, ScenarioError> {
     let value = match &raw.value {
         None => Value::Null,
         Some(value) => serde_json::to_value(value)
             .map_err(|error| ScenarioError::invalid(place, error.to_string()))?,
     };
-    let parsed = tve_control::parse_named(&raw.command, &value);
+    let parsed = tve_control::parse_named(&raw.command, &value, names);
     let refused = raw
         .refused
         .as_deref()
@@ -203,10 +223,14 @@ fn command(clock: &Clock, place: &str, raw: &RawCommand) -> Result<Timed, Scenar
     Ok(Timed { at: clock.time(place, raw.t)?, text, command: parsed, refused })
 }
 
-fn fault(clock: &Clock, place: &str, raw: &RawFault) -> Result<Fault, ScenarioError> {
+fn fault(
+    clock: &Clock,
+    machine: &MachineConfig,
+    place: &str,
+    raw: &RawFault,
+) -> Result<Fault, ScenarioError> {
     let span = clock.span(place, Some(raw.from), raw.until)?;
-    let kind = raw.kind.parse().map_err(|error: tve_sim::ParseFaultError| {
-        ScenarioError::invalid(place, error.to_string())
-    })?;
+    let kind = FaultKind::parse_on(&raw.kind, machine)
+        .map_err(|error| ScenarioError::invalid(place, error.to_string()))?;
     Ok(Fault { kind, from: span.from, until: raw.until.map(|_| span.until) })
 }

@@ -155,7 +155,7 @@ fn swapped_sensors_show_each_other_s_zone() {
     bench.heat([40, 0], 600.0);
     let (z1, z2) = (bench.reading(Sensor::T2), bench.reading(Sensor::T3));
     assert!(z1 > z2 + 50.0);
-    bench.fault(FaultKind::SensorsSwapped, 1.0);
+    bench.fault(FaultKind::SensorsSwapped(Zone::at(0)), 1.0);
     bench.heat([40, 0], 0.9);
     assert!(near(bench.reading(Sensor::T2), z2, 1.0) && near(bench.reading(Sensor::T3), z1, 1.0));
     bench.heat([40, 0], 0.4);

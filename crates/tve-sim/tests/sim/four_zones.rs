@@ -155,6 +155,20 @@ fn faults_of_a_thermocouple_are_what_its_converter_says_of_them() {
 }
 
 #[test]
+fn the_plugs_of_any_two_neighbours_may_be_exchanged_whatever_converters_they_are_on() {
+    let mut rig = Rig::new();
+    rig.out.heaters[Zone::at(3)] = true;
+    rig.run(300);
+    let (barrel, die) = (rig.reading("b3"), rig.reading("d1"));
+    assert!(die > barrel + 50.0, "{barrel} {die}");
+    rig.inject("sensors_swapped z3");
+    rig.run(2);
+    assert!((rig.reading("b3") - die).abs() < 5.0, "{}", rig.reading("b3"));
+    assert!((rig.reading("d1") - barrel).abs() < 5.0, "{}", rig.reading("d1"));
+    assert!((rig.reading("b1") - rig.sim.true_temperature(rig.sensor("b1"))).abs() < 1.0);
+}
+
+#[test]
 fn a_relay_that_sticks_in_the_last_zone_heats_it_and_no_other() {
     let mut rig = Rig::new();
     rig.inject("ssr_stuck_on die");
@@ -179,7 +193,14 @@ fn both_motors_count_their_pulses_and_the_hopper_keeps_its_level_without_a_feede
 #[test]
 fn a_fault_is_spelt_with_the_names_of_its_machine() {
     let rig = Rig::new();
-    for text in ["sensor_open d1", "ssr_stuck_on die", "heater_power z3 0.5", "adc_gone"] {
+    for text in [
+        "sensor_open d1",
+        "ssr_stuck_on die",
+        "heater_power z3 0.5",
+        "adc_gone",
+        "sensors_swapped z2",
+        "sensors_swapped",
+    ] {
         let kind = FaultKind::parse_on(text, &rig.machine).unwrap();
         assert_eq!(kind.text_on(&rig.machine), text);
     }

@@ -246,9 +246,9 @@ fn attack(realtime: &str, window: Duration, descriptors: u64) -> Outcome {
     let mut service = Service::start_by(pinned, folder.path(), &more);
     let address = service.address;
     service.heat_and_run();
-    let before = Ticks::of(&service.get("/metrics"));
+    let before = Ticks::of(&service.metrics());
     std::thread::sleep(window);
-    let metrics = service.get("/metrics");
+    let metrics = service.metrics();
     let idle = Ticks::of(&metrics).since(&before);
     let granted = figure(&metrics, "tve_control_realtime ") == 1.0;
     println!("--realtime {realtime} (granted: {granted})\n  idle: {idle}");
@@ -334,7 +334,7 @@ fn attack(realtime: &str, window: Duration, descriptors: u64) -> Outcome {
     let worst = all[all.len() - 1];
     let state = service.until("stopped", |s| is_active(s, "EMERGENCY_STOP"));
     assert!(is_off(&state), "{state}");
-    let metrics = service.get("/metrics");
+    let metrics = service.metrics();
     println!(
         "  {opened} connections, {} commands, {} refused; emergency stop: median {:?}, longest {worst:?}",
         commands.load(Ordering::Relaxed),

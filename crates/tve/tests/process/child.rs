@@ -1,16 +1,15 @@
-//! The service as a process of its own, and a client that speaks plain HTTP to it.
+//! The service as a process of its own.
 
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+use tve_testkit::Answer;
 
 pub(crate) use rustix::process::Signal;
-
-/// Longest wait for anything; only a broken build gets there.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) use tve_testkit::PATIENCE;
 
 /// A running service; dropping it kills it.
 pub(crate) struct Service {
@@ -77,39 +76,30 @@ impl Service {
         self.wait();
     }
 
-    /// One request on a connection of its own: status and body. `None` when the service is gone.
-    pub(crate) fn try_request(&self, head: &str, body: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect(self.address).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        let length = body.len();
-        let request = format!(
-            "{head} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        );
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok()?;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some((status, body.to_owned()))
+    /// One request on a connection of its own. `None` when the service is gone.
+    pub(crate) fn try_request(&self, line: &str, body: &str) -> Option<Answer> {
+        tve_testkit::ask(self.address, line, "", body).ok()
     }
 
-    pub(crate) fn get(&self, path: &str) -> String {
-        let (status, body) = self.try_request(&format!("GET {path}"), "").unwrap();
+    /// The body of what is at `path`.
+    pub(crate) fn get(&self, path: &str) -> Value {
+        let Answer { status, body, .. } = self.try_request(&format!("GET {path}"), "").unwrap();
         assert_eq!(status, 200, "{path}: {body}");
         body
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        self.get("/metrics").as_str().unwrap().to_owned()
     }
 
     /// A command; its status.
     pub(crate) fn command(&self, command: &str, value: &Value) -> u16 {
         let body = json!({ "command": command, "value": value }).to_string();
-        self.try_request("POST /api/control", &body).unwrap().0
+        self.try_request("POST /api/control", &body).unwrap().status
     }
 
     pub(crate) fn state(&self) -> Value {
-        let status: Value = serde_json::from_str(&self.get("/api/status")).unwrap();
-        status["state"].clone()
+        self.get("/api/status")["state"].clone()
     }
 
     /// Reads the state until `holds`.

@@ -22,7 +22,7 @@ fn a_disk_that_takes_no_more_is_a_note_and_never_stops_the_machine() {
     let mut service = Service::start_by(with_file_limit(1), folder.path(), &more);
     service.heat_and_run();
     // Rows of two seconds are more than the limit, and so is every incident.
-    let (status, _) = service.try_request("POST /api/log/start", "").unwrap();
+    let status = service.try_request("POST /api/log/start", "").unwrap().status;
     assert_eq!(status, 200);
     assert_eq!(
         service.command(
@@ -57,7 +57,7 @@ fn a_disk_that_blocks_slows_neither_the_loop_nor_an_emergency_stop_and_is_noted(
     assert!(state["heater_duty_z1"].as_f64() > Some(0.0), "it heats on: {state}");
     assert_eq!(service.command("EMERGENCY_STOP", &json!({})), 200);
     assert!(is_off(&service.state()));
-    let metrics = service.get("/metrics");
+    let metrics = service.metrics();
     assert!(metrics.contains("\ntve_guard_cuts_total 0\n"), "the loop ticked all the time");
 }
 

@@ -14,7 +14,7 @@ fn replay(file: &Path, more: &[&str]) -> Output {
 }
 
 fn incidents(service: &Service) -> Value {
-    serde_json::from_str(&service.get("/api/incidents")).unwrap()
+    service.get("/api/incidents")
 }
 
 /// The bytes of an incident as a client fetches them.
@@ -55,9 +55,9 @@ fn an_alarm_of_the_running_service_is_fetched_and_replayed_bit_for_bit() {
     };
     for elsewhere in ["session.json", "..%2Fsession.json", "incident_1.tvebox"] {
         let head = format!("GET /api/incidents/{elsewhere}");
-        assert_eq!(service.try_request(&head, "").unwrap().0, 404, "{elsewhere}");
+        assert_eq!(service.try_request(&head, "").unwrap().status, 404, "{elsewhere}");
     }
-    let metrics = service.get("/metrics");
+    let metrics = service.metrics();
     assert!(metrics.contains("\ntve_black_box_incidents_total 1\n"));
     assert_eq!(service.terminate().0, Some(0));
 

@@ -2,8 +2,7 @@
 
 use crate::child::Service;
 use serde_json::json;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 /// Growth that logins may leave: a connection's buffers and the record of who failed, KiB.
@@ -23,18 +22,11 @@ fn hashed(password: &str) -> String {
 }
 
 /// Asks for the status with a login; the status of the answer.
-fn login(service: &Service, user_and_password: &str) -> String {
+fn login(service: &Service, user_and_password: &str) -> u16 {
     use base64::Engine as _;
     let login = base64::engine::general_purpose::STANDARD.encode(user_and_password);
-    let mut stream = TcpStream::connect(service.address).unwrap();
-    let request = format!(
-        "GET /api/status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {login}\r\n\
-         Connection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer.split(' ').nth(1).unwrap().to_owned()
+    let header = format!("Authorization: Basic {login}\r\n");
+    tve_testkit::ask(service.address, "GET /api/status", &header, "").unwrap().status
 }
 
 #[test]
@@ -45,10 +37,10 @@ fn the_memory_of_password_checks_goes_back() {
     let config = json!({ "security": security }).to_string();
     std::fs::write(folder.path().join("config.json"), config).unwrap();
     let service = Service::start(folder.path(), &[]);
-    assert_eq!(login(&service, "anna:a long password"), "200");
+    assert_eq!(login(&service, "anna:a long password"), 200);
     let before = service.resident_kib();
     for wrong in 0..4 {
-        assert_eq!(login(&service, &format!("anna:wrong {wrong}")), "401");
+        assert_eq!(login(&service, &format!("anna:wrong {wrong}")), 401);
     }
     let after = service.resident_kib();
     assert!(after < before + LEFT_KIB, "{before} KiB before, {after} KiB after");

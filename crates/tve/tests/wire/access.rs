@@ -90,7 +90,8 @@ async fn command(rig: &Rig, name: &str, value: Value, headers: &str) -> Answer {
 }
 
 async fn metric(rig: &Rig, line: &str) -> u64 {
-    let text = String::from_utf8(rig.get("/metrics").await.body).unwrap();
+    let metrics = rig.get("/metrics").await;
+    let text = metrics.text();
     let found = text.lines().find_map(|l| l.strip_prefix(line)?.trim().parse().ok());
     found.unwrap_or_else(|| panic!("{line} in {text}"))
 }
@@ -222,10 +223,10 @@ async fn what_names_no_command_is_told_so_to_whoever_has_a_login_and_to_nobody_e
     // Names of the table that are not sent by this door are as unknown as nonsense.
     for name in ["NONSENSE", "start", "", "REPORT_LOGGING", "REPLACE_CONFIG", "SET_GPIO_VALUE"] {
         let answer = command(&rig, name, json!({}), "").await;
-        assert_eq!((answer.status, answer.msg()), (401, "LOGIN_REQUIRED".into()), "{name}");
+        assert_eq!((answer.status, answer.msg()), (401, "LOGIN_REQUIRED"), "{name}");
         for role in Role::ALL {
             let answer = command(&rig, name, json!({}), &basic(role.name(), "right")).await;
-            assert_eq!((answer.status, answer.msg()), (400, "UNKNOWN_COMMAND".into()), "{name}");
+            assert_eq!((answer.status, answer.msg()), (400, "UNKNOWN_COMMAND"), "{name}");
         }
     }
     rig.running.stop().await.unwrap();
@@ -235,7 +236,7 @@ async fn what_names_no_command_is_told_so_to_whoever_has_a_login_and_to_nobody_e
 async fn a_refused_login_says_how_to_log_in_and_comes_before_the_body_is_judged() {
     let rig = secured(json!({})).await;
     let answer = command(&rig, "NO_SUCH", json!([1]), "").await;
-    assert_eq!((answer.status, answer.msg()), (401, "LOGIN_REQUIRED".into()));
+    assert_eq!((answer.status, answer.msg()), (401, "LOGIN_REQUIRED"));
     let challenges: Vec<&str> =
         answer.head.lines().filter(|l| l.to_lowercase().starts_with("www-authenticate:")).collect();
     assert_eq!(challenges.len(), 2, "{}", answer.head);
@@ -251,15 +252,15 @@ async fn a_refused_login_says_how_to_log_in_and_comes_before_the_body_is_judged(
     assert_eq!(rig.post_as("/api/control", b"{", &wrong).await.status, 415);
     let foreign = format!("{origin}{json_type}{wrong}");
     let answer = rig.post_as("/api/control", b"{", &foreign).await;
-    assert_eq!((answer.status, answer.msg()), (403, "FOREIGN_ORIGIN".into()));
+    assert_eq!((answer.status, answer.msg()), (403, "FOREIGN_ORIGIN"));
     let answer = rig.post_as("/api/control", b"{", &format!("{json_type}{wrong}")).await;
-    assert_eq!((answer.status, answer.msg()), (401, "LOGIN_FAILED".into()));
+    assert_eq!((answer.status, answer.msg()), (401, "LOGIN_FAILED"));
     let viewer = basic("viewer", "right");
     let answer = rig.post_as("/api/control", b"{", &format!("{json_type}{viewer}")).await;
     assert_eq!(answer.status, 400);
     assert_eq!(command(&rig, "NO_SUCH", json!({}), &viewer).await.msg(), "UNKNOWN_COMMAND");
     let answer = command(&rig, "SET_TARGET", json!([1]), &viewer).await;
-    assert_eq!((answer.status, answer.msg()), (403, "ROLE_TOO_LOW".into()));
+    assert_eq!((answer.status, answer.msg()), (403, "ROLE_TOO_LOW"));
     let operator = basic("operator", "right");
     assert_eq!(command(&rig, "SET_TARGET", json!([1]), &operator).await.status, 400);
     assert_eq!(command(&rig, "SET_TARGET", json!({"z1": 200}), &operator).await.status, 200);
@@ -300,7 +301,7 @@ async fn the_sixth_login_is_locked_for_its_user_and_address_alone() {
         assert_eq!(attempt("operator", "wrong", "10.0.0.1").await.status, 401, "{i}");
     }
     let answer = attempt("operator", "right", "10.0.0.1").await;
-    assert_eq!((answer.status, answer.msg()), (429, "LOGIN_LOCKED".into()));
+    assert_eq!((answer.status, answer.msg()), (429, "LOGIN_LOCKED"));
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((890..=900).contains(&wait), "{wait}");
     assert_eq!(attempt("operator", "right", "10.0.0.2").await.status, 200);

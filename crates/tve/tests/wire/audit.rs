@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 async fn lines(rig: &Rig, holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let began = Instant::now();
     loop {
-        let page = rig.get("/api/audit").await.json();
+        let page = rig.get("/api/audit").await.body;
         let mut lines = page["lines"].as_array().unwrap().clone();
         lines.reverse();
         if holds(&lines) {
@@ -117,7 +117,7 @@ async fn a_change_of_the_configuration_is_noted_with_old_and_new_and_without_sec
 async fn pages_beyond_the_end_are_empty_and_pages_that_are_no_numbers_are_refused() {
     let rig = Rig::start().await;
     let page = rig.get("/api/audit?page=18446744073709551615").await;
-    assert_eq!((page.status, &page.json()["lines"]), (200, &json!([])));
+    assert_eq!((page.status, &page.body["lines"]), (200, &json!([])));
     assert_eq!(rig.get("/api/audit?page=-1").await.status, 400);
     rig.running.stop().await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! The running service: commands and their effects, emergency stop, caching, files, shutdown.
 
-use crate::rig::{PATIENCE, Rig, read_answer};
+use crate::rig::{PATIENCE, Rig};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tve::{Options, Server, StartError};
 use tve_control::{Command, RefusalCode};
 use tve_http::FrontError;
+use tve_testkit::exchange;
 
 #[tokio::test]
 async fn a_client_reads_its_own_writes() {
@@ -25,17 +26,17 @@ async fn status_and_data_have_the_types_of_the_wire() {
     let rig = Rig::start().await;
     rig.command("EMERGENCY_STOP", Value::Null).await;
     let status: tve_api::Status =
-        serde_json::from_slice(&rig.get("/api/status").await.body).unwrap();
+        serde_json::from_value(rig.get("/api/status").await.body).unwrap();
     assert_eq!(status.state.machine, "simulator");
     assert_eq!(status.state.alarm_history.unwrap()[0].kind, "EMERGENCY_STOP");
-    let data: tve_api::Data = serde_json::from_slice(&rig.get("/api/data").await.body).unwrap();
+    let data: tve_api::Data = serde_json::from_value(rig.get("/api/data").await.body).unwrap();
     assert_eq!(data.status, tve_api::MachineStatus::Alarm);
-    let _: tve_api::GpioStatus = serde_json::from_slice(&rig.get("/api/gpio").await.body).unwrap();
-    let _: tve_api::LogStatus = serde_json::from_slice(&rig.get("/api/log").await.body).unwrap();
+    let _: tve_api::GpioStatus = serde_json::from_value(rig.get("/api/gpio").await.body).unwrap();
+    let _: tve_api::LogStatus = serde_json::from_value(rig.get("/api/log").await.body).unwrap();
     let _: tve_api::Permissives =
-        serde_json::from_slice(&rig.get("/api/permissives").await.body).unwrap();
+        serde_json::from_value(rig.get("/api/permissives").await.body).unwrap();
     let _: Vec<tve_api::HistorySample> =
-        serde_json::from_slice(&rig.get("/api/history/sensors").await.body).unwrap();
+        serde_json::from_value(rig.get("/api/history/sensors").await.body).unwrap();
     rig.running.stop().await.unwrap();
 }
 
@@ -69,7 +70,7 @@ async fn an_emergency_stop_overtakes_a_flood_of_commands() {
             let commands = rig.running.commands().clone();
             tokio::spawn(async move {
                 let zone = tve_units::Celsius::new(f64::from(i % 200)).unwrap();
-                commands.send(Command::SetTarget { zones: [Some(zone), None] }).await
+                commands.send(Command::SetTarget { zones: [Some(zone), None].into() }).await
             })
         })
         .collect();
@@ -127,7 +128,7 @@ async fn a_body_that_does_not_arrive_is_given_up() {
     let head = "POST /api/gpio HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\
                 Content-Type: application/json\r\n\r\n";
     let answer = rig.send(head, b"{").await;
-    assert_eq!((answer.status, answer.msg()), (408, "BODY_TIMEOUT".into()));
+    assert_eq!((answer.status, answer.msg()), (408, "BODY_TIMEOUT"));
     rig.running.stop().await.unwrap();
 }
 
@@ -142,7 +143,7 @@ async fn one_connection_too_many_is_told_so_and_a_free_place_is_used_again() {
         held.push(TcpStream::connect(rig.addr()).await.unwrap());
     }
     let answer = rig.get("/api/data").await;
-    assert_eq!((answer.status, answer.msg()), (503, "TOO_MANY_CONNECTIONS".into()));
+    assert_eq!((answer.status, answer.msg()), (503, "TOO_MANY_CONNECTIONS"));
     held.truncate(1000);
     let began = Instant::now();
     while rig.get("/api/data").await.status != 200 {
@@ -157,8 +158,7 @@ async fn one_connection_serves_many_requests_in_order() {
     let mut stream = TcpStream::connect(rig.addr()).await.unwrap();
     for path in ["/api/data", "/api/nowhere", "/api/gpio", "/health", "/api/data"] {
         let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let answer = read_answer(&mut stream, true).await;
+        let answer = exchange(&mut stream, &head, b"").await.unwrap();
         assert_eq!(answer.status == 404, path == "/api/nowhere", "{path}");
     }
     rig.running.stop().await.unwrap();
@@ -169,13 +169,13 @@ async fn a_run_is_recorded_listed_and_fetched() {
     let rig = Rig::with(|options| options.sim_speed = 20).await;
     assert_eq!(rig.post("/api/log/start", "{}").await.status, 200);
     let began = Instant::now();
-    while rig.get("/api/log").await.json()["rows"].as_u64().unwrap() < 5 {
+    while rig.get("/api/log").await.body["rows"].as_u64().unwrap() < 5 {
         assert!(began.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(rig.post("/api/log/stop", "").await.status, 200);
     let file = loop {
-        let log = rig.get("/api/log").await.json();
+        let log = rig.get("/api/log").await.body;
         if let Some(name) = log["files"][0]["name"].as_str() {
             break name.to_owned();
         }
@@ -184,7 +184,7 @@ async fn a_run_is_recorded_listed_and_fetched() {
     };
     let answer = rig.get(&format!("/api/log/{file}")).await;
     assert_eq!(answer.status, 200);
-    assert!(answer.body.starts_with(b"Timestamp,Time_Str,Status,T1_Feed"));
+    assert!(answer.text().starts_with("Timestamp,Time_Str,Status,T1_Feed"));
     rig.running.stop().await.unwrap();
 }
 
@@ -200,7 +200,7 @@ async fn a_saved_configuration_is_in_force_after_a_restart() {
 
     let rig = Rig { running: start().await.unwrap(), folder: rig.folder };
     assert!(rig.running.config_errors().is_empty());
-    let config = rig.get("/api/status").await.json()["config"].clone();
+    let config = rig.get("/api/status").await.body["config"].clone();
     assert_eq!(config["z1"]["kp"], json!(6.5));
     assert_eq!(rig.state().await["active_alarms"], json!([]), "the stop was a clean one");
     rig.running.stop().await.unwrap();
@@ -218,8 +218,8 @@ async fn a_configuration_that_cannot_be_saved_is_said_with_its_path() {
     .await;
     std::fs::remove_dir_all(rig.folder.path().join("gone")).unwrap();
     let answer = rig.command("SAVE_CONFIG", Value::Null).await;
-    assert_eq!((answer.status, answer.msg()), (503, "DISK_FAILED".into()));
-    assert!(answer.json()["reason"].as_str().unwrap().contains("config.json"));
+    assert_eq!((answer.status, answer.msg()), (503, "DISK_FAILED"));
+    assert!(answer.body["reason"].as_str().unwrap().contains("config.json"));
     rig.running.stop().await.unwrap();
 }
 
@@ -306,7 +306,7 @@ async fn a_port_in_use_is_named() {
 async fn a_warm_machine_stops_within_its_time_and_in_order() {
     let rig = Rig::with(|options| options.sim_start_temp = Some(200.0)).await;
     let began = Instant::now();
-    while rig.get("/api/permissives").await.json()["granted"] != true {
+    while rig.get("/api/permissives").await.body["granted"] != true {
         assert!(began.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -326,7 +326,8 @@ async fn metrics_count_what_happened() {
     rig.get("/api/data").await;
     rig.get("/api/nowhere").await;
     rig.command("MAKE_COFFEE", Value::Null).await;
-    let text = String::from_utf8(rig.get("/metrics").await.body).unwrap();
+    let metrics = rig.get("/metrics").await;
+    let text = metrics.text();
     for line in [
         "http_requests_total{route=\"/api/data\",method=\"GET\",status=\"200\"} 1",
         "http_requests_total{route=\"unknown\",method=\"GET\",status=\"404\"} 1",
@@ -355,9 +356,9 @@ async fn the_index_is_a_page_and_www_serves_files() {
         std::fs::write(options.data_dir.join("config.json"), config.to_string()).unwrap();
     })
     .await;
-    assert_eq!(rig.get("/").await.body, b"<p>HMI</p>");
+    assert_eq!(rig.get("/").await.text(), "<p>HMI</p>");
     let missing = rig.get("/missing.js").await;
-    assert_eq!((missing.status, missing.msg()), (404, "NOT_FOUND".into()));
+    assert_eq!((missing.status, missing.msg()), (404, "NOT_FOUND"));
     assert_eq!(rig.get("/..%2fconfig.json").await.status, 404);
     rig.running.stop().await.unwrap();
 }

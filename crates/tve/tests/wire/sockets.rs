@@ -15,7 +15,7 @@ impl<'a> Client<'a> {
         let path = "/socket.io/?EIO=4&transport=polling";
         let open = rig.get(path).await;
         assert_eq!(open.status, 200);
-        let hello: Value = serde_json::from_slice(&open.body[1..]).unwrap();
+        let hello: Value = serde_json::from_str(&open.text()[1..]).unwrap();
         let path = format!("{path}&sid={}", hello["sid"].as_str().unwrap());
         let joined = rig.post_as(&path, b"40", "Content-Type: text/plain\r\n").await;
         assert_eq!(joined.status, 200);
@@ -27,7 +27,7 @@ impl<'a> Client<'a> {
         let answer = self.rig.get(&self.path).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         // Packets are separated by the character 30.
-        let text = String::from_utf8(answer.body).unwrap();
+        let text = answer.text();
         text.split('\u{1e}')
             .filter_map(|packet| packet.strip_prefix("42"))
             .map(|event| serde_json::from_str(event).unwrap())
@@ -84,7 +84,8 @@ async fn a_client_that_never_reads_is_dropped_and_delays_nobody() {
         let asked = Instant::now();
         quick.until(|event| event[1]["key"] == "peltier_duty").await;
         assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
-        let metrics = String::from_utf8(rig.get("/metrics").await.body).unwrap();
+        let metrics = rig.get("/metrics").await;
+        let metrics = metrics.text();
         if metrics.contains("socketio_slow_clients_dropped_total 1") {
             break;
         }

@@ -1,6 +1,6 @@
 //! The service behind its own TLS: requests, sockets, a certificate that changes under way.
 
-use crate::rig::{Answer, PATIENCE, Rig, read_answer};
+use crate::rig::{Answer, PATIENCE, Rig};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt as _;
@@ -12,6 +12,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tve::{Options, Server, StartError};
 use tve_http::FrontError;
+use tve_testkit::exchange;
 
 /// Writes a fresh certificate for localhost and its key; returns what a client has to trust.
 fn certify(folder: &Path) -> CertificateDer<'static> {
@@ -55,8 +56,7 @@ async fn connect(
 
 async fn send(rig: &Rig, trusted: &CertificateDer<'static>, request: &str) -> Answer {
     let mut stream = connect(rig, trusted).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    tokio::time::timeout(PATIENCE, read_answer(&mut stream, true)).await.unwrap()
+    tokio::time::timeout(PATIENCE, exchange(&mut stream, request, b"")).await.unwrap().unwrap()
 }
 
 const DATA: &str = "GET /api/data HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -66,13 +66,13 @@ async fn requests_and_sockets_work_over_tls_and_browsers_are_told_to_stay() {
     let (rig, trusted) = secured().await;
     let answer = send(&rig, &trusted, DATA).await;
     assert_eq!(answer.status, 200);
-    assert!(answer.json()["temps"].is_object());
+    assert!(answer.body["temps"].is_object());
     assert_eq!(answer.header("strict-transport-security"), Some("max-age=86400"));
 
     let polling = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let answer = send(&rig, &trusted, polling).await;
     assert_eq!(answer.status, 200);
-    assert!(answer.body.starts_with(b"0{\"sid\""), "{answer:?}");
+    assert!(answer.text().starts_with("0{\"sid\""), "{answer:?}");
     let socket = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n\
         Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -150,7 +150,7 @@ async fn a_configuration_that_the_next_start_would_refuse_is_refused_today() {
         let mut config = config.clone();
         config["server"][key] = value;
         let answer = rig.put_config(&config, Some(&tag)).await;
-        assert_eq!((answer.status, answer.msg()), (400, "INVALID_CONFIG".into()), "{key}");
+        assert_eq!((answer.status, answer.msg()), (400, "INVALID_CONFIG"), "{key}");
     }
     rig.running.stop().await.unwrap();
 }

@@ -6,8 +6,12 @@ use serde_json::json;
 use tve_hal::Pull;
 use tve_units::{Bcm, Celsius};
 
+fn names() -> Names {
+    tve_config::Config::embedded().names()
+}
+
 fn control(name: &str, value: &Value) -> Result<Command, Refusal> {
-    parse_control(&json!({"command": name, "value": value}))
+    parse_control(&json!({"command": name, "value": value}), &names())
 }
 
 fn msg(name: &str, value: &Value) -> String {
@@ -27,7 +31,7 @@ fn numbers_may_come_as_numeric_strings_and_never_as_nan() {
 #[test]
 fn a_bare_nan_in_the_body_is_reported_at_its_key() {
     let body = lenient_json(br#"{"command":"SET_MOTOR","value":{"motor":"main","rpm":-Infinity}}"#);
-    let refusal = parse_control(&body.unwrap()).unwrap_err();
+    let refusal = parse_control(&body.unwrap(), &names()).unwrap_err();
     assert_eq!(refusal.msg(), "INVALID_VALUE:rpm");
 }
 
@@ -60,7 +64,7 @@ fn the_value_of_an_emergency_stop_is_never_looked_at() {
 #[test]
 fn an_unknown_command_is_said_to_be_unknown_whatever_its_value() {
     assert_eq!(msg("MAKE_COFFEE", &json!([1])), "UNKNOWN_COMMAND");
-    assert_eq!(parse_control(&json!({})).unwrap_err().msg(), "UNKNOWN_COMMAND");
+    assert_eq!(parse_control(&json!({}), &names()).unwrap_err().msg(), "UNKNOWN_COMMAND");
 }
 
 #[test]
@@ -96,7 +100,7 @@ fn pins_with_functions_and_labels_are_told_apart() {
 
 #[test]
 fn gpio_bodies_refuse_with_their_own_code() {
-    let gpio = |c: &str, v: Value| parse_gpio(&json!({"command": c, "value": v}));
+    let gpio = |c: &str, v: Value| parse_gpio(&json!({"command": c, "value": v}), &names());
     assert_eq!(gpio("BLINK", json!({})).unwrap_err().msg(), "UNKNOWN_GPIO_COMMAND");
     for v in [
         json!({"value": 1}),
@@ -155,7 +159,7 @@ fn a_pin_is_written_by_the_states_of_a_relay_and_by_on_and_off() {
         let written = control("GPIO_WRITE", &json!({"pin": 5, "state": state}));
         assert_eq!(written, Ok(Command::GpioWrite { pin, high, debounced: true }), "{state}");
         let body = json!({"command": "SET_GPIO_VALUE", "value": {"pin": 5, "value": state}});
-        let written = parse_gpio(&body);
+        let written = parse_gpio(&body, &names());
         assert_eq!(written, Ok(Command::GpioWrite { pin, high, debounced: false }), "{state}");
     }
     for bad in [json!("yes"), json!(2), json!([1]), json!(null), json!("1")] {

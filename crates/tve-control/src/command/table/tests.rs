@@ -3,6 +3,11 @@
 use super::*;
 use crate::command::parse_named;
 use serde_json::json;
+use tve_machine::Names;
+
+fn names() -> Names {
+    tve_config::Config::embedded().names()
+}
 
 #[test]
 fn a_name_is_one_command_and_one_word_of_capitals() {
@@ -12,7 +17,7 @@ fn a_name_is_one_command_and_one_word_of_capitals() {
         assert!(row.name.bytes().all(plain), "{}", row.name);
         assert!(row.doc.ends_with('.'), "{}", row.name);
         assert!(!CommandKind::ALL[..i].iter().any(|k| k.row().name == row.name), "{}", row.name);
-        for parameter in kind.parameters() {
+        for parameter in kind.parameters(&names()) {
             assert!(parameter.doc.ends_with('.'), "{} {}", row.name, parameter.key);
         }
     }
@@ -63,7 +68,7 @@ fn example(kind: CommandKind) -> Value {
 fn a_command_belongs_to_the_row_that_it_came_by_or_to_one_with_the_same_right_and_effect() {
     for kind in CommandKind::ALL {
         let row = kind.row();
-        let parsed = parse_named(row.name, &example(*kind));
+        let parsed = parse_named(row.name, &example(*kind), &names());
         if row.door == Door::Inside {
             assert_eq!(parsed, Err(RefusalCode::UnknownCommand.into()), "{}", row.name);
             continue;
@@ -85,10 +90,12 @@ fn a_command_belongs_to_the_row_that_it_came_by_or_to_one_with_the_same_right_an
 #[test]
 fn a_required_parameter_that_is_missing_is_refused_by_its_code() {
     for kind in CommandKind::ALL.iter().filter(|kind| kind.row().door != Door::Inside) {
-        for parameter in kind.parameters().iter().filter(|parameter| parameter.shape.required) {
+        for parameter in
+            kind.parameters(&names()).iter().filter(|parameter| parameter.shape.required)
+        {
             let mut value = example(*kind);
-            value.as_object_mut().unwrap().remove(parameter.key);
-            let refusal = kind.parse(Some(&value)).unwrap_err();
+            value.as_object_mut().unwrap().remove(&*parameter.key);
+            let refusal = kind.parse(Some(&value), &names()).unwrap_err();
             // An alarm that is not named is no alarm that is not found.
             let code = match kind {
                 CommandKind::AcknowledgeAlarm => RefusalCode::InvalidValue,
@@ -102,13 +109,13 @@ fn a_required_parameter_that_is_missing_is_refused_by_its_code() {
 #[test]
 fn numbers_are_accepted_to_their_bounds_and_not_beyond() {
     for kind in CommandKind::ALL.iter().filter(|kind| kind.row().door != Door::Inside) {
-        for parameter in kind.parameters() {
+        for parameter in kind.parameters(&names()) {
             let bound = |key: &str| parameter.shape.schema[key].as_f64();
             let (Some(min), Some(max)) = (bound("minimum"), bound("maximum")) else { continue };
             let with = |x: f64| {
                 let mut value = example(*kind);
-                value[parameter.key] = json!(x);
-                kind.parse(Some(&value))
+                value[&*parameter.key] = json!(x);
+                kind.parse(Some(&value), &names())
             };
             let name = kind.row().name;
             assert!(with(min).is_ok() && with(max).is_ok(), "{name} {}", parameter.key);

@@ -213,7 +213,8 @@ fn a_device_that_is_not_fitted_is_refused_on_real_hardware() {
     let config = Config::embedded();
     let mut controller = Controller::new(config, MachineKind::RaspberryPi, Restored::default());
     let send = |c: &mut Controller, body: Value| {
-        parse_control(&body).and_then(|command| c.command(Micros::ZERO, command))
+        parse_control(&body, &c.machine().names)
+            .and_then(|command| c.command(Micros::ZERO, command))
     };
     let feed = json!({"command": "SET_MOTOR", "value": {"motor": "feed", "rpm": 5}});
     assert_eq!(send(&mut controller, feed).unwrap_err().code, RefusalCode::NotFitted);
@@ -227,7 +228,7 @@ fn a_device_that_is_not_fitted_is_refused_on_real_hardware() {
 fn a_tune_is_busy_in_manual_and_twice_and_a_zero_target_ends_it() {
     let mut bench = Bench::at(100.0);
     let tune = |bench: &mut Bench, setpoint: f64| {
-        parse_tune_start(&json!({"zone": "z1", "setpoint": setpoint}))
+        parse_tune_start(&json!({"zone": "z1", "setpoint": setpoint}), &Config::embedded().names())
             .and_then(|c| bench.controller.command(bench.now, c))
             .map_err(|r| r.code)
     };

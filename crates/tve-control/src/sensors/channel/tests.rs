@@ -1,6 +1,7 @@
 //! The judgement of one sensor, sample by sample.
 
 use super::*;
+use tve_hal::AdcReading;
 
 const FSR: f64 = 4.096;
 const STEP: Micros = Micros::from_millis(200);
@@ -18,7 +19,7 @@ impl Bench {
     fn new(r_fixed: f64) -> Self {
         let config = SensorConfig { r_fixed, ..SensorConfig::default() };
         Self {
-            chain: SensorChannel::new(Some(0), config.clone()),
+            chain: SensorChannel::wired(true, config.clone(), FSR),
             config,
             now: Micros::from_secs(10),
             heat: HeatContext { heated: true, ..HeatContext::default() },
@@ -34,9 +35,10 @@ impl Bench {
 
     fn feed_code(&mut self, code: i16) -> Reading {
         self.now = self.now + STEP;
-        let adc = [AdcReading::Sample { code, taken_at: self.now }; 4];
+        let word = AdcReading::Sample { code, taken_at: self.now };
         let safety = Safety::default();
-        self.chain.advance(self.now, &adc, FSR, &safety, self.heat, MEAN_WINDOW);
+        let input = SensorInput::of_adc(word, FSR);
+        self.chain.advance(self.now, input, &safety, self.heat, MEAN_WINDOW);
         self.chain.reading()
     }
 
@@ -146,8 +148,7 @@ fn without_a_sample_for_a_second_the_reading_is_stale_and_comes_back() {
     bench.feed(100.0, 4);
     let safety = Safety::default();
     let silent = bench.now + Micros::from_millis(1010);
-    let adc = [AdcReading::BusError; 4];
-    bench.chain.advance(silent, &adc, FSR, &safety, bench.heat, MEAN_WINDOW);
+    bench.chain.advance(silent, SensorInput::BusError, &safety, bench.heat, MEAN_WINDOW);
     assert_eq!(bench.chain.reading(), Reading::BusError);
     bench.now = silent;
     assert!(matches!(bench.feed(100.0, 6), Reading::Good(_)));

@@ -1,0 +1,575 @@
+//! The rows of the fault table of a machine: what befalls a zone is played on every zone.
+
+use super::states::{HIGH, State, WORKING};
+use super::table::{Bound, Expected, Row, Source, Stimulus};
+use crate::subject::motor_sensors;
+use tve_config::{MachineConfig, ZoneConfig};
+use tve_control::AlarmCode as A;
+use tve_hal::{Sensor, Zone};
+use tve_machine::Name;
+use tve_sim::FaultKind as F;
+
+use Bound::{Own, Shifted};
+use Expected::{Alarm, Nothing};
+use Source::{Above, Below, Event, FirstHeat, TwinMoved};
+use State::{Alarm as Tripped, Cold, Heating, Holding, Idle, Manual, Running, Stopping, Tuning};
+use Stimulus::{Barrel, BarrelUnheated, Breaks, BreaksFor, BreaksThenDuty, BreaksThenTarget};
+
+/// States in which a loop is closed on every zone.
+const LOOP: &[State] = &[Holding, Running, Stopping];
+/// The same, and the tune that the other zones sit out at their targets.
+const LOOP_OR_TUNED_ELSEWHERE: &[State] = &[Holding, Running, Stopping, Tuning];
+const ASKING: &[State] = &[Heating, Holding, Running, Stopping, Tuning];
+const HOT: &[State] = State::HOT;
+/// For what shows at once, s.
+const SOON: f64 = 5.0;
+/// How far beyond its limit the barrel is driven, °C.
+const BEYOND: f64 = 12.0;
+/// A higher target for a machine that holds one, °C.
+const STEPPED: f64 = 240.0;
+/// A zone that holds is no further below its target, °C.
+const BAND: f64 = 5.0;
+/// A zone that was at its target is not this far above it, °C.
+const MARGIN: f64 = 30.0;
+/// The first zone of a warm-up is judged within this, each further one as much later, s.
+const COLD_WATCH: (f64, f64) = (150.0, 50.0);
+
+const BAD: Expected = Alarm(&[A::HeaterSensorFailure]);
+const COOL: Expected = Alarm(&[A::HeaterNotHeating]);
+const STUCK: Expected = Alarm(&[A::HeaterStuckOn]);
+const STALE: Expected = Alarm(&[A::TempDataStale]);
+const FROZEN: Expected = Alarm(&[A::SensorFrozen]);
+const TOO_HOT: Expected = Alarm(&[A::HeaterOverTemperature]);
+const UNBELIEVABLE: Expected = Alarm(&[A::HeaterUnderTemperature, A::HeaterSensorFailure]);
+
+/// The reading leaves the band below the target at once: nothing has to be waited for.
+const FALLEN_OUT: Bound = Shifted(-110.0, "the deficit of a sensor in the air adds up in 10 s");
+/// The whole bound is for a zone that is off; one that holds is judged by its distance.
+const BEYOND_TARGET: Bound =
+    Shifted(-110.0, "30 °C above a target that was held counts after 10 s");
+const COLD_START: Bound =
+    Shifted(120.0, "a barrel may be cold enough to look open: it may leave the band for 120 s");
+const SETBACK: Bound = Shifted(1800.0, "`safety.idle_setback_min` of the configuration, 30 min");
+
+/// The whole table of a machine.
+pub fn fault_table(machine: &MachineConfig) -> Vec<Row> {
+    let places: Vec<Place<'_>> = machine.zones.entries().map(|z| Place::new(machine, z)).collect();
+    let mut rows = of_zone_sensors(&places);
+    rows.extend(swapped(machine));
+    rows.extend(of_the_supply());
+    rows.extend(of_relays(&places));
+    rows.extend(of_the_barrel(&places[0]));
+    rows.extend(of_heaters(&places));
+    rows.extend(of_the_wiring());
+    rows.extend(of_motors(machine));
+    rows.extend(of_the_throat(machine));
+    rows.extend(of_stops(&places[0]));
+    rows.extend(of_the_process());
+    rows
+}
+
+/// A zone, as its rows speak of it.
+#[derive(Clone, Copy)]
+struct Place<'m> {
+    zone: Zone,
+    config: &'m ZoneConfig,
+    sensor: Sensor,
+    sensor_name: Name,
+}
+
+impl<'m> Place<'m> {
+    fn new(machine: &MachineConfig, (zone, config): (Zone, &'m ZoneConfig)) -> Self {
+        let sensor = config.sensor;
+        Self { zone, config, sensor, sensor_name: machine.sensors[sensor].name }
+    }
+
+    /// Whether it is the zone that is tuned where one is.
+    const fn is_tuned(&self) -> bool {
+        self.zone.index() == 0
+    }
+
+    /// A row about its sensor.
+    fn sensor_row(&self, family: &'static str, fault: &str, stimulus: Stimulus) -> Row {
+        let fault = format!("zone {} sensor {fault}", self.zone.index() + 1);
+        row(family, format!("{family}-{}", self.sensor_name), fault, stimulus)
+    }
+
+    /// A row about its heater and what switches it.
+    fn heater_row(&self, family: &'static str, fault: &str, stimulus: Stimulus) -> Row {
+        let fault = format!("zone {} {fault}", self.zone.index() + 1);
+        row(family, format!("{family}-{}", self.config.name), fault, stimulus)
+    }
+}
+
+/// A row about whatever a hot machine does, after which nothing may follow; [`Row`]'s methods say
+/// what is otherwise.
+fn row(family: &'static str, id: String, fault: String, stimulus: Stimulus) -> Row {
+    Row {
+        family,
+        id,
+        fault,
+        states: HOT,
+        expected: Nothing,
+        zone: None,
+        bound: Own,
+        source: Event,
+        watch_s: SOON,
+        stimulus,
+    }
+}
+
+/// A row of which a machine has one.
+fn one(family: &'static str, fault: impl Into<String>, stimulus: Stimulus) -> Row {
+    row(family, family.to_owned(), fault.into(), stimulus)
+}
+
+impl Row {
+    fn strikes(self, states: &'static [State]) -> Self {
+        Self { states, ..self }
+    }
+
+    fn raises(self, expected: Expected) -> Self {
+        Self { expected, ..self }
+    }
+
+    /// The alarm must be about this zone.
+    fn about(self, place: &Place<'_>) -> Self {
+        Self { zone: Some(place.zone), ..self }
+    }
+
+    fn from(self, source: Source) -> Self {
+        Self { source, ..self }
+    }
+
+    fn within(self, bound: Bound) -> Self {
+        Self { bound, ..self }
+    }
+
+    fn watched(self, watch_s: f64) -> Self {
+        Self { watch_s, ..self }
+    }
+}
+
+fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
+    let each = |make: &dyn Fn(&Place<'_>) -> Row| {
+        places.iter().map(|p| make(p).about(p)).collect::<Vec<_>>()
+    };
+    let at_once = |family, fault: &'static str, kind: fn(Sensor) -> F| {
+        each(&move |p| {
+            let sample = Source::Sample(p.sensor);
+            p.sensor_row(family, fault, Breaks(kind(p.sensor))).raises(BAD).from(sample)
+        })
+    };
+    let cold = |p: &Place<'_>| {
+        let (first, further) = COLD_WATCH;
+        p.sensor_row(
+            "open-cold",
+            "open on a cold machine that is then heated",
+            BreaksThenTarget(F::SensorOpen(p.sensor), WORKING),
+        )
+        .strikes(&[Cold])
+        .raises(BAD)
+        .from(FirstHeat)
+        .within(COLD_START)
+        .watched(first + further * p.zone.index() as f64)
+    };
+    let frozen = |p: &Place<'_>| {
+        let kind = F::SensorFrozen(p.sensor);
+        p.sensor_row("frozen", "frozen while the barrel moves", Breaks(kind))
+            .strikes(if p.is_tuned() { &[Heating, Tuning] } else { &[Heating] })
+            .raises(FROZEN)
+            .from(TwinMoved(p.sensor))
+            .watched(120.0)
+    };
+    let frozen_step = |p: &Place<'_>| {
+        let stimulus = BreaksThenTarget(F::SensorFrozen(p.sensor), STEPPED);
+        p.sensor_row("frozen-step", "frozen, then a higher target", stimulus)
+            .strikes(LOOP)
+            .raises(FROZEN)
+            .from(TwinMoved(p.sensor))
+            .watched(120.0)
+    };
+    let fallen_out = |p: &Place<'_>| {
+        let kind = F::SensorFallenOut(p.sensor);
+        p.sensor_row("fallen-out", "fallen out of the barrel", Breaks(kind))
+            .strikes(if p.is_tuned() { LOOP } else { LOOP_OR_TUNED_ELSEWHERE })
+            .raises(COOL)
+            .from(Below(p.sensor, WORKING - BAND))
+            .within(FALLEN_OUT)
+            .watched(60.0)
+    };
+    let fallen_out_heating = |p: &Place<'_>| {
+        let kind = F::SensorFallenOut(p.sensor);
+        p.sensor_row("fallen-out-heating", "fallen out before the target is reached", Breaks(kind))
+            .strikes(if p.is_tuned() { &[Heating, Tuning] } else { &[Heating] })
+            .raises(COOL)
+            .watched(200.0)
+    };
+    [
+        at_once("open", "open", F::SensorOpen),
+        each(&cold),
+        at_once("shorted", "shorted", F::SensorShorted),
+        at_once("jumping", "jumping", F::SensorJumping),
+        each(&frozen),
+        each(&frozen_step),
+        each(&fallen_out),
+        each(&fallen_out_heating),
+    ]
+    .concat()
+}
+
+/// The plugs of each two neighbours exchanged.
+fn swapped(machine: &MachineConfig) -> Vec<Row> {
+    let zones: Vec<(Zone, &ZoneConfig)> = machine.zones.entries().collect();
+    let exchanged = |id: String, fault: String, zone: Zone| {
+        row("swapped", id, fault, BreaksThenTarget(F::SensorsSwapped(zone), WORKING))
+            .strikes(&[Cold])
+            .raises(Alarm(&[A::ZonesSwapped]))
+            .from(FirstHeat)
+            .watched(120.0)
+    };
+    match &zones[..] {
+        [(first, _), _] => {
+            let fault = "the plugs of both zone sensors exchanged before the first warm-up";
+            vec![exchanged("swapped".to_owned(), fault.to_owned(), *first)]
+        }
+        more => more
+            .windows(2)
+            .filter_map(|pair| {
+                let [(zone, a), (_, b)] = pair else { return None };
+                let number = zone.index() + 1;
+                let fault = format!(
+                    "the plugs of zones {number} and {} exchanged before the first warm-up",
+                    number + 1
+                );
+                Some(exchanged(format!("swapped-{}-{}", a.name, b.name), fault, *zone))
+            })
+            .collect(),
+    }
+}
+
+fn of_the_supply() -> Vec<Row> {
+    let off = |percent| F::RailOff { percent };
+    let cold = |family, fault: &str, stimulus| one(family, fault, stimulus).strikes(&[Cold]);
+    vec![
+        one("rail-up-1", "converter supply 1 % high", Breaks(off(1.0))).watched(120.0),
+        one("rail-down-1", "converter supply 1 % low", Breaks(off(-1.0))).watched(120.0),
+        cold(
+            "rail-up-1-cold",
+            "converter supply 1 % high on a cold machine that is then heated",
+            BreaksThenTarget(off(1.0), WORKING),
+        )
+        .watched(600.0),
+        cold(
+            "rail-down-1-cold",
+            "converter supply 1 % low on a cold machine that is then heated",
+            BreaksThenTarget(off(-1.0), WORKING),
+        )
+        .watched(600.0),
+        cold(
+            "rail-up-3-cold",
+            "converter supply 3 % high on a cold machine that is then heated",
+            BreaksThenTarget(off(3.0), WORKING),
+        )
+        .raises(UNBELIEVABLE)
+        .from(FirstHeat)
+        .watched(10.0),
+        cold(
+            "rail-up-3-manual",
+            "converter supply 3 % high on a cold machine that is heated by hand",
+            BreaksThenDuty(off(3.0), 50.0),
+        )
+        .raises(UNBELIEVABLE)
+        .from(FirstHeat)
+        .watched(10.0),
+    ]
+}
+
+fn of_relays(places: &[Place<'_>]) -> Vec<Row> {
+    let stuck = |p: &Place<'_>, family, fault: &str| {
+        let fault = format!("relay stuck on{fault}");
+        p.heater_row(family, &fault, Breaks(F::SsrStuckOn(p.zone))).raises(STUCK)
+    };
+    let held = |p: &Place<'_>| {
+        stuck(p, "stuck-on", ", closed loop")
+            .strikes(LOOP)
+            .from(Above(p.sensor, WORKING + MARGIN))
+            .within(BEYOND_TARGET)
+            .watched(300.0)
+    };
+    let heating = |p: &Place<'_>| {
+        stuck(p, "stuck-on-heating", " while heating up")
+            .strikes(&[Heating])
+            .from(Above(p.sensor, HIGH + MARGIN))
+            .within(BEYOND_TARGET)
+            .watched(600.0)
+    };
+    let tuned = |p: &Place<'_>| {
+        stuck(p, "stuck-on-tuning", " during its tune")
+            .strikes(&[Tuning])
+            .from(Above(p.sensor, WORKING + MARGIN))
+            .watched(600.0)
+    };
+    let off = |p: &Place<'_>| {
+        stuck(p, "stuck-on-off", " while off").strikes(&[Idle, Tripped]).watched(200.0)
+    };
+    let cold =
+        |p: &Place<'_>| stuck(p, "stuck-on-cold", ", cold machine").strikes(&[Cold]).watched(200.0);
+    let each = |make: &dyn Fn(&Place<'_>) -> Row| places.iter().map(make).collect::<Vec<_>>();
+    let first = &places[0];
+    [each(&held), each(&heating), vec![tuned(first)], each(&off), vec![cold(first)]].concat()
+}
+
+fn of_the_barrel(first: &Place<'_>) -> Vec<Row> {
+    let limit = first.config.limits.over_temperature;
+    let (sensor, driven) = (first.sensor, limit + BEYOND);
+    vec![
+        one("over-temperature", format!("a zone above {limit} °C"), Barrel(driven))
+            .strikes(&[Holding, Running, Tuning, Stopping, Manual, Tripped])
+            .raises(TOO_HOT)
+            .from(Above(sensor, limit))
+            .watched(60.0),
+        one(
+            "over-temperature-idle",
+            format!("the barrel driven beyond {limit} °C with the heaters off"),
+            Barrel(driven),
+        )
+        .strikes(&[Idle])
+        .raises(STUCK)
+        .watched(200.0),
+        one(
+            "over-temperature-manual",
+            format!("heated by hand beyond {limit} °C"),
+            BreaksThenDuty(F::MainsVoltage { percent: 100.0 }, 100.0),
+        )
+        .strikes(&[Manual])
+        .raises(TOO_HOT)
+        .from(Above(sensor, limit))
+        .watched(900.0),
+    ]
+}
+
+fn of_heaters(places: &[Place<'_>]) -> Vec<Row> {
+    let dead = |p: &Place<'_>| {
+        p.heater_row("heater-dead", "heater dead", Breaks(F::HeaterDead(p.zone)))
+            .strikes(ASKING)
+            .raises(COOL)
+            .about(p)
+            .watched(300.0)
+    };
+    let weak = |p: &Place<'_>| {
+        let stimulus = Breaks(F::HeaterPower(p.zone, 0.35));
+        p.heater_row("heater-weak", "heater too weak to hold", stimulus)
+            .strikes(LOOP)
+            .raises(COOL)
+            .about(p)
+            .from(Below(p.sensor, WORKING - BAND))
+            .watched(900.0)
+    };
+    let half = match places.len() {
+        2 => "both heaters at a power that still holds",
+        _ => "every heater at a power that still holds",
+    };
+    let half = one("heater-half", half, Breaks(F::MainsVoltage { percent: 80.0 }))
+        .strikes(&[Holding])
+        .watched(900.0);
+    places.iter().map(dead).chain(places.iter().map(weak)).chain([half]).collect()
+}
+
+fn of_the_wiring() -> Vec<Row> {
+    vec![
+        one("adc-gone", "converter does not answer", Breaks(F::AdcGone))
+            .raises(STALE)
+            .from(Source::LastSample),
+        one("adc-stopped", "converter converts nothing new", Breaks(F::AdcStopped))
+            .raises(STALE)
+            .from(Source::LastSample),
+        one("pwm-lost", "writes to the PWM board are lost", Breaks(F::PwmWriteLost))
+            .raises(Alarm(&[A::OutputMismatch]))
+            .from(Source::ReadBack),
+        one("drive-alarm", "drive alarm pulse of 20 ms", BreaksFor(F::DriveAlarm, 20))
+            .raises(Alarm(&[A::DriverFault]))
+            .from(Source::DriveInput),
+    ]
+}
+
+/// The screw's motor by its plain name, others by their own.
+fn of_motors(machine: &MachineConfig) -> Vec<Row> {
+    const LOST: Expected = Alarm(&[A::MotorSensorFailure]);
+    let limit = machine.safety.motor_max;
+    let mut rows = Vec::new();
+    for (motor, sensor) in motor_sensors(machine) {
+        let is_screw = machine.screw() == Some(motor);
+        if is_screw {
+            rows.push(
+                one("motor-hot", format!("screw motor above {limit} °C"), Breaks(F::MotorHot))
+                    .raises(Alarm(&[A::MotorOverheat]))
+                    .from(Above(sensor, limit))
+                    .watched(240.0),
+            );
+        }
+        let name = machine.motors[motor].name;
+        let wire = |family: &'static str, what: &str, kind| {
+            let (id, fault) = if is_screw {
+                (family.to_owned(), format!("motor sensor {what}"))
+            } else {
+                (format!("{family}-{name}"), format!("sensor of motor {name} {what}"))
+            };
+            row(family, id, fault, Breaks(kind)).raises(LOST).from(Source::Sample(sensor))
+        };
+        rows.push(wire("motor-open", "open", F::SensorOpen(sensor)));
+        rows.push(wire("motor-shorted", "shorted", F::SensorShorted(sensor)));
+    }
+    rows
+}
+
+fn of_the_throat(machine: &MachineConfig) -> Vec<Row> {
+    const LOST: Expected = Alarm(&[A::FeedSensorFailure]);
+    let Some(sensor) = machine.feed_throat else { return Vec::new() };
+    let limit = machine.safety.feed_throat_max;
+    vec![
+        one("throat-hot", format!("feed throat above {limit} °C"), Breaks(F::FeedThroatHot))
+            .raises(Alarm(&[A::FeedThroatHot]))
+            .from(Above(sensor, limit))
+            .watched(240.0),
+        one("throat-open", "feed throat sensor open", Breaks(F::SensorOpen(sensor)))
+            .raises(LOST)
+            .from(Source::Sample(sensor)),
+        one("throat-shorted", "feed throat sensor shorted", Breaks(F::SensorShorted(sensor)))
+            .raises(LOST)
+            .from(Source::Sample(sensor)),
+    ]
+}
+
+fn of_stops(first: &Place<'_>) -> Vec<Row> {
+    let cold = first.config.limits.min_temp_for_motor - BAND;
+    vec![
+        one("estop-command", "emergency stop by command", Stimulus::Command("EMERGENCY_STOP"))
+            .strikes(&[Cold, Idle, Heating, Holding, Running, Tuning, Stopping, Manual])
+            .raises(Alarm(&[A::EmergencyStop])),
+        one("estop-contact", "emergency-stop button pressed or loop broken", Breaks(F::EstopOpen))
+            .raises(Alarm(&[A::EmergencyStopBtn]))
+            .from(Source::Contact),
+        one(
+            "cold-zone",
+            format!("the screw turns and an unheated zone falls under {cold} °C"),
+            BarrelUnheated(cold - 25.0),
+        )
+        .strikes(&[Running])
+        .raises(Alarm(&[A::ColdZone]))
+        .from(Below(first.sensor, cold))
+        .watched(60.0),
+    ]
+}
+
+fn of_the_process() -> Vec<Row> {
+    let note = |family, fault: &str, stimulus, code: &'static [A]| {
+        one(family, fault, stimulus).raises(Alarm(code))
+    };
+    vec![
+        note(
+            "stall",
+            "control loop stands still for 500 ms",
+            Stimulus::Stall(500),
+            &[A::ControlOverrun],
+        ),
+        note(
+            "killed",
+            "process killed with something on",
+            Stimulus::KilledEnergised,
+            &[A::UncleanStop],
+        ),
+        note(
+            "killed-idle",
+            "process killed with everything off",
+            Stimulus::KilledIdle,
+            &[A::UncleanStopIdle],
+        )
+        .strikes(&[Cold, Idle]),
+        note(
+            "bad-config",
+            "restart on a refused configuration",
+            Stimulus::BadConfiguration,
+            &[A::ConfigFault],
+        ),
+        note(
+            "idle-setback",
+            "nobody moves the machine for 30 minutes",
+            Stimulus::Nothing,
+            &[A::IdleSetback],
+        )
+        .strikes(&[Holding])
+        .within(SETBACK)
+        .watched(1900.0),
+        note("disk-fails", "recorder cannot write", Stimulus::DiskFails, &[A::LoggingFailed]),
+        note(
+            "disk-full",
+            "disk of the recorder nearly full",
+            Stimulus::DiskFull,
+            &[A::LoggingDiskFull],
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subject::Subject;
+
+    fn four_zones() -> Vec<Row> {
+        fault_table(Subject::four_zones().machine())
+    }
+
+    fn default() -> Vec<Row> {
+        fault_table(Subject::embedded().machine())
+    }
+
+    #[test]
+    fn every_alarm_of_the_controller_has_a_row() {
+        /// Drills play these: converted gains, and a journal that cannot be read.
+        const ELSEWHERE: [A; 2] = [A::TuneNeeded, A::JournalUnreadable];
+        for table in [default(), four_zones()] {
+            for code in A::ALL.iter().filter(|code| !ELSEWHERE.contains(code)) {
+                let named =
+                    |row: &&Row| matches!(row.expected, Alarm(codes) if codes.contains(code));
+                assert!(table.iter().find(named).is_some(), "{} has no row", code.name());
+            }
+        }
+    }
+
+    #[test]
+    fn rows_have_names_of_their_own() {
+        for table in [default(), four_zones()] {
+            for (i, row) in table.iter().enumerate() {
+                assert!(table[..i].iter().all(|other| other.id != row.id), "{}", row.id);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_bound_of_the_alarm_says_why_and_no_bound_is_below_zero() {
+        for row in default() {
+            if let Shifted(by, why) = row.bound {
+                assert!(by != 0.0 && !why.is_empty(), "{}", row.id);
+            }
+            assert!(row.bound_s().is_none_or(|bound| bound >= 0.0), "{}", row.id);
+        }
+    }
+
+    #[test]
+    fn what_befalls_a_zone_is_played_on_every_zone_and_exchanged_plugs_on_every_two_neighbours() {
+        let (two, four) = (default(), four_zones());
+        let count = |table: &[Row], family| table.iter().filter(|r| r.family == family).count();
+        for row in &two {
+            let expected = match (count(&two, row.family), row.family) {
+                (_, "swapped") => 3,
+                (2, _) => 4,
+                (n, _) => n,
+            };
+            assert_eq!(count(&four, row.family), expected, "{}", row.family);
+        }
+        for id in ["open-t5", "stuck-on-off-z3", "heater-dead-z4", "swapped-z3-z4"] {
+            assert!(four.iter().any(|row| row.id == id), "{id}");
+        }
+    }
+}
