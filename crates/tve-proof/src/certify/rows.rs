@@ -75,12 +75,19 @@ struct Place<'m> {
     config: &'m ZoneConfig,
     sensor: Sensor,
     sensor_name: Name,
+    /// By which sample of it faults of its wires count.
+    wires: Source,
 }
 
 impl<'m> Place<'m> {
     fn new(machine: &MachineConfig, (zone, config): (Zone, &'m ZoneConfig)) -> Self {
         let sensor = config.sensor;
-        Self { zone, config, sensor, sensor_name: machine.sensors[sensor].name }
+        let point = &machine.sensors[sensor];
+        let wires = match point.source {
+            Some(tve_config::Source::Max31856(_)) => Source::Wires(sensor),
+            Some(tve_config::Source::Adc { .. }) | None => Source::Sample(sensor),
+        };
+        Self { zone, config, sensor, sensor_name: point.name, wires }
     }
 
     /// Whether it is the zone that is tuned where one is.
@@ -154,11 +161,15 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
     let each = |make: &dyn Fn(&Place<'_>) -> Row| {
         places.iter().map(|p| make(p).about(p)).collect::<Vec<_>>()
     };
-    let at_once = |family, fault: &'static str, kind: fn(Sensor) -> F| {
+    let broken = |family, fault: &'static str, kind: fn(Sensor) -> F| {
         each(&move |p| {
-            let sample = Source::Sample(p.sensor);
-            p.sensor_row(family, fault, Breaks(kind(p.sensor))).raises(BAD).from(sample)
+            p.sensor_row(family, fault, Breaks(kind(p.sensor))).raises(BAD).from(p.wires)
         })
+    };
+    let jumping = |p: &Place<'_>| {
+        p.sensor_row("jumping", "jumping", Breaks(F::SensorJumping(p.sensor)))
+            .raises(BAD)
+            .from(Source::Sample(p.sensor))
     };
     let cold = |p: &Place<'_>| {
         let (first, further) = COLD_WATCH;
@@ -206,10 +217,10 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
             .watched(200.0)
     };
     [
-        at_once("open", "open", F::SensorOpen),
+        broken("open", "open", F::SensorOpen),
         each(&cold),
-        at_once("shorted", "shorted", F::SensorShorted),
-        at_once("jumping", "jumping", F::SensorJumping),
+        broken("shorted", "shorted", F::SensorShorted),
+        each(&jumping),
         each(&frozen),
         each(&frozen_step),
         each(&fallen_out),
