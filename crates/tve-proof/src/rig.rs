@@ -29,11 +29,11 @@ pub(crate) trait Sampled {
 
 impl Sampled for Rig {
     fn sample(&self, sensor: Sensor) -> Option<Sample> {
-        sample_of(&self.inputs, self.controller.config(), sensor)
+        sample_of(&self.inputs, self.config(), sensor)
     }
 
     fn twin_sample(&self, sensor: Sensor) -> Option<Sample> {
-        sample_of(self.twin_inputs()?, self.controller.config(), sensor)
+        sample_of(self.twin_inputs()?, self.config(), sensor)
     }
 }
 

@@ -295,7 +295,7 @@ fn restarts_with_latch(state: State) -> Result<String, String> {
 
 fn restart_with_unread_latch(state: State) -> Result<String, String> {
     let mut rig = reach(state, false);
-    let config = rig.controller.config().clone();
+    let config = rig.config().machine();
     let restored = Restored {
         latched: vec![RestoredAlarm {
             id: 1,

@@ -81,7 +81,7 @@ impl Nearest {
     pub(super) fn look(&mut self, rig: &Rig) {
         /// Ticks in a second.
         const SECOND: u64 = 100;
-        let config = rig.controller.config();
+        let config = rig.config();
         for zone in Zone::ALL {
             let i = zone.index();
             let Some(channel) = channel_of(config, zone.sensor()) else { continue };

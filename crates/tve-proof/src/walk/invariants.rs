@@ -75,7 +75,7 @@ type Verdict = Result<(), Violation>;
 
 impl Observer {
     pub(crate) fn new(rig: &Rig) -> Self {
-        let config = rig.controller.config();
+        let config = rig.config();
         let channel = |s: Sensor| crate::rig::channel_of(config, s).unwrap_or(s.index());
         Self {
             channels: [channel(Sensor::T2), channel(Sensor::T3)],
@@ -214,7 +214,7 @@ impl Observer {
     }
 
     fn jogged(&mut self, rig: &Rig, motor: Motor, steps: i32) -> Verdict {
-        let config = rig.controller.config();
+        let config = rig.config();
         let cold = self.seconds.iter().any(|s| s.highest() < config.safety.min_temp_for_motor);
         let jogs = &mut self.cold_jogs[motor.index()];
         if !cold {
@@ -237,7 +237,7 @@ impl Observer {
         self.ticks += 1;
         self.take_alarms(rig);
         for (second, channel) in self.seconds.iter_mut().zip(self.channels) {
-            second.look(&rig.inputs.adc[channel], rig.controller.config(), channel);
+            second.look(&rig.inputs.adc[channel], rig.config(), channel);
         }
         if rig.inputs.buttons.start {
             self.motion_is_asked_by_button();
@@ -270,7 +270,7 @@ impl Observer {
         if outputs.heaters == [false; 2] {
             return Ok(());
         }
-        let stale_after = rig.controller.config().safety.stale_after;
+        let stale_after = rig.config().safety.stale_after;
         for zone in Zone::ALL.into_iter().filter(|z| outputs.heaters[z.index()]) {
             let i = zone.index();
             if let Some(fault) = self.seconds[i].fault(rig.now(), stale_after) {
@@ -321,7 +321,7 @@ impl Observer {
             let what = format!("{} begins to turn with an alarm latched", motor.name());
             return fail(rig, "motion-without-permissive", &what);
         }
-        let safety = &rig.controller.config().safety;
+        let safety = &rig.config().safety;
         for (zone, second) in Zone::ALL.into_iter().zip(&self.seconds) {
             let fault = second.fault(rig.now(), safety.stale_after);
             // A counted move may be a short one while cold; those are added up elsewhere.
