@@ -1,11 +1,11 @@
 //! The rows of the fault table of a machine: what befalls a zone is played on every zone.
 
-use super::states::{HIGH, State, WORKING};
+use super::states::{HIGH, PULSE, State, WORKING};
 use super::table::{Bound, Expected, Row, Source, Stimulus};
 use crate::subject::motor_sensors;
 use tve_config::{MachineConfig, ZoneConfig};
 use tve_control::AlarmCode as A;
-use tve_hal::{Sensor, Zone};
+use tve_hal::{Sensor, Signal, Zone};
 use tve_machine::Name;
 use tve_sim::FaultKind as F;
 
@@ -57,7 +57,7 @@ pub fn fault_table(machine: &MachineConfig) -> Vec<Row> {
     let mut rows = of_zone_sensors(&places);
     rows.extend(swapped(machine));
     rows.extend(of_the_supply());
-    rows.extend(of_relays(&places));
+    rows.extend(of_relays(machine, &places));
     rows.extend(of_the_barrel(&places[0]));
     rows.extend(of_heaters(&places));
     rows.extend(of_the_wiring());
@@ -233,11 +233,17 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
 fn swapped(machine: &MachineConfig) -> Vec<Row> {
     let zones: Vec<(Zone, &ZoneConfig)> = machine.zones.entries().collect();
     let exchanged = |id: String, fault: String, zone: Zone| {
+        let before = PULSE * zone.index() as f64;
+        let bound = match zone.index() {
+            0 => Own,
+            _ => Shifted(before, "the pulses of the zones before it come first"),
+        };
         row("swapped", id, fault, BreaksThenTarget(F::SensorsSwapped(zone), WORKING))
             .strikes(&[Cold])
             .raises(Alarm(&[A::ZonesSwapped]))
             .from(FirstHeat)
-            .watched(120.0)
+            .within(bound)
+            .watched(120.0 + before)
     };
     match &zones[..] {
         [(first, _), _] => {
@@ -296,7 +302,7 @@ fn of_the_supply() -> Vec<Row> {
     ]
 }
 
-fn of_relays(places: &[Place<'_>]) -> Vec<Row> {
+fn of_relays(machine: &MachineConfig, places: &[Place<'_>]) -> Vec<Row> {
     let stuck = |p: &Place<'_>, family, fault: &str| {
         let fault = format!("relay stuck on{fault}");
         p.heater_row(family, &fault, Breaks(F::SsrStuckOn(p.zone))).raises(STUCK)
@@ -321,14 +327,25 @@ fn of_relays(places: &[Place<'_>]) -> Vec<Row> {
             .from(Above(p.sensor, WORKING + MARGIN))
             .watched(600.0)
     };
+    // After a trip an open contactor leaves the relay nothing to conduct.
+    let cut = machine.signals.pin(Signal::Contactor).is_some();
     let off = |p: &Place<'_>| {
-        stuck(p, "stuck-on-off", " while off").strikes(&[Idle, Tripped]).watched(200.0)
+        let states: &[State] = if cut { &[Idle] } else { &[Idle, Tripped] };
+        stuck(p, "stuck-on-off", " while off").strikes(states).watched(200.0)
+    };
+    let behind_contactor = |p: &Place<'_>| {
+        let fault = "relay stuck on behind the open contactor";
+        let row = p.heater_row("stuck-on-off", fault, Breaks(F::SsrStuckOn(p.zone)));
+        let id = format!("{}-cut", row.id);
+        Row { id, ..row }.strikes(&[Tripped]).watched(200.0)
     };
     let cold =
         |p: &Place<'_>| stuck(p, "stuck-on-cold", ", cold machine").strikes(&[Cold]).watched(200.0);
     let each = |make: &dyn Fn(&Place<'_>) -> Row| places.iter().map(make).collect::<Vec<_>>();
     let first = &places[0];
-    [each(&held), each(&heating), vec![tuned(first)], each(&off), vec![cold(first)]].concat()
+    let tripped = if cut { each(&behind_contactor) } else { Vec::new() };
+    [each(&held), each(&heating), vec![tuned(first)], each(&off), tripped, vec![cold(first)]]
+        .concat()
 }
 
 fn of_the_barrel(first: &Place<'_>) -> Vec<Row> {
@@ -574,6 +591,8 @@ mod tests {
         for row in &two {
             let expected = match (count(&two, row.family), row.family) {
                 (_, "swapped") => 3,
+                // It has a contactor, and each relay once more behind it.
+                (_, "stuck-on-off") => 8,
                 (2, _) => 4,
                 (n, _) => n,
             };

@@ -87,7 +87,7 @@ const OTHERS_RPM: f64 = 60.0;
 /// warm-up pulse of the first of two zones over.
 const SETTLE: f64 = 75.0;
 /// The pulse of each further zone but the last, s.
-const PULSE: f64 = 45.0;
+pub(crate) const PULSE: f64 = 45.0;
 /// Until a target that was set onto the reading counts as reached, s.
 const REACHED: f64 = 150.0;
 /// Longest wait for the relay of a tune, s.
@@ -147,6 +147,13 @@ pub(crate) fn reach(subject: &Subject, state: State, twin: bool) -> Rig {
                 }
             }
             rig.run_for(INTO_RELAY);
+            // With the relay high: what a heater does shows while it is asked for.
+            for _ in 0..TUNE_PATIENCE {
+                if rig.snapshot().tune.status == TuneStatus::Heating {
+                    break;
+                }
+                rig.run_for(1.0);
+            }
         }
         _ => {}
     }

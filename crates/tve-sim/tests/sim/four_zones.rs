@@ -37,7 +37,7 @@ impl Rig {
     fn new() -> Self {
         let config = Config::parse(FOUR).unwrap();
         let mut sim = SimHardware::new(&config);
-        sim.configure(&config).unwrap();
+        sim.configure(&config.machine()).unwrap();
         let (out, inputs) = (Outputs::off(4, 2), Inputs::unread(2, 6));
         Self { machine: config.machine(), config, sim, out, inputs, now: Micros::ZERO }
     }
