@@ -31,6 +31,8 @@ const STEPPED: f64 = 240.0;
 const BAND: f64 = 5.0;
 /// A zone that was at its target is not this far above it, °C.
 const MARGIN: f64 = 30.0;
+/// Longest wait for the sample with which a zone begins to heat, s.
+const NEXT_SAMPLE: f64 = 0.2;
 /// The first zone of a warm-up is judged within this, each further one as much later, s.
 const COLD_WATCH: (f64, f64) = (150.0, 50.0);
 
@@ -233,10 +235,10 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
 fn swapped(machine: &MachineConfig) -> Vec<Row> {
     let zones: Vec<(Zone, &ZoneConfig)> = machine.zones.entries().collect();
     let exchanged = |id: String, fault: String, zone: Zone| {
-        let before = PULSE * zone.index() as f64;
+        let before = (PULSE + NEXT_SAMPLE) * zone.index() as f64;
         let bound = match zone.index() {
             0 => Own,
-            _ => Shifted(before, "the pulses of the zones before it come first"),
+            _ => Shifted(before, "the pulses of the zones before it come first, each at a sample"),
         };
         row("swapped", id, fault, BreaksThenTarget(F::SensorsSwapped(zone), WORKING))
             .strikes(&[Cold])
