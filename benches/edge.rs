@@ -34,7 +34,7 @@ fn bodies(c: &mut Criterion) {
     let rig = tve_benches::heating();
     let mut snapshot = Snapshot::default();
     rig.controller.snapshot(&mut snapshot);
-    let settings = rig.controller.config();
+    let settings = rig.config();
     let tags = Tags::of(settings.machine());
     let config = settings.to_public_json().to_string().into_bytes();
     let mut group = c.benchmark_group("body");

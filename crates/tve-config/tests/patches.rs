@@ -73,8 +73,8 @@ fn a_refused_sequence_names_its_list_and_its_device() {
         lines(&errors),
         [
             "startup.feed_motor.delay: must be between 0 and 3600 s, not -5",
-            "startup[1].device: must be one of \"main_motor\", \"feed_motor\", \"fan\", \"pump\", \
-             not \"laser\"",
+            "startup[1].device: must be \"fan\", \"pump\", or the name of a motor with \"_motor\" \
+             behind it, not \"laser\"",
             "start_delay_feed: must be a number, not \"soon\"",
         ]
     );

@@ -33,6 +33,7 @@ mod controller;
 mod motion;
 mod outlets;
 mod permissives;
+mod proposal;
 mod refusal;
 mod sensors;
 mod snapshot;
@@ -50,7 +51,8 @@ pub use command::{
     lenient_json, parse_control, parse_gpio, parse_named, parse_tune_start, random_value,
 };
 pub use controller::{Controller, Restored, RestoredAlarm, Unclean};
-pub use permissives::{Condition, ConditionKind, Permissives};
+pub use permissives::{Condition, ConditionKind, Conditions, Permissives};
+pub use proposal::{Proposal, carry_out};
 pub use refusal::{Refusal, RefusalClass, RefusalCode};
 pub use sensors::{celsius, ohms, share, volts};
 pub use snapshot::{

@@ -43,7 +43,7 @@ fn samples(now: Micros, zones: i16) -> Inputs {
 #[test]
 fn step_and_snapshot_do_not_allocate_while_heating_running_tripping_and_in_alarm() {
     let mut controller =
-        Controller::new(Config::embedded(), MachineKind::Simulator, Restored::default());
+        Controller::new(Config::embedded().machine(), MachineKind::Simulator, Restored::default());
     let mut snapshot = Snapshot::default();
     let mut now = Micros::ZERO;
     let mut counted = |controller: &mut Controller, ticks: u64, code: fn(u64) -> i16| {

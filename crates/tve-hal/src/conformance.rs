@@ -51,7 +51,7 @@ pub fn check(
     }
     play.safe(motors)?;
     play.free_pin(&machine)?;
-    play.bench.machine().configure(config).map_err(|e| format!("configured again: {e}"))?;
+    play.bench.machine().configure(&machine).map_err(|e| format!("configured again: {e}"))?;
     play.samples(&machine)?;
     Ok(vec![
         "every sensor is sampled, and no sample is from the future or older than the last",

@@ -17,7 +17,8 @@ pub use tve_machine::{
     Id, Lamp, Motor, Name, Names, PerMotor, PerSensor, PerZone, Sensor, Signal, Zone,
 };
 
-use tve_config::Config;
+use std::sync::Arc;
+use tve_config::MachineConfig;
 use tve_units::Micros;
 
 /// How many ADC channels the converter has.
@@ -81,7 +82,7 @@ pub trait Hardware: Send {
     /// # Errors
     /// When a device of the configuration is not there, as far as that is known at once; otherwise
     /// the next [`Self::read`] tells it. The machine is then safe and inert.
-    fn configure(&mut self, config: &Config) -> Result<(), HardwareError>;
+    fn configure(&mut self, config: &Arc<MachineConfig>) -> Result<(), HardwareError>;
 
     /// Bring `inputs` up to date as of `now`. Leaves [`Inputs::wall`] alone.
     ///

@@ -87,7 +87,7 @@ codes! {
     InvalidRelay = "INVALID_RELAY", BadInput;
     /// No such PWM channel.
     InvalidPwmChannel = "INVALID_PWM_CHANNEL", BadInput;
-    /// Motor is neither main nor feed.
+    /// The machine has no such motor.
     InvalidMotor = "INVALID_MOTOR", BadInput;
     /// Speed is not 1 to 20000 steps/s.
     InvalidSpeed = "INVALID_SPEED", BadInput;
@@ -109,7 +109,7 @@ codes! {
     InvalidLoggingParams = "INVALID_LOGGING_PARAMS", BadInput;
     /// Params of SET_SENSOR_CALIBRATION are no object.
     InvalidSensorParams = "INVALID_SENSOR_PARAMS", BadInput;
-    /// Channel is not 0 to 3.
+    /// There is no such sensor channel.
     InvalidSensorChannel = "INVALID_SENSOR_CHANNEL", BadInput;
     /// Pin is not BCM 0 to 27.
     InvalidPin = "INVALID_PIN", BadInput;
@@ -163,6 +163,8 @@ codes! {
     EstopNotDeclared = "ESTOP_NOT_DECLARED", Conflict;
     /// The pin cannot make that many pulses.
     PulseRate = "PULSE_RATE", Conflict;
+    /// Only a start of the service can take the change over.
+    RestartNeeded = "RESTART_NEEDED", Conflict;
     /// An older configuration breaks a rule of today.
     OutdatedConfig = "OUTDATED_CONFIG", Conflict;
     /// The configuration has changed since it was read.

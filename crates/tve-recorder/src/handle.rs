@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
 use std::time::Instant;
+use tve_config::Config;
 use tve_control::{AlarmEvent, Controller, LoggingHealth, Snapshot};
 use tve_units::Micros;
 
@@ -202,9 +203,9 @@ impl RecorderHandle {
         }
     }
 
-    /// The control thread's end of the black box, for `controller`. One at a time.
-    pub fn tape(&self, controller: &Controller) -> Tape {
-        Tape::new(self.clone(), controller)
+    /// The control thread's end of the black box, for `controller` under `config`. One at a time.
+    pub fn tape(&self, controller: &Controller, config: &Arc<Config>) -> Tape {
+        Tape::new(self.clone(), controller, config)
     }
 
     pub(crate) fn shared(&self) -> &Shared {

@@ -5,10 +5,11 @@
 
 use core::fmt::{self, Write};
 use serde_json::Value;
+use std::sync::Arc;
 use tve_config::Config;
 use tve_control::{
     AlarmEvent, AlarmRecord, Command, Controller, Refusal, Reply, Restored, RestoredAlarm,
-    Snapshot, Unclean, parse_named,
+    Snapshot, Unclean, carry_out, parse_named,
 };
 use tve_hal::{Hardware, Inputs, MachineKind, Names, Outputs};
 use tve_sim::{Fault, FaultKind, SimHardware, SimPowers};
@@ -32,6 +33,8 @@ pub struct Latched {
 pub struct Rig {
     /// The controller.
     pub controller: Controller,
+    /// The configuration that it runs with.
+    config: Arc<Config>,
     /// The machine, for faults and truths that only a rig can know.
     pub machine: SimHardware,
     /// A second machine under the same outputs that no fault befalls.
@@ -52,14 +55,16 @@ pub struct Rig {
 impl Rig {
     /// Everything off, at time zero.
     pub fn new(config: &Config) -> Self {
-        let controller =
-            Controller::new(config.clone(), MachineKind::Simulator, Restored::default());
+        let (kind, machine) = (MachineKind::Simulator, config.machine());
+        let inputs = Inputs::unread(machine.motors.len(), machine.sensors.len());
+        let controller = Controller::new(machine, kind, Restored::default());
         Self {
             revision: controller.config_revision(),
             controller,
+            config: Arc::new(config.clone()),
             machine: SimHardware::new(config),
             twin: None,
-            inputs: Inputs::default(),
+            inputs,
             now: Micros::ZERO,
             plant_time: Micros::ZERO,
             wall_offset_ms: 0,
@@ -72,8 +77,9 @@ impl Rig {
     /// Lets a second machine run along that stays healthy. Only at time zero.
     #[must_use]
     pub fn with_twin(mut self) -> Self {
-        let twin = SimHardware::new(self.controller.config());
-        self.twin = Some((twin, Inputs::default()));
+        let machine = self.controller.machine();
+        let inputs = Inputs::unread(machine.motors.len(), machine.sensors.len());
+        self.twin = Some((SimHardware::new(&self.config), inputs));
         self
     }
 
@@ -158,13 +164,13 @@ impl Rig {
     /// # Errors
     /// The controller's refusal.
     pub fn send_at(&mut self, now: Micros, command: Command) -> Result<Reply, Refusal> {
-        let answer = self.controller.command(now, command);
+        let answer = carry_out(&mut self.controller, &mut self.config, now, command);
         self.take_events();
         if self.controller.config_revision() != self.revision {
             self.revision = self.controller.config_revision();
-            let _ = self.machine.configure(self.controller.config());
+            let _ = self.machine.configure(self.controller.machine());
             if let Some((twin, _)) = &mut self.twin {
-                let _ = twin.configure(self.controller.config());
+                let _ = twin.configure(self.controller.machine());
             }
         }
         answer
@@ -176,6 +182,11 @@ impl Rig {
     /// What the parser or the controller refuses.
     pub fn command(&mut self, name: &str, value: &Value) -> Result<Reply, Refusal> {
         self.send(parse_named(name, value, &self.names())?)
+    }
+
+    /// The configuration in force.
+    pub const fn config(&self) -> &Arc<Config> {
+        &self.config
     }
 
     /// What zones and motors are called.
@@ -201,8 +212,8 @@ impl Rig {
             unclean,
             config_fault,
         };
-        let config = self.controller.config().clone();
-        self.controller = Controller::new(config, MachineKind::Simulator, restored);
+        let machine = self.config.machine();
+        self.controller = Controller::new(machine, MachineKind::Simulator, restored);
         self.revision = self.controller.config_revision();
         self.machine.restart_controller();
         if let Some((twin, _)) = &mut self.twin {
@@ -242,7 +253,7 @@ impl Rig {
 
     /// The machine as the controller shows it.
     pub fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = Snapshot::of(self.controller.machine());
         self.controller.snapshot(&mut snapshot);
         snapshot
     }

@@ -358,8 +358,8 @@ impl Hardware for RpiHardware {
         MachineKind::RaspberryPi
     }
 
-    fn configure(&mut self, config: &Config) -> Result<(), HardwareError> {
-        let setup = Setup::of(&config.machine());
+    fn configure(&mut self, config: &Arc<MachineConfig>) -> Result<(), HardwareError> {
+        let setup = Setup::of(config);
         if self.locked || self.setup.as_ref() == Some(&setup) {
             return Ok(());
         }

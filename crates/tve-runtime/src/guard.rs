@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tve_config::Config;
+use tve_config::MachineConfig;
 use tve_hal::{Hardware, HardwareError, Inputs, MachineKind, Outputs};
 use tve_recorder::RecorderHandle;
 use tve_rpi::OffSwitch;
@@ -67,7 +67,7 @@ impl<H: Hardware> Hardware for Switched<H> {
         self.machine.kind()
     }
 
-    fn configure(&mut self, config: &Config) -> Result<(), HardwareError> {
+    fn configure(&mut self, config: &Arc<MachineConfig>) -> Result<(), HardwareError> {
         self.machine.configure(config)
     }
 

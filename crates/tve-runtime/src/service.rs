@@ -2,7 +2,7 @@
 
 use crate::access::{self, Access};
 use crate::clock::SystemClock;
-use crate::door::{Door, Service, Veto};
+use crate::door::{Door, Kept, Service, Veto};
 use crate::error::StartError;
 use crate::guard::{self, Guard};
 use crate::inheritance::Inheritance;
@@ -117,8 +117,11 @@ impl Prepared {
             }
         }
         let alarms = Arc::new(AlarmBook::new(inherited.history, Some(audit.handle())));
+        let (in_force, kept) = (config.clone().prepared(), Kept::default());
+        kept.keep(&in_force);
         let control = runner::start(Parts {
-            controller: Controller::new(config.clone(), kind, inherited.restored),
+            controller: Controller::new(Arc::clone(&in_force.machine), kind, inherited.restored),
+            config: Arc::clone(&in_force.file),
             hardware,
             recorder: recorder.handle(),
             alarms: Arc::clone(&alarms),
@@ -154,6 +157,7 @@ impl Prepared {
             veto,
             saving: std::sync::Mutex::new(()),
             configuring: tokio::sync::Mutex::new(()),
+            kept,
         });
         let (stop, on_stop) = watch::channel(false);
         let mut tasks = vec![tokio::spawn(keep_house(Arc::clone(&service), on_stop.clone()))];

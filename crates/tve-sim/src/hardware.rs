@@ -14,7 +14,8 @@ use crate::faults::Fault;
 use crate::layout::{self, Setup};
 use crate::plant::{self, Plant, Shaft};
 use crate::powers::SimPowers;
-use tve_config::Config;
+use std::sync::Arc;
+use tve_config::{Config, MachineConfig};
 use tve_hal::{
     ADC_CHANNELS, Buttons, Hardware, HardwareError, Inputs, MachineKind, Motor, MotorFeedback,
     Outputs, PerMotor, PerSensor, PerZone, Pull, Sensor, SensorInput, UserPin,
@@ -255,8 +256,8 @@ impl Hardware for SimHardware {
         MachineKind::Simulator
     }
 
-    fn configure(&mut self, config: &Config) -> Result<(), HardwareError> {
-        self.setup = Setup::new(&config.machine());
+    fn configure(&mut self, config: &Arc<MachineConfig>) -> Result<(), HardwareError> {
+        self.setup = Setup::new(config);
         self.update_sensors();
         self.update_power();
         Ok(())

@@ -72,7 +72,7 @@ fn ten_thousand_broken_configurations_are_refused_or_harmless() {
             Ok(config) => {
                 accepted += 1;
                 let mut controller =
-                    Controller::new(config, MachineKind::Simulator, Restored::default());
+                    Controller::new(config.machine(), MachineKind::Simulator, Restored::default());
                 for tick in 1..=50 {
                     let now = Micros::from_millis(10 * tick);
                     let out = controller.step(now, &Inputs::default());

@@ -152,17 +152,17 @@ fn what_accepted_commands_leave_behind_loads_again() {
         let mut rig = Rig::new(&Config::embedded());
         for _ in 0..COMMANDS {
             let (name, value) = command(&mut dice);
-            let before = rig.controller.config().clone();
+            let before = (**rig.config()).clone();
             let answer = rig.command(name, &value);
             if answer.is_err() {
-                assert_eq!(*rig.controller.config(), before, "seed {seed}: refused {name} {value}");
+                assert_eq!(**rig.config(), before, "seed {seed}: refused {name} {value}");
                 continue;
             }
             *accepted.entry(name).or_insert(0) += 1;
-            let text = rig.controller.config().to_json().to_string();
+            let text = rig.config().to_json().to_string();
             match Config::parse(&text) {
                 Ok(again) => {
-                    assert_eq!(again, *rig.controller.config(), "seed {seed}: {name} {value}");
+                    assert_eq!(again, **rig.config(), "seed {seed}: {name} {value}");
                 }
                 Err(errors) => panic!("seed {seed}: after {name} {value}:\n{errors}"),
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tve_machine::{PerSensor, PerZone};
 
 /// A checked configuration in the forms that those who use it need.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
     /// The file, to be shown and saved.
     pub file: Arc<Config>,

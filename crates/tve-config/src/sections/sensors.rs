@@ -349,6 +349,28 @@ impl Sensors {
     pub fn is_empty(&self) -> bool {
         self.by_channel.is_empty()
     }
+
+    /// Changes the sensor of a channel, which comes into being where it is not there. What belongs
+    /// to the other kind of sensor means nothing and is not shown, so it is not kept either.
+    pub fn calibrate(&mut self, channel: u8, patch: &SensorConfigPatch) {
+        let sensor = &mut self[usize::from(channel)];
+        sensor.apply(patch);
+        let default = SensorConfig::default();
+        match sensor.kind {
+            SensorKind::Thermistor => {
+                sensor.spi = default.spi;
+                sensor.chip_select = default.chip_select;
+                sensor.thermocouple = default.thermocouple;
+            }
+            SensorKind::Max31856 => {
+                sensor.r_fixed = default.r_fixed;
+                sensor.r_25 = default.r_25;
+                sensor.beta = default.beta;
+                sensor.v_ref = default.v_ref;
+                sensor.wiring = default.wiring;
+            }
+        }
+    }
 }
 
 impl Index<usize> for Sensors {
@@ -409,7 +431,7 @@ impl Spec<Sensors, SensorsPatch> for ByChannel {
 
     fn merge(&self, current: &mut Sensors, patch: &SensorsPatch) {
         for (channel, patch) in patch {
-            current[usize::from(*channel)].apply(patch);
+            current.calibrate(*channel, patch);
         }
     }
 

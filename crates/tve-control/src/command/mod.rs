@@ -19,6 +19,9 @@ pub use sample::random_value;
 pub use spec::{Param, Shape};
 pub use table::{CommandRow, Door, Effect};
 
+use crate::proposal::Proposal;
+use crate::snapshot::TuneResult;
+use std::sync::Arc;
 use tve_config::{
     Config, Dm556Patch, ExtruderSequencePatch, HistoryPatch, LoggingPatch, MotionPatch,
     PidGainsPatch, PinsPatch, SensorConfigPatch, TempSettingsPatch,
@@ -131,7 +134,7 @@ impl TuneMethod {
 }
 
 /// Everything a client may ask for. Values are in range; whether the moment is right is the
-/// controller's to judge.
+/// controller's to judge. What changes settings reaches it as [`Command::Adopt`] alone.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 #[expect(
@@ -227,12 +230,15 @@ pub enum Command {
     SetHistorySettings(HistoryPatch),
     #[cfg_attr(feature = "state", serde(skip))]
     SetSensorCalibration {
-        channel: usize,
+        channel: u8,
         patch: SensorConfigPatch,
     },
     /// A whole configuration takes the place of the one in force.
     #[cfg_attr(feature = "state", serde(skip))]
     ReplaceConfig(Box<Config>),
+    /// One of the above as the controller takes it: [`Command::prepared`].
+    #[cfg_attr(feature = "state", serde(skip))]
+    Adopt(Arc<Proposal>),
 }
 
 impl Command {
@@ -275,20 +281,22 @@ pub struct LoggingHealth {
 }
 
 /// What an accepted command answers beside success.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reply {
     /// `msg`, when there is something to say (`NO_CHANGE`, `AUTO_ACTIVE`, skipped devices).
     pub msg: Option<String>,
     /// `value` of a read.
     pub value: Option<bool>,
+    /// Gains that a tune has found, which are now to be adopted: [`Command::adopt_tune`].
+    pub tuned: Option<TuneResult>,
 }
 
 impl Reply {
     /// Plain success.
-    pub const OK: Self = Self { msg: None, value: None };
+    pub const OK: Self = Self { msg: None, value: None, tuned: None };
 
     /// Success with a message.
     pub fn msg(text: impl Into<String>) -> Self {
-        Self { msg: Some(text.into()), value: None }
+        Self { msg: Some(text.into()), ..Self::OK }
     }
 }

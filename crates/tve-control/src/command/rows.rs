@@ -286,6 +286,9 @@ commands! {
     /// Takes a whole configuration over.
     ReplaceConfig "REPLACE_CONFIG" (Door::Inside, At(Engineer), Effect::Configures)
         [Self::ReplaceConfig(_)] inside;
+    /// Takes a change of the configuration over that was made outside the control thread.
+    Adopt "ADOPT" (Door::Inside, Service, Effect::Configures)
+        [Self::Adopt(_)] inside;
     /// Reports what the recorder says about its disk.
     ReportLogging "REPORT_LOGGING" (Door::Inside, Service, Effect::Acts)
         [Self::ReportLogging(_)] inside;

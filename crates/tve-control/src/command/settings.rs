@@ -171,7 +171,7 @@ impl Calibration {
 }
 
 impl Spec for Calibration {
-    type Value = (usize, SensorConfigPatch);
+    type Value = (u8, SensorConfigPatch);
 
     fn read(&self, found: Option<&Value>, key: &str) -> Result<Self::Value, Refusal> {
         let params = members(found, key, RefusalCode::InvalidSensorParams)?;
@@ -179,7 +179,7 @@ impl Spec for Calibration {
         let channel = channel.read(params.get("channel"), "channel")?;
         let mut rest = params.clone();
         rest.remove("channel");
-        Ok((channel as usize, patch(&rest, key, SensorConfig::patch_from)?))
+        Ok((channel as u8, patch(&rest, key, SensorConfig::patch_from)?))
     }
 
     fn shape(&self) -> Shape {

@@ -11,7 +11,7 @@ use crate::command::{
 use crate::motion::{highest_rpm, pulse_rate};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::snapshot::{Status, TuneStatus};
-use tve_config::{Action, Device, PidGains, PwmUse};
+use tve_config::{Action, Device, PwmUse};
 use tve_hal::{Motor, PerZone, Zone};
 use tve_machine::PwmOutput;
 use tve_units::{Bcm, Celsius, Duty, Micros, Rpm};
@@ -61,25 +61,19 @@ impl Controller {
                 self.motion.stop_jog(motor);
                 Ok(Reply::OK)
             }
-            Command::UpdatePid { zone, patch } => self.update_pid(zone, &patch),
-            Command::UpdatePins { functions, labels } => self.update_pins(&functions, &labels),
-            Command::SetPinName { pin, name } => self.set_pin_name(pin, &name),
-            Command::UpdateExtruderSeq(patch) => {
-                self.reconfigure(|c| c.extruder_sequence.apply(&patch))
-            }
-            Command::UpdateDm556(patch) => {
-                let new = patch.microsteps.is_some_and(|m| m != self.config.dm556.microsteps);
-                if new && !self.is_at_rest() {
-                    return Err(RefusalCode::MachineBusy.into());
-                }
-                self.reconfigure(|c| c.dm556.apply(&patch))
-            }
-            Command::SetTempSettings(patch) => self.reconfigure(|c| c.temp_settings.apply(&patch)),
-            Command::SetLoggingSettings(patch) => self.reconfigure(|c| c.logging.apply(&patch)),
-            Command::UpdateMotionConfig(patch) => self.reconfigure(|c| c.motion.apply(&patch)),
-            Command::SetHistorySettings(patch) => self.reconfigure(|c| c.history.apply(&patch)),
-            Command::SetSensorCalibration { channel, patch } => self.calibrate(channel, &patch),
-            Command::ReplaceConfig(config) => self.replace_config(*config),
+            Command::Adopt(proposal) => self.adopt(&proposal),
+            // Nobody has made these to the configuration in force.
+            Command::UpdatePid { .. }
+            | Command::UpdatePins { .. }
+            | Command::SetPinName { .. }
+            | Command::UpdateExtruderSeq(_)
+            | Command::UpdateDm556(_)
+            | Command::SetTempSettings(_)
+            | Command::SetLoggingSettings(_)
+            | Command::UpdateMotionConfig(_)
+            | Command::SetHistorySettings(_)
+            | Command::SetSensorCalibration { .. }
+            | Command::ReplaceConfig(_) => Err(RefusalCode::ConfigChanged.into()),
             Command::GpioConfig { pin, mode } => {
                 self.outlets.configure_pin(pin, mode)?;
                 Ok(Reply::OK)
@@ -88,7 +82,7 @@ impl Controller {
                 self.outlets.write_pin(self.now, pin, high, debounced)?;
                 Ok(Reply::OK)
             }
-            Command::GpioRead(pin) => Ok(Reply { msg: None, value: Some(self.pin_level(pin)) }),
+            Command::GpioRead(pin) => Ok(Reply { value: Some(self.pin_level(pin)), ..Reply::OK }),
             Command::TuneStart { zone, setpoint, method } => {
                 self.start_tune(zone, setpoint, method)
             }
@@ -96,7 +90,8 @@ impl Controller {
                 self.thermal.leave_tuning(TuneStatus::Failed);
                 Ok(Reply::OK)
             }
-            Command::TuneApply => self.apply_tune(),
+            // Its owner makes them to the configuration, and has it adopted.
+            Command::TuneApply => Ok(Reply { tuned: self.thermal.tune_result(), ..Reply::OK }),
             Command::SaveConfig => Ok(Reply::OK),
             Command::ReportLogging(health) => {
                 self.report_logging(health);
@@ -179,7 +174,8 @@ impl Controller {
             | Command::UpdateMotionConfig(_)
             | Command::SetHistorySettings(_)
             | Command::SetSensorCalibration { .. }
-            | Command::ReplaceConfig(_) => Ok(()),
+            | Command::ReplaceConfig(_)
+            | Command::Adopt(_) => Ok(()),
         }
     }
 
@@ -229,7 +225,8 @@ impl Controller {
             | Command::UpdateMotionConfig(_)
             | Command::SetHistorySettings(_)
             | Command::SetSensorCalibration { .. }
-            | Command::ReplaceConfig(_) => latches.trip(),
+            | Command::ReplaceConfig(_)
+            | Command::Adopt(_) => latches.trip(),
         };
         if forbidden { Err(RefusalCode::AlarmActive.into()) } else { Ok(()) }
     }
@@ -473,15 +470,6 @@ impl Controller {
         }
         self.thermal.enter_tuning(self.now, zone, setpoint, method);
         Ok(Reply::OK)
-    }
-
-    fn apply_tune(&mut self) -> Result<Reply, Refusal> {
-        let Some(result) = self.thermal.tune_result() else {
-            return Err(RefusalCode::NoResult.into());
-        };
-        let mut gains = *self.thermal.gains();
-        gains[result.zone] = PidGains { kp: result.kp, ki: result.ki, kd: result.kd };
-        self.set_gains(gains)
     }
 
     fn report_logging(&mut self, health: LoggingHealth) {

@@ -32,7 +32,7 @@ use crate::snapshot::Status;
 use crate::supervisor::{Pressed, SequenceKind, Supervisor};
 use crate::thermal::Thermal;
 use std::sync::Arc;
-use tve_config::{Action, Config, Device, MachineConfig, Serves, Step};
+use tve_config::{Action, Device, MachineConfig, Serves, Step};
 use tve_hal::{Inputs, MachineKind, Motor, MotorDrive, Outputs};
 use tve_units::{Duty, Micros, WallMillis};
 
@@ -44,8 +44,6 @@ const MAX_DT: f64 = 0.1;
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Controller {
     kind: MachineKind,
-    #[cfg_attr(feature = "state", serde(skip))]
-    file: Config,
     #[cfg_attr(feature = "state", serde(skip, default = "nothing"))]
     config: Arc<MachineConfig>,
     config_revision: u64,
@@ -69,8 +67,7 @@ pub struct Controller {
 
 impl Controller {
     /// A controller with everything off.
-    pub fn new(file: Config, kind: MachineKind, restored: Restored) -> Self {
-        let config = file.machine();
+    pub fn new(config: Arc<MachineConfig>, kind: MachineKind, restored: Restored) -> Self {
         let mut controller = Self {
             capabilities: Capabilities::of(kind, &config),
             sensors: Sensors::new(&config),
@@ -82,7 +79,6 @@ impl Controller {
             kind,
             inputs: Inputs::unread(config.motors.len(), config.sensors.len()),
             outputs: Outputs::off(config.zones.len(), config.motors.len()),
-            file,
             config,
             config_revision: 0,
             now: Micros::ZERO,
@@ -113,12 +109,10 @@ impl Controller {
     /// which the black box keeps as JSON, and events that nobody has drained.
     #[cfg(feature = "state")]
     #[must_use]
-    pub fn resume(mut self, file: Config) -> Self {
-        let config = file.machine();
+    pub fn resume(mut self, config: Arc<MachineConfig>) -> Self {
         self.sensors.resume(&config);
         self.thermal.resume(&config);
         self.config = config;
-        self.file = file;
         self
     }
 
@@ -149,12 +143,7 @@ impl Controller {
         &self.outputs
     }
 
-    /// The configuration in force.
-    pub fn config(&self) -> &Config {
-        &self.file
-    }
-
-    /// The machine that it describes.
+    /// The machine that the configuration in force describes.
     pub fn machine(&self) -> &Arc<MachineConfig> {
         &self.config
     }
@@ -360,7 +349,7 @@ impl Controller {
 /// Stands in a controller that was read until [`Controller::resume`] completes it.
 #[cfg(feature = "state")]
 fn nothing() -> Arc<MachineConfig> {
-    Config::default().machine()
+    tve_config::Config::default().machine()
 }
 
 #[cfg(test)]

@@ -5,15 +5,17 @@ mod commands;
 
 use super::*;
 use crate::{
-    AlarmSelector, Cause, Command, Refusal, RefusalCode, Reply, Snapshot, UnreadName,
+    AlarmSelector, Cause, Command, Refusal, RefusalCode, Reply, Snapshot, UnreadName, carry_out,
     parse_control, parse_tune_start,
 };
 use serde_json::{Value, json};
+use tve_config::Config;
 use tve_hal::{AdcReading, Contact, MotorDrive};
 
 /// A controller whose sensors read what the test says.
 struct Bench {
     controller: Controller,
+    file: Arc<Config>,
     now: Micros,
     inputs: Inputs,
     /// t1, t2, motor, t3: by converter channel.
@@ -26,10 +28,11 @@ impl Bench {
     }
 
     fn with(config: Config, t: f64, restored: Restored) -> Self {
-        let controller = Controller::new(config, MachineKind::Simulator, restored);
+        let controller = Controller::new(config.machine(), MachineKind::Simulator, restored);
+        let file = Arc::new(config);
         let inputs = Inputs { estop: Contact::Closed, ..Inputs::default() };
         let mut bench =
-            Self { controller, now: Micros::ZERO, inputs, channels: [30.0, t, 30.0, t] };
+            Self { controller, file, now: Micros::ZERO, inputs, channels: [30.0, t, 30.0, t] };
         bench.run(1.0);
         bench
     }
@@ -45,11 +48,11 @@ impl Bench {
         let tick = self.now.get() / 10_000;
         let channel = (tick % 20 / 5) as usize;
         if tick.is_multiple_of(5) {
-            let sensor = &self.controller.file.sensors[channel];
+            let sensor = &self.file.sensors[channel];
             let inverse = 1.0 / (self.channels[channel] + 273.15) - 1.0 / 298.15;
             let r = sensor.r_25 * libm::exp(sensor.beta * inverse);
             let v = sensor.v_ref * r / (r + sensor.r_fixed);
-            let code = (v * 32768.0 / self.controller.file.adc.fsr) as i16 + (tick / 20 % 2) as i16;
+            let code = (v * 32768.0 / self.file.adc.fsr) as i16 + (tick / 20 % 2) as i16;
             self.inputs.adc[channel] = AdcReading::Sample { code, taken_at: self.now };
         }
         *self.controller.step(self.now, &self.inputs)
@@ -61,7 +64,7 @@ impl Bench {
             &json!({"command": name, "value": value}),
             &self.controller.machine().names,
         )?;
-        self.controller.command(self.now, command)
+        carry_out(&mut self.controller, &mut self.file, self.now, command)
     }
 
     fn ok(&mut self, name: &str, value: Value) {

@@ -17,6 +17,8 @@ const EXCESS: f64 = 30.0;
 const QUIET: f64 = 5.0;
 /// The warm-up pulse: one zone alone for this long.
 pub(super) const PULSE: Micros = Micros::from_secs(45);
+/// A pulse as it is seen: its beginning and its end may each show one evaluation (100 ms) late.
+const SEEN: Micros = Micros::from_millis(44_800);
 /// The verdict falls this long after the domination was seen to begin, which may be one evaluation
 /// (100 ms) after it began: together 60 s.
 const VERDICT: Micros = Micros::from_millis(59_900);
@@ -73,7 +75,7 @@ impl CrossWiringDetector {
         };
         match (self.dominance, dominant) {
             (Some(dominance), Some(side)) if dominance.side == side => {
-                if now.since(dominance.since) >= PULSE {
+                if now.since(dominance.since) >= SEEN {
                     self.pending = Some(dominance);
                 }
             }

@@ -150,11 +150,6 @@ impl Thermal {
         self.zones[zone].duty()
     }
 
-    /// The gains in force.
-    pub(crate) const fn gains(&self) -> &PerZone<PidGains> {
-        &self.gains
-    }
-
     /// Targets and duties at zero.
     pub(crate) fn is_off(&self) -> bool {
         self.zones.iter().all(ZoneControl::is_off)
@@ -478,7 +473,7 @@ impl Thermal {
 
 /// The gains in force: those of the file, or their conversion when they were made for the law of
 /// the original (integral clamped in the wrong unit, derivative too small to damp).
-fn effective_gains(config: &MachineConfig) -> PerZone<PidGains> {
+pub(crate) fn effective_gains(config: &MachineConfig) -> PerZone<PidGains> {
     config.zones.map(|_, zone| {
         let g = zone.gains;
         if config.control.law >= 2 {

@@ -226,6 +226,7 @@ impl<'a> Watch<'a> {
         match self.row.source {
             Source::Event => Some(self.event),
             Source::Sample(sensor) => fresh(sensor).map(|s| s.at),
+            Source::Wires(sensor) => fresh(sensor).filter(|s| s.celsius.is_none()).map(|s| s.at),
             Source::LastSample => self.last_sample,
             Source::Above(sensor, _) | Source::Below(sensor, _) => {
                 fresh(sensor).filter(|_| self.is_beyond(rig)).map(|s| s.at)

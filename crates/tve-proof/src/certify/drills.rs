@@ -314,7 +314,7 @@ fn restarts_with_latch(subject: &Subject, state: State) -> Result<String, String
 
 fn restart_with_unread_latch(subject: &Subject, state: State) -> Result<String, String> {
     let mut rig = reach(subject, state, false);
-    let config = rig.controller.config().clone();
+    let config = rig.config().machine();
     let restored = Restored {
         latched: vec![RestoredAlarm {
             id: 1,

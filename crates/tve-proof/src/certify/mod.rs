@@ -58,9 +58,17 @@ mod tests {
 
     #[test]
     fn every_row_holds_in_its_first_state() {
-        let subject = Subject::embedded();
+        holds_in_first_states(&Subject::embedded());
+    }
+
+    #[test]
+    fn every_row_of_a_machine_of_four_zones_holds_in_its_first_state() {
+        holds_in_first_states(&Subject::four_zones());
+    }
+
+    fn holds_in_first_states(subject: &Subject) {
         for row in fault_table(subject.machine()) {
-            let case = case::play(&subject, &row, row.states[0]);
+            let case = case::play(subject, &row, row.states[0]);
             assert!(case.held, "{case:?}");
         }
     }

@@ -1,11 +1,11 @@
 //! The rows of the fault table of a machine: what befalls a zone is played on every zone.
 
-use super::states::{HIGH, State, WORKING};
+use super::states::{HIGH, PULSE, State, WORKING};
 use super::table::{Bound, Expected, Row, Source, Stimulus};
 use crate::subject::motor_sensors;
 use tve_config::{MachineConfig, ZoneConfig};
 use tve_control::AlarmCode as A;
-use tve_hal::{Sensor, Zone};
+use tve_hal::{Sensor, Signal, Zone};
 use tve_machine::Name;
 use tve_sim::FaultKind as F;
 
@@ -31,6 +31,8 @@ const STEPPED: f64 = 240.0;
 const BAND: f64 = 5.0;
 /// A zone that was at its target is not this far above it, °C.
 const MARGIN: f64 = 30.0;
+/// Longest wait for the sample with which a zone begins to heat, s.
+const NEXT_SAMPLE: f64 = 0.2;
 /// The first zone of a warm-up is judged within this, each further one as much later, s.
 const COLD_WATCH: (f64, f64) = (150.0, 50.0);
 
@@ -57,7 +59,7 @@ pub fn fault_table(machine: &MachineConfig) -> Vec<Row> {
     let mut rows = of_zone_sensors(&places);
     rows.extend(swapped(machine));
     rows.extend(of_the_supply());
-    rows.extend(of_relays(&places));
+    rows.extend(of_relays(machine, &places));
     rows.extend(of_the_barrel(&places[0]));
     rows.extend(of_heaters(&places));
     rows.extend(of_the_wiring());
@@ -75,12 +77,19 @@ struct Place<'m> {
     config: &'m ZoneConfig,
     sensor: Sensor,
     sensor_name: Name,
+    /// By which sample of it faults of its wires count.
+    wires: Source,
 }
 
 impl<'m> Place<'m> {
     fn new(machine: &MachineConfig, (zone, config): (Zone, &'m ZoneConfig)) -> Self {
         let sensor = config.sensor;
-        Self { zone, config, sensor, sensor_name: machine.sensors[sensor].name }
+        let point = &machine.sensors[sensor];
+        let wires = match point.source {
+            Some(tve_config::Source::Max31856(_)) => Source::Wires(sensor),
+            Some(tve_config::Source::Adc { .. }) | None => Source::Sample(sensor),
+        };
+        Self { zone, config, sensor, sensor_name: point.name, wires }
     }
 
     /// Whether it is the zone that is tuned where one is.
@@ -154,11 +163,15 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
     let each = |make: &dyn Fn(&Place<'_>) -> Row| {
         places.iter().map(|p| make(p).about(p)).collect::<Vec<_>>()
     };
-    let at_once = |family, fault: &'static str, kind: fn(Sensor) -> F| {
+    let broken = |family, fault: &'static str, kind: fn(Sensor) -> F| {
         each(&move |p| {
-            let sample = Source::Sample(p.sensor);
-            p.sensor_row(family, fault, Breaks(kind(p.sensor))).raises(BAD).from(sample)
+            p.sensor_row(family, fault, Breaks(kind(p.sensor))).raises(BAD).from(p.wires)
         })
+    };
+    let jumping = |p: &Place<'_>| {
+        p.sensor_row("jumping", "jumping", Breaks(F::SensorJumping(p.sensor)))
+            .raises(BAD)
+            .from(Source::Sample(p.sensor))
     };
     let cold = |p: &Place<'_>| {
         let (first, further) = COLD_WATCH;
@@ -206,10 +219,10 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
             .watched(200.0)
     };
     [
-        at_once("open", "open", F::SensorOpen),
+        broken("open", "open", F::SensorOpen),
         each(&cold),
-        at_once("shorted", "shorted", F::SensorShorted),
-        at_once("jumping", "jumping", F::SensorJumping),
+        broken("shorted", "shorted", F::SensorShorted),
+        each(&jumping),
         each(&frozen),
         each(&frozen_step),
         each(&fallen_out),
@@ -222,11 +235,17 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
 fn swapped(machine: &MachineConfig) -> Vec<Row> {
     let zones: Vec<(Zone, &ZoneConfig)> = machine.zones.entries().collect();
     let exchanged = |id: String, fault: String, zone: Zone| {
+        let before = (PULSE + NEXT_SAMPLE) * zone.index() as f64;
+        let bound = match zone.index() {
+            0 => Own,
+            _ => Shifted(before, "the pulses of the zones before it come first, each at a sample"),
+        };
         row("swapped", id, fault, BreaksThenTarget(F::SensorsSwapped(zone), WORKING))
             .strikes(&[Cold])
             .raises(Alarm(&[A::ZonesSwapped]))
             .from(FirstHeat)
-            .watched(120.0)
+            .within(bound)
+            .watched(120.0 + before)
     };
     match &zones[..] {
         [(first, _), _] => {
@@ -285,7 +304,7 @@ fn of_the_supply() -> Vec<Row> {
     ]
 }
 
-fn of_relays(places: &[Place<'_>]) -> Vec<Row> {
+fn of_relays(machine: &MachineConfig, places: &[Place<'_>]) -> Vec<Row> {
     let stuck = |p: &Place<'_>, family, fault: &str| {
         let fault = format!("relay stuck on{fault}");
         p.heater_row(family, &fault, Breaks(F::SsrStuckOn(p.zone))).raises(STUCK)
@@ -310,14 +329,25 @@ fn of_relays(places: &[Place<'_>]) -> Vec<Row> {
             .from(Above(p.sensor, WORKING + MARGIN))
             .watched(600.0)
     };
+    // After a trip an open contactor leaves the relay nothing to conduct.
+    let cut = machine.signals.pin(Signal::Contactor).is_some();
     let off = |p: &Place<'_>| {
-        stuck(p, "stuck-on-off", " while off").strikes(&[Idle, Tripped]).watched(200.0)
+        let states: &[State] = if cut { &[Idle] } else { &[Idle, Tripped] };
+        stuck(p, "stuck-on-off", " while off").strikes(states).watched(200.0)
+    };
+    let behind_contactor = |p: &Place<'_>| {
+        let fault = "relay stuck on behind the open contactor";
+        let row = p.heater_row("stuck-on-off", fault, Breaks(F::SsrStuckOn(p.zone)));
+        let id = format!("{}-cut", row.id);
+        Row { id, ..row }.strikes(&[Tripped]).watched(200.0)
     };
     let cold =
         |p: &Place<'_>| stuck(p, "stuck-on-cold", ", cold machine").strikes(&[Cold]).watched(200.0);
     let each = |make: &dyn Fn(&Place<'_>) -> Row| places.iter().map(make).collect::<Vec<_>>();
     let first = &places[0];
-    [each(&held), each(&heating), vec![tuned(first)], each(&off), vec![cold(first)]].concat()
+    let tripped = if cut { each(&behind_contactor) } else { Vec::new() };
+    [each(&held), each(&heating), vec![tuned(first)], each(&off), tripped, vec![cold(first)]]
+        .concat()
 }
 
 fn of_the_barrel(first: &Place<'_>) -> Vec<Row> {
@@ -563,6 +593,8 @@ mod tests {
         for row in &two {
             let expected = match (count(&two, row.family), row.family) {
                 (_, "swapped") => 3,
+                // It has a contactor, and each relay once more behind it.
+                (_, "stuck-on-off") => 8,
                 (2, _) => 4,
                 (n, _) => n,
             };

@@ -84,8 +84,10 @@ const PELTIER: f64 = 40.0;
 const SCREW_RPM: f64 = 120.0;
 const OTHERS_RPM: f64 = 60.0;
 /// Long enough for what a state needs to be true, s: zero duty for a minute, a target reached, the
-/// warm-up pulse of zone 1 over.
+/// warm-up pulse of the first of two zones over.
 const SETTLE: f64 = 75.0;
+/// The pulse of each further zone but the last, s.
+pub(crate) const PULSE: f64 = 45.0;
 /// Until a target that was set onto the reading counts as reached, s.
 const REACHED: f64 = 150.0;
 /// Longest wait for the relay of a tune, s.
@@ -112,7 +114,8 @@ pub(crate) fn reach(subject: &Subject, state: State, twin: bool) -> Rig {
         State::Cold | State::Idle => rig.run_for(SETTLE),
         State::Heating => {
             order(&mut rig, "SET_TARGET", &subject.every_zone(HIGH));
-            rig.run_for(SETTLE);
+            let further = subject.zones().count().saturating_sub(2);
+            rig.run_for(SETTLE + PULSE * further as f64);
         }
         State::Manual => {
             order(&mut rig, "SET_MODE", &json!({"mode": "MANUAL"}));
@@ -144,6 +147,13 @@ pub(crate) fn reach(subject: &Subject, state: State, twin: bool) -> Rig {
                 }
             }
             rig.run_for(INTO_RELAY);
+            // With the relay high: what a heater does shows while it is asked for.
+            for _ in 0..TUNE_PATIENCE {
+                if rig.snapshot().tune.status == TuneStatus::Heating {
+                    break;
+                }
+                rig.run_for(1.0);
+            }
         }
         _ => {}
     }
@@ -177,6 +187,11 @@ mod tests {
     #[test]
     fn every_state_is_what_its_name_says() {
         reaches_every_state(&Subject::embedded());
+    }
+
+    #[test]
+    fn a_machine_of_four_zones_gets_into_every_state_too() {
+        reaches_every_state(&Subject::four_zones());
     }
 
     fn reaches_every_state(subject: &Subject) {

@@ -48,6 +48,9 @@ pub enum Source {
     Event,
     /// The first sample of a sensor after the event.
     Sample(Sensor),
+    /// The first sample of a thermocouple whose converter says that its wires are at fault: it tests
+    /// them only now and then.
+    Wires(Sensor),
     /// The last sample before the zone sensors went silent, of the one that was sampled earlier.
     LastSample,
     /// The first of an unbroken run of samples of a sensor above a temperature, °C.
@@ -72,7 +75,9 @@ impl Source {
         let name = |sensor: Sensor| machine.sensors[sensor].name;
         match self {
             Self::Event => "the event".to_owned(),
-            Self::Sample(s) => format!("first sample of {} that shows it", name(s)),
+            Self::Sample(s) | Self::Wires(s) => {
+                format!("first sample of {} that shows it", name(s))
+            }
             Self::LastSample => "last sample of a zone sensor".to_owned(),
             Self::Above(s, t) => format!("first sample of {} above {t} °C", name(s)),
             Self::Below(s, t) => format!("first sample of {} below {t} °C", name(s)),

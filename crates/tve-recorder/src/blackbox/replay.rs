@@ -149,7 +149,7 @@ impl Run {
     ) -> Result<Vec<u8>, IncidentError> {
         let state: Controller = postcard::from_bytes(part.state)
             .map_err(|_| IncidentError::Unreadable("the state has another shape"))?;
-        let mut controller = state.resume(part.config.clone());
+        let mut controller = state.resume(part.config.machine());
         let mut reader = Reader::new(part.records, part.began);
         while !reader.is_done() {
             let (now, record) =

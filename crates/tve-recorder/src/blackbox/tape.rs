@@ -78,8 +78,7 @@ impl Handover {
     }
 }
 
-/// Records what the control thread does. No method waits; none allocates but
-/// [`begin`](Self::begin), and that only after a change of the configuration.
+/// Records what the control thread does. No method waits, and none allocates.
 pub struct Tape {
     recorder: RecorderHandle,
     current: Segment,
@@ -101,7 +100,11 @@ pub struct Carrying {
 }
 
 impl Tape {
-    pub(crate) fn new(recorder: RecorderHandle, controller: &Controller) -> Self {
+    pub(crate) fn new(
+        recorder: RecorderHandle,
+        controller: &Controller,
+        config: &Arc<Config>,
+    ) -> Self {
         let mut handover = lock(&recorder.shared().handover);
         while handover.free.len() + 1 < SEGMENTS {
             handover.free.push(Segment::new());
@@ -111,7 +114,7 @@ impl Tape {
             recorder,
             current: Segment::new(),
             writer: Writer::new(Micros::ZERO),
-            config: Arc::new(controller.config().clone()),
+            config: Arc::clone(config),
             revision: controller.config_revision(),
             broken: true,
             continues: false,
@@ -121,10 +124,17 @@ impl Tape {
     }
 
     /// To be called before every [`Controller::step`]: begins a new segment when one is due.
-    pub fn begin(&mut self, now: Micros, wall: WallMillis, controller: &Controller) {
+    /// `config` is what the controller runs with.
+    pub fn begin(
+        &mut self,
+        now: Micros,
+        wall: WallMillis,
+        controller: &Controller,
+        config: &Arc<Config>,
+    ) {
         if controller.config_revision() != self.revision {
             self.revision = controller.config_revision();
-            self.config = Arc::new(controller.config().clone());
+            self.config = Arc::clone(config);
             self.interrupt();
         }
         let full = self.current.bytes.len() + LONGEST_TICK > SEGMENT_BYTES;

@@ -34,14 +34,19 @@ impl Machine {
         let recorder = Recorder::start(settings, Box::new(RealDisk)).unwrap();
         let mut rig = Rig::new(&Config::embedded());
         rig.soak(200.0);
-        let tape = recorder.handle().tape(&rig.controller);
+        let tape = recorder.handle().tape(&rig.controller, rig.config());
         Self { rig, tape, recorder, folder }
     }
 
     fn run(&mut self, seconds: u64) {
         for _ in 0..seconds * 100 {
             self.rig.sense(TICK);
-            self.tape.begin(self.rig.now(), self.rig.inputs.wall, &self.rig.controller);
+            self.tape.begin(
+                self.rig.now(),
+                self.rig.inputs.wall,
+                &self.rig.controller,
+                self.rig.config(),
+            );
             let outputs = *self.rig.decide();
             self.tape.tick(self.rig.now(), &self.rig.inputs, &outputs);
             for record in self.rig.raised.drain(..) {
@@ -228,7 +233,7 @@ fn a_recorder_that_does_not_come_costs_segments_and_never_time() {
     for _ in 0..100 * 100 {
         let rig = &mut machine.rig;
         rig.sense(TICK);
-        machine.tape.begin(rig.now(), rig.inputs.wall, &rig.controller);
+        machine.tape.begin(rig.now(), rig.inputs.wall, &rig.controller, rig.config());
         let outputs = *rig.decide();
         machine.tape.tick(rig.now(), &rig.inputs, &outputs);
         rig.raised.clear();

@@ -192,7 +192,7 @@ fn a_new_configuration_opens_nothing_on_the_control_thread() {
     let before = board.opened().len();
     let moved = r#"{"pins": {"step_main": 18, "ssr_pump": null}, "sensors": {"3": {"kind": "max31856"}},
         "pwm": {"channels": {"z1": 0}}}"#;
-    machine.configure(&config(moved)).unwrap();
+    machine.configure(&config(moved).machine()).unwrap();
     let inputs = tick_until(&mut machine, &Outputs::default(), |inputs| {
         inputs.sensors.iter().all(|s| matches!(s, SensorInput::Sample { .. }))
             && board.pwm_channel_registers(0) == [0, 0, 0, 0x10]
@@ -209,7 +209,7 @@ fn a_bus_that_a_new_configuration_names_in_vain_is_told_once_and_everything_rest
     let (board, mut machine) = machine(PINS_ONLY);
     machine.apply(Micros::ZERO, &Outputs { fan: true, ..Outputs::default() }).unwrap();
     board.remove_bus_device();
-    machine.configure(&config("{}")).unwrap();
+    machine.configure(&config("{}").machine()).unwrap();
     let (began, mut inputs) = (Instant::now(), Inputs::default());
     let error = loop {
         match machine.read(Micros::ZERO, &mut inputs) {
@@ -222,7 +222,7 @@ fn a_bus_that_a_new_configuration_names_in_vain_is_told_once_and_everything_rest
     assert!(board.is_driven_to(25, false) && board.is_driven_to(26, true));
     let error = machine.read(Micros::ZERO, &mut inputs).unwrap_err().to_string();
     assert!(error.contains("not wired"), "{error}");
-    machine.configure(&config(PINS_ONLY)).unwrap();
+    machine.configure(&config(PINS_ONLY).machine()).unwrap();
     machine.read(Micros::ZERO, &mut inputs).unwrap();
 }
 
@@ -357,7 +357,7 @@ fn a_pin_that_loses_its_function_rests_and_then_becomes_an_input() {
     board.clear_log();
     let moved =
         r#"{"pins": {"ssr_fan": 17}, "pwm": {"enabled": false}, "adc": {"enabled": false}}"#;
-    machine.configure(&config(moved)).unwrap();
+    machine.configure(&config(moved).machine()).unwrap();
     let log = board.log();
     let at = |line: &str| log.iter().position(|entry| entry == line);
     assert!(at("drive 25 low").is_some() && at("drive 25 low") < at("listen 25 off"), "{log:?}");
@@ -368,7 +368,7 @@ fn a_pin_that_loses_its_function_rests_and_then_becomes_an_input() {
 fn a_configuration_with_the_same_wiring_touches_no_pin() {
     let (board, mut machine) = machine(PINS_ONLY);
     let gains = r#"{"z1": {"kp": 9.0}, "pwm": {"enabled": false}, "adc": {"enabled": false}}"#;
-    machine.configure(&config(gains)).unwrap();
+    machine.configure(&config(gains).machine()).unwrap();
     assert_eq!(board.log(), [""; 0]);
 }
 
@@ -418,7 +418,7 @@ fn a_locked_machine_drives_nothing_whatever_it_is_told() {
     let board = FakeBoard::new();
     let mut machine = RpiHardware::bare(Arc::new(board.clone()));
     machine.locked = true;
-    machine.configure(&config(FULL)).unwrap();
+    machine.configure(&config(FULL).machine()).unwrap();
     machine.apply(Micros::ZERO, &everything_on()).unwrap();
     let mut inputs = Inputs::default();
     machine.read(Micros::ZERO, &mut inputs).unwrap();

@@ -167,7 +167,7 @@ impl Service {
             Ok(new) => new,
             Err(error) => return Err(asked.refuse(&self, error)),
         };
-        if let Err(refusal) = self.commands.send(Command::ReplaceConfig(Box::new(new))).await {
+        if let Err(refusal) = self.configure(Command::ReplaceConfig(Box::new(new))).await {
             return Err(asked.refuse(&self, refusal.into()));
         }
         let changed = self.since(&before);

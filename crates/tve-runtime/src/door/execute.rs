@@ -161,7 +161,7 @@ impl Service {
         }
         let _alone = self.configuring.lock().await;
         let before = Arc::clone(&self.newest.load().config);
-        let answer = self.commands.send(command).await;
+        let answer = self.configure(command).await;
         (answer, self.since(&before))
     }
 

@@ -5,11 +5,13 @@
 
 mod changes;
 mod configuration;
+mod configure;
 mod execute;
 mod files;
 
 pub use changes::Changes;
 pub use configuration::{ConfigChange, Expected, Veto, tag};
+pub(crate) use configure::Kept;
 pub use execute::Asked;
 
 use crate::access::Access;
@@ -42,6 +44,8 @@ pub(crate) struct Service {
     pub(crate) saving: Mutex<()>,
     /// One change of the configuration at a time, so that each knows what it has changed.
     pub(crate) configuring: tokio::sync::Mutex<()>,
+    /// Configurations that the control thread may still hold.
+    pub(crate) kept: Kept,
 }
 
 /// The way in. Cheap to clone.

@@ -56,6 +56,8 @@ const HEALTH_PERIOD: Micros = Micros::from_secs(1);
 /// What the control thread is made of.
 pub(crate) struct Parts {
     pub(crate) controller: Controller,
+    /// The configuration that it runs with, as a file.
+    pub(crate) config: Arc<Config>,
     pub(crate) hardware: Box<dyn Hardware>,
     pub(crate) recorder: RecorderHandle,
     pub(crate) alarms: Arc<AlarmBook>,
@@ -176,19 +178,19 @@ impl Machine {
     fn new(parts: Parts) -> (Self, CommandSender) {
         let stop = Arc::new(AtomicBool::new(false));
         let (commands, receiver) = queue::channel(Arc::clone(&stop));
-        let config = Arc::new(parts.controller.config().clone());
+        let config = parts.config;
         let machine_config = Arc::clone(parts.controller.machine());
         let mut snapshot = Snapshot::default();
         parts.controller.snapshot(&mut snapshot);
         let machine = Self {
             revision: parts.controller.config_revision(),
-            tape: parts.recorder.tape(&parts.controller),
+            tape: parts.recorder.tape(&parts.controller, &config),
             controller: parts.controller,
             hardware: parts.hardware,
             outbox: AlarmOutbox::new(parts.alarms, parts.recorder.clone()),
             recorder: parts.recorder,
             clock: parts.clock,
-            inputs: Inputs::default(),
+            inputs: Inputs::unread(machine_config.motors.len(), machine_config.sensors.len()),
             now: Micros::ZERO,
             tick_began: Instant::now(),
             speed: parts.speed.max(1),
@@ -275,7 +277,7 @@ impl Machine {
 
     /// Lets the controller decide on the newest inputs and drives the machine accordingly.
     fn step(&mut self, now: Micros) {
-        self.tape.begin(now, self.inputs.wall, &self.controller);
+        self.tape.begin(now, self.inputs.wall, &self.controller, &self.config);
         let outputs = self.controller.step(now, &self.inputs);
         self.tape.tick(now, &self.inputs, outputs);
         if let Err(error) = self.hardware.apply(now, outputs) {
@@ -287,7 +289,15 @@ impl Machine {
     /// Has the controller carry out a command, on the record.
     fn command(&mut self, now: Micros, command: Command) -> Answer {
         let carrying = self.tape.carry(now, &command);
+        // Its sender holds the proposal until it is answered: nothing is freed here.
+        let proposal = command.proposal().cloned();
+        let revision = self.controller.config_revision();
         let answer = self.controller.command(now, command);
+        if let Some(prepared) = proposal.as_ref().and_then(|proposal| proposal.prepared())
+            && self.controller.config_revision() != revision
+        {
+            self.config = Arc::clone(&prepared.file);
+        }
         self.tape.carried_out(&carrying, answer.is_ok());
         answer
     }
@@ -308,7 +318,7 @@ impl Machine {
     }
 
     fn configure_hardware(&mut self) {
-        match self.hardware.configure(&self.config) {
+        match self.hardware.configure(self.controller.machine()) {
             Ok(()) => self.stats.set_hardware_present(true),
             Err(error) => {
                 self.hardware.safe();
@@ -341,7 +351,6 @@ impl Machine {
     fn publish(&mut self) {
         if self.controller.config_revision() != self.revision {
             self.revision = self.controller.config_revision();
-            self.config = Arc::new(self.controller.config().clone());
             self.configure_hardware();
         }
         let controller = &self.controller;

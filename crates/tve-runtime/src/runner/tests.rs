@@ -6,6 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 use tempfile::TempDir;
+use tve_config::MachineConfig;
 use tve_control::{Mode, RefusalCode, Restored};
 use tve_hal::{HardwareError, MachineKind, Motor, Outputs, Zone};
 use tve_recorder::{AlarmHistory, DataDir, LoggingSettings, RealDisk, Recorder, RecorderConfig};
@@ -67,8 +68,9 @@ impl Bench {
 
     fn parts(&self, hardware: Box<dyn Hardware>) -> Parts {
         Parts {
+            config: Arc::new(Config::embedded()),
             controller: Controller::new(
-                Config::embedded(),
+                Config::embedded().machine(),
                 MachineKind::Simulator,
                 Restored::default(),
             ),
@@ -104,7 +106,7 @@ impl<F: FnMut(u64) -> Result<(), HardwareError> + Send> Hardware for Odd<F> {
         self.machine.kind()
     }
 
-    fn configure(&mut self, config: &Config) -> Result<(), HardwareError> {
+    fn configure(&mut self, config: &Arc<MachineConfig>) -> Result<(), HardwareError> {
         self.machine.configure(config)
     }
 

@@ -33,7 +33,7 @@ impl Bench {
         config.plant.noise_lsb = 0.0;
         change(&mut config);
         let mut sim = SimHardware::new(&config);
-        sim.configure(&config).unwrap();
+        sim.configure(&config.machine()).unwrap();
         let (out, inputs) = (Outputs::default(), Inputs::default());
         let mut bench = Self { config, sim, out, inputs, now: Micros::ZERO };
         bench.sim.read(bench.now, &mut bench.inputs).unwrap();

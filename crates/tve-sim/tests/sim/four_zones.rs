@@ -42,7 +42,7 @@ impl Rig {
         let config = Config::parse(text).unwrap();
         let machine = config.machine();
         let mut sim = SimHardware::new(&config);
-        sim.configure(&config).unwrap();
+        sim.configure(&machine).unwrap();
         let (zones, motors) = (machine.zones.len(), machine.motors.len());
         let out = Outputs::off(zones, motors);
         let inputs = Inputs::unread(motors, machine.sensors.len());

@@ -165,7 +165,7 @@ fn configuring_keeps_the_heat_and_takes_the_drive_and_converter_settings() {
     bench.run(1.0);
     let (hot, code) = (bench.truth(Sensor::T2), bench.code(Sensor::T2));
     bench.config.adc.fsr = 2.048;
-    bench.sim.configure(&bench.config).unwrap();
+    bench.sim.configure(&bench.config.machine()).unwrap();
     assert_eq!(bench.truth(Sensor::T2), hot);
     bench.run(0.2);
     let doubled = bench.code(Sensor::T2);

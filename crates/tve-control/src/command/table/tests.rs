@@ -60,6 +60,7 @@ fn example(kind: CommandKind) -> Value {
         | CommandKind::TuneStop
         | CommandKind::TuneApply
         | CommandKind::ReplaceConfig
+        | CommandKind::Adopt
         | CommandKind::ReportLogging => json!({}),
     }
 }

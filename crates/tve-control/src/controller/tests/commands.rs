@@ -129,11 +129,11 @@ fn gains_of_the_original_are_converted_until_new_ones_come() {
     bench.run(1.0);
     assert_eq!(bench.active(), ["TUNE_NEEDED"]);
     let converted = PidGains { kp: 5.0, ki: 0.025, kd: 100.0 };
-    assert_eq!(bench.controller.thermal.gains().as_slice(), [converted; 2]);
+    assert_eq!(crate::thermal::effective_gains(bench.controller.machine()), [converted; 2]);
     bench.ok("UPDATE_PID", json!({"zone": "z1", "params": {"kp": 4, "ki": 0.02, "kd": 80}}));
     assert!(bench.active().is_empty());
-    assert_eq!(bench.controller.config().z2, converted, "the other zone keeps what it runs with");
-    assert_eq!(bench.controller.config().control.law, 2);
+    assert_eq!(bench.file.z2, converted, "the other zone keeps what it runs with");
+    assert_eq!(bench.file.control.law, 2);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn outputs_that_the_controller_drives_are_not_for_raw_writes() {
 fn known_functions_move_only_while_idle_and_labels_never_onto_owned_pins() {
     let mut bench = Bench::at(25.0);
     bench.ok("UPDATE_PINS", json!({"pins": {"led_red": 16, "warp_core": 12}}));
-    assert_eq!(bench.controller.config().gpio_labels.len(), 1);
+    assert_eq!(bench.file.gpio_labels.len(), 1);
     assert_eq!(
         bench.refused("SET_PIN_NAME", json!({"pin": 16, "name": "mine"})),
         RefusalCode::PinInUse
@@ -211,7 +211,8 @@ fn a_speed_beyond_the_pulse_rate_names_the_highest_possible() {
 #[test]
 fn a_device_that_is_not_fitted_is_refused_on_real_hardware() {
     let config = Config::embedded();
-    let mut controller = Controller::new(config, MachineKind::RaspberryPi, Restored::default());
+    let mut controller =
+        Controller::new(config.machine(), MachineKind::RaspberryPi, Restored::default());
     let send = |c: &mut Controller, body: Value| {
         parse_control(&body, &c.machine().names)
             .and_then(|command| c.command(Micros::ZERO, command))
@@ -243,7 +244,7 @@ fn a_tune_is_busy_in_manual_and_twice_and_a_zero_target_ends_it() {
     assert!(bench.shown().tune.status.is_running());
     bench.ok("SET_TARGET", json!({"z1": 0}));
     assert!(!bench.shown().tune.status.is_running());
-    let apply = bench.controller.command(bench.now, Command::TuneApply);
+    let apply = carry_out(&mut bench.controller, &mut bench.file, bench.now, Command::TuneApply);
     assert_eq!(apply.unwrap_err().code, RefusalCode::NoResult);
 }
 
