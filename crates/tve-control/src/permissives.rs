@@ -148,6 +148,17 @@ pub struct Permissives {
 }
 
 impl Permissives {
+    /// Nothing holds, on a machine of so many zones and motors that nobody has looked at yet.
+    pub(crate) fn unmet(zones: usize, motors: usize) -> Self {
+        let kinds = ConditionKind::all((0..zones).map(Zone::at));
+        let judge =
+            |kind| Condition { kind, ok: false, value: None, limit: None, time_left_s: None };
+        Self {
+            conditions: Conditions::judge(kinds, judge),
+            cold_jog_turns_left: PerMotor::from_fn(motors, |_| Some(0.0)),
+        }
+    }
+
     /// Whether the screw may turn.
     pub fn granted(&self) -> bool {
         !self.conditions.is_empty() && self.conditions.iter().all(|c| c.ok)

@@ -307,7 +307,7 @@ impl Snapshot {
             tune: TuneView::default(),
             alarms: ActiveAlarms::default(),
             jogging: PerMotor::new(motors),
-            permissives: Permissives::default(),
+            permissives: Permissives::unmet(zones, motors),
             pins: [PinView::default(); Bcm::COUNT],
             energised: false,
             config_revision: 0,

@@ -12,8 +12,8 @@ use tve_tags::Tags;
 pub(crate) struct App {
     pub(crate) door: Door,
     pub(crate) metrics: Metrics,
-    /// Makes the document that describes the API.
-    pub(crate) describe: fn() -> Bytes,
+    /// Makes the document that describes the API of a machine.
+    describe: fn(&Tags) -> Bytes,
     cache: Cache,
 }
 
@@ -25,11 +25,12 @@ struct Cache {
     config: Cached,
     alarms: Cached,
     tags: Cached<Arc<Tags>>,
+    description: Cached,
 }
 
 impl App {
     /// `routes` are the labels of the metrics, by the number of the route.
-    pub(crate) fn new(door: Door, routes: Vec<&'static str>, describe: fn() -> Bytes) -> Self {
+    pub(crate) fn new(door: Door, routes: Vec<&'static str>, describe: fn(&Tags) -> Bytes) -> Self {
         Self { door, metrics: Metrics::new(routes), describe, cache: Cache::default() }
     }
 
@@ -55,7 +56,14 @@ impl App {
     /// The tags of the machine by the names of its configuration.
     pub(crate) fn tags(&self, published: &Published) -> Arc<Tags> {
         let revision = published.snapshot.config_revision;
-        self.cache.tags.get(revision, || Arc::new(Tags::of(published.config.machine())))
+        self.cache.tags.get(revision, || Arc::new(Tags::of(Arc::clone(&published.machine))))
+    }
+
+    /// The body of `GET /openapi.json`.
+    pub(crate) fn description(&self) -> Bytes {
+        let newest = self.door.newest();
+        let revision = newest.snapshot.config_revision;
+        self.cache.description.get(revision, || (self.describe)(&self.tags(&newest)))
     }
 
     /// `state` as JSON text.

@@ -6,14 +6,14 @@ use crate::view;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use tve_config::Config;
+use tve_config::{Config, MachineConfig};
 use tve_control::{Mode, Snapshot, Status};
 use tve_recorder::{Layout, Row, Samples};
 use tve_tags::Tags;
 use tve_units::{Celsius, Duty, Micros, Rpm, WallMillis};
 
 /// A machine of which every figure is a different one.
-fn busy() -> Snapshot {
+fn busy(machine: &MachineConfig) -> Snapshot {
     let mut snapshot = Snapshot {
         now: Micros::from_secs(10),
         temps_at: Micros::from_millis(9_900),
@@ -34,7 +34,7 @@ fn busy() -> Snapshot {
         peltier: Duty::clamped(7.5),
         fill_level: Some(42.0),
         target_fill_level: 50.0,
-        ..Snapshot::default()
+        ..Snapshot::of(machine)
     };
     snapshot.pwm = std::array::from_fn(|i| Duty::clamped(i as f64 + 0.5));
     snapshot
@@ -48,7 +48,10 @@ fn page() -> String {
         "# What the machine of two zones answers, for machines given in drop_in.rs. Clients of the\n\
          # original read these bytes: a difference is a fault of the code, never of this file.\n",
     );
-    for (name, snapshot) in [("default", Snapshot::default()), ("busy", busy())] {
+    let machine = tags.machine();
+    let machines =
+        [("default", Box::new(Snapshot::of(machine))), ("busy", Box::new(busy(machine)))];
+    for (name, snapshot) in machines {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let data = text(view::data_text(&snapshot, &tags));
         let state = text(view::state_json(&snapshot, &tags, "simulator", &[], b"[]"));

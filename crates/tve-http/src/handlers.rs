@@ -94,5 +94,5 @@ pub(crate) async fn metrics(State(app): Shared) -> Response {
 
 /// `GET /openapi.json`.
 pub(crate) async fn openapi_document(State(app): Shared) -> Response {
-    json(StatusCode::OK, (app.describe)())
+    json(StatusCode::OK, app.description())
 }

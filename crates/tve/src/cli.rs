@@ -12,6 +12,8 @@ use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tve_config::Config;
+use tve_tags::Tags;
 
 /// The controller of a small plastics extruder.
 #[derive(Debug, Parser)]
@@ -32,7 +34,8 @@ enum Action {
         /// The file.
         file: PathBuf,
     },
-    /// Print the OpenAPI document.
+    /// Print the OpenAPI document of the default machine; a service has that of its own at
+    /// /openapi.json.
     Openapi,
     /// Hash a password for security.users: asks for it, or reads it from stdin.
     HashPassword,
@@ -103,7 +106,8 @@ pub fn main() -> ExitCode {
 
 fn openapi() -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
-    out.write_all(&tve_http::openapi_document()).and_then(|()| out.write_all(b"\n"))?;
+    let machine = Tags::of(Config::embedded().machine());
+    out.write_all(&tve_http::openapi_document(&machine)).and_then(|()| out.write_all(b"\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tve_config::MachineConfig;
 use tve_control::{Snapshot, TuneMethod, TuneResult};
+use tve_machine::Names;
 use tve_recorder::{Layout, Row, RunText};
 use tve_scenario::{Report, Run, Sample, Scenario, ScenarioError};
 use tve_units::{Celsius, Duty, Rpm};
@@ -67,13 +68,14 @@ fn draw(args: &Simulate, path: &Path) -> anyhow::Result<()> {
 }
 
 fn print(scenario: &Scenario, report: &Report) -> std::io::Result<()> {
+    let names = scenario.config().names();
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", scenario.question())?;
     for (at, sentence) in &report.alarms {
         writeln!(out, "alarm   {:.2} s  {sentence}", at.secs())?;
     }
     for (at, tune) in &report.tunes {
-        writeln!(out, "tune    {:.2} s  {}", at.secs(), gains(tune))?;
+        writeln!(out, "tune    {:.2} s  {}", at.secs(), gains(tune, &names))?;
     }
     for outcome in &report.outcomes {
         let verdict = if outcome.held { "ok    " } else { "FAILED" };
@@ -86,11 +88,11 @@ fn print(scenario: &Scenario, report: &Report) -> std::io::Result<()> {
     writeln!(out, "trace {}", report.trace_hex())
 }
 
-fn gains(tune: &TuneResult) -> String {
+fn gains(tune: &TuneResult, names: &Names) -> String {
     let method: TuneMethod = tune.method;
     format!(
         "{} by {}: kp {:.3} %/°C, ki {:.5} %/(°C s), kd {:.1} % s/°C; Ku {:.2} %/°C, Pu {:.0} s",
-        tune.zone.name(),
+        names.zones.get(tune.zone).map_or("", |name| name.as_str()),
         method.name(),
         tune.kp,
         tune.ki,

@@ -1,22 +1,22 @@
 //! The schemas of command bodies: one alternative per command, as lenient as the parser.
 
 use serde_json::{Map, Value, json};
-use tve_config::Config;
 use tve_control::{CommandKind, Door, Param, RefusalCode};
+use tve_machine::Names;
 
 /// A body of `POST /api/control`.
-pub(super) fn control() -> Value {
-    by_name(Door::Control)
+pub(super) fn control(names: &Names) -> Value {
+    by_name(Door::Control, names)
 }
 
 /// A body of `POST /api/gpio`.
-pub(super) fn gpio() -> Value {
-    by_name(Door::Gpio)
+pub(super) fn gpio(names: &Names) -> Value {
+    by_name(Door::Gpio, names)
 }
 
 /// A body of `POST /api/tune/start`.
-pub(super) fn tune_start() -> Value {
-    value_of(CommandKind::TuneStart)
+pub(super) fn tune_start(names: &Names) -> Value {
+    value_of(CommandKind::TuneStart, names)
 }
 
 /// The codes of refusals: each by itself, and the one that a key follows.
@@ -53,13 +53,14 @@ fn or_empty(schema: &Value) -> Value {
     json!({"anyOf": [schema, {"type": "string", "maxLength": 0}]})
 }
 
-/// The commands that come in at `door` by their names, one alternative each.
-fn by_name(door: Door) -> Value {
+/// The commands that come in at `door` by their names, one alternative each, on a machine of these
+/// names.
+fn by_name(door: Door, names: &Names) -> Value {
     let kinds = CommandKind::ALL.iter().filter(|kind| kind.row().door == door);
     let alternatives: Vec<Value> = kinds
         .map(|kind| {
             let row = kind.row();
-            let value = value_of(*kind);
+            let value = value_of(*kind, names);
             let required: &[&str] =
                 if value.get("required").is_some() { &["command", "value"] } else { &["command"] };
             json!({
@@ -75,13 +76,13 @@ fn by_name(door: Door) -> Value {
 }
 
 /// The value of a command.
-fn value_of(kind: CommandKind) -> Value {
+fn value_of(kind: CommandKind, names: &Names) -> Value {
     if kind.ignores_value() {
         return json!({"description": "Never looked at."});
     }
     let mut required = Vec::new();
     let mut properties = Map::new();
-    for Param { key, doc, shape } in kind.parameters(&Config::embedded().names()) {
+    for Param { key, doc, shape } in kind.parameters(names) {
         if shape.required {
             required.push(key.clone());
         }
@@ -169,7 +170,8 @@ mod tests {
 
     #[test]
     fn every_command_from_outside_is_described_once() {
-        let named = [control(), gpio()];
+        let names = tve_config::Config::embedded().names();
+        let named = [control(&names), gpio(&names)];
         let mut names: Vec<&str> = named
             .iter()
             .flat_map(|schema| schema["oneOf"].as_array().unwrap())

@@ -7,9 +7,9 @@ use crate::routes::{Content, Docs, IfMatch, Media, Operation as Row, Route, Verb
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
 use tve_access::Need;
 use tve_api as api;
+use tve_tags::Tags;
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItemBuilder,
 };
@@ -21,23 +21,23 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-/// The document as JSON text.
-pub fn document() -> Bytes {
-    static TEXT: OnceLock<Bytes> = OnceLock::new();
-    TEXT.get_or_init(|| crate::view::json(&complete()).into()).clone()
+/// The document as JSON text, for the machine whose tags these are.
+pub fn document(machine: &Tags) -> Bytes {
+    crate::view::json(&complete(machine)).into()
 }
 
 /// The document with those schemas that are data already.
-fn complete() -> Value {
+fn complete(machine: &Tags) -> Value {
+    let names = &machine.machine().names;
     let mut document = serde_json::to_value(describe()).unwrap_or_default();
     let schemas = &mut document["components"]["schemas"];
-    schemas["ControlRequest"] = commands::control();
+    schemas["ControlRequest"] = commands::control(names);
     schemas["RestoreRequest"] = commands::restore();
-    schemas["GpioRequest"] = commands::gpio();
-    schemas["TuneStartRequest"] = commands::tune_start();
+    schemas["GpioRequest"] = commands::gpio(names);
+    schemas["TuneStartRequest"] = commands::tune_start(names);
     schemas["Refused"]["properties"]["msg"] = commands::codes();
-    for reply in ["Data", "State", "HistorySample"] {
-        tags::describe(&mut schemas[reply]);
+    for (reply, fields) in tags::REPLIES {
+        tags::describe(&mut schemas[reply], fields, machine);
     }
     schemas["Config"] = tve_config::json_schema();
     // Those of a document of its own.
@@ -257,7 +257,8 @@ mod tests {
     use super::*;
 
     fn parsed() -> Value {
-        serde_json::from_slice(&document()).unwrap()
+        let tags = Tags::of(tve_config::Config::embedded().machine());
+        serde_json::from_slice(&document(&tags)).unwrap()
     }
 
     #[test]
