@@ -57,7 +57,7 @@ fn csv_row(c: &mut Criterion) {
     let rig = tve_benches::heating();
     let mut snapshot = Snapshot::default();
     rig.controller.snapshot(&mut snapshot);
-    let layout = Arc::new(Layout::of(&rig.controller.config().machine()));
+    let layout = Arc::new(Layout::of(&rig.config().machine()));
     let row = Row::of(&layout, &snapshot);
     let text = RunText::of_system(layout);
     let mut out = Vec::with_capacity(4096);
