@@ -3,7 +3,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use tve_config::{PidGains, SensorConfig};
-use tve_control::{Pid, PidInput, Snapshot, celsius, ohms, share, volts};
+use tve_control::{Pid, PidInput, celsius, ohms, share, volts};
 use tve_rig::TICK;
 
 /// `step` with fresh inputs of the simulator each tick; the simulator's own time is outside.
