@@ -3,7 +3,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use tve_config::{PidGains, SensorConfig};
-use tve_control::{Pid, PidInput, Snapshot, celsius, ohms, share, volts};
+use tve_control::{Pid, PidInput, celsius, ohms, share, volts};
 use tve_rig::TICK;
 
 /// `step` with fresh inputs of the simulator each tick; the simulator's own time is outside.
@@ -28,8 +28,8 @@ fn step(c: &mut Criterion) {
                 now = now + TICK;
                 let mut inputs = recorded[at % recorded.len()];
                 at += 1;
-                for reading in &mut inputs.adc {
-                    if let tve_hal::AdcReading::Sample { taken_at, .. } = reading {
+                for sensor in &mut inputs.sensors {
+                    if let tve_hal::SensorInput::Sample { taken_at, .. } = sensor {
                         // Keep the spacing of the samples: a new one each 0.2 s a channel.
                         let slot = now.get() / 200_000 * 200_000;
                         *taken_at = tve_units::Micros::new(slot);
@@ -80,7 +80,7 @@ fn sensor_chain(c: &mut Criterion) {
 
 fn snapshot(c: &mut Criterion) {
     let machine = tve_benches::heating();
-    let mut snapshot = Snapshot::default();
+    let mut snapshot = machine.snapshot();
     c.bench_function("snapshot", |b| {
         b.iter(|| {
             machine.controller.snapshot(&mut snapshot);

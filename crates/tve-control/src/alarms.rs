@@ -243,3 +243,28 @@ impl Alarms {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::MAX_ACTIVE_ALARMS;
+    use tve_machine::MAX_ZONES;
+
+    #[test]
+    fn there_is_room_for_every_alarm_of_every_zone() {
+        // Raised for one zone at a time.
+        let of_zones = [
+            AlarmCode::HeaterSensorFailure,
+            AlarmCode::TempDataStale,
+            AlarmCode::HeaterOverTemperature,
+            AlarmCode::HeaterUnderTemperature,
+            AlarmCode::HeaterNotHeating,
+            AlarmCode::HeaterStuckOn,
+            AlarmCode::SensorFrozen,
+            AlarmCode::ZonesSwapped,
+            AlarmCode::ColdZone,
+        ];
+        let others = AlarmCode::ALL.len() - of_zones.len();
+        assert!(of_zones.len() * MAX_ZONES + others <= MAX_ACTIVE_ALARMS);
+    }
+}
