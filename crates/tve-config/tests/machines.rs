@@ -94,7 +94,7 @@ fn the_four_zone_machine_has_what_its_file_lists() {
     let die = machine.zone_named("z4").unwrap();
     let settings = machine.zones[die];
     assert_eq!((settings.limits.max_target, settings.limits.over_temperature), (260.0, 280.0));
-    assert_eq!(settings.gains, PidGains { kp: 3.0, ki: 0.02, kd: 50.0 });
+    assert_eq!(settings.gains, PidGains { kp: 3.5, ki: 0.015, kd: 70.0 });
     let couple = Thermocouple { spi: 0, chip_select: 0, couple: Couple::K };
     assert_eq!(machine.sensors[settings.sensor].source, Some(Source::Max31856(couple)));
     let third = machine.sensors[machine.zones[Zone::at(2)].sensor].source;

@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tve_config::Config;
 use tve_recorder::{Replayed, replay};
 use tve_scenario::{Run, Sample, Scenario};
 
@@ -56,7 +57,7 @@ pub(crate) fn incident(args: &PlotIncident) -> anyhow::Result<ExitCode> {
         ticks += 1;
     })
     .with_context(|| shown.to_string())?;
-    let machine = tve_config::Config::embedded().machine();
+    let machine = replayed.machine.clone().unwrap_or_else(|| Config::embedded().machine());
     plot::write(&args.svg, &title(&replayed), &machine, &samples)
         .with_context(|| format!("cannot draw {}", args.svg.display()))?;
     Ok(ExitCode::SUCCESS)

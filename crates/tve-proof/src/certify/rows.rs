@@ -1,8 +1,11 @@
 //! The rows of the fault table of a machine: what befalls a zone is played on every zone.
 
+mod machine;
+#[cfg(test)]
+mod tests;
+
 use super::states::{HIGH, PULSE, State, WORKING};
 use super::table::{Bound, Expected, Row, Source, Stimulus};
-use crate::subject::motor_sensors;
 use tve_config::{MachineConfig, ZoneConfig};
 use tve_control::AlarmCode as A;
 use tve_hal::{Sensor, Signal, Zone};
@@ -13,7 +16,7 @@ use Bound::{Own, Shifted};
 use Expected::{Alarm, Nothing};
 use Source::{Above, Below, Event, FirstHeat, TwinMoved};
 use State::{Alarm as Tripped, Cold, Heating, Holding, Idle, Manual, Running, Stopping, Tuning};
-use Stimulus::{Barrel, BarrelUnheated, Breaks, BreaksFor, BreaksThenDuty, BreaksThenTarget};
+use Stimulus::{Barrel, Breaks, BreaksThenDuty, BreaksThenTarget};
 
 /// States in which a loop is closed on every zone.
 const LOOP: &[State] = &[Holding, Running, Stopping];
@@ -51,7 +54,6 @@ const BEYOND_TARGET: Bound =
     Shifted(-110.0, "30 °C above a target that was held counts after 10 s");
 const COLD_START: Bound =
     Shifted(120.0, "a barrel may be cold enough to look open: it may leave the band for 120 s");
-const SETBACK: Bound = Shifted(1800.0, "`safety.idle_setback_min` of the configuration, 30 min");
 
 /// The whole table of a machine.
 pub fn fault_table(machine: &MachineConfig) -> Vec<Row> {
@@ -62,11 +64,11 @@ pub fn fault_table(machine: &MachineConfig) -> Vec<Row> {
     rows.extend(of_relays(machine, &places));
     rows.extend(of_the_barrel(&places[0]));
     rows.extend(of_heaters(&places));
-    rows.extend(of_the_wiring());
-    rows.extend(of_motors(machine));
-    rows.extend(of_the_throat(machine));
-    rows.extend(of_stops(&places[0]));
-    rows.extend(of_the_process());
+    rows.extend(machine::of_the_wiring());
+    rows.extend(machine::of_motors(machine));
+    rows.extend(machine::of_the_throat(machine));
+    rows.extend(machine::of_stops(&places[0]));
+    rows.extend(machine::of_the_process());
     rows
 }
 
@@ -404,204 +406,4 @@ fn of_heaters(places: &[Place<'_>]) -> Vec<Row> {
         .strikes(&[Holding])
         .watched(900.0);
     places.iter().map(dead).chain(places.iter().map(weak)).chain([half]).collect()
-}
-
-fn of_the_wiring() -> Vec<Row> {
-    vec![
-        one("adc-gone", "converter does not answer", Breaks(F::AdcGone))
-            .raises(STALE)
-            .from(Source::LastSample),
-        one("adc-stopped", "converter converts nothing new", Breaks(F::AdcStopped))
-            .raises(STALE)
-            .from(Source::LastSample),
-        one("pwm-lost", "writes to the PWM board are lost", Breaks(F::PwmWriteLost))
-            .raises(Alarm(&[A::OutputMismatch]))
-            .from(Source::ReadBack),
-        one("drive-alarm", "drive alarm pulse of 20 ms", BreaksFor(F::DriveAlarm, 20))
-            .raises(Alarm(&[A::DriverFault]))
-            .from(Source::DriveInput),
-    ]
-}
-
-/// The screw's motor by its plain name, others by their own.
-fn of_motors(machine: &MachineConfig) -> Vec<Row> {
-    const LOST: Expected = Alarm(&[A::MotorSensorFailure]);
-    let limit = machine.safety.motor_max;
-    let mut rows = Vec::new();
-    for (motor, sensor) in motor_sensors(machine) {
-        let is_screw = machine.screw() == Some(motor);
-        if is_screw {
-            rows.push(
-                one("motor-hot", format!("screw motor above {limit} °C"), Breaks(F::MotorHot))
-                    .raises(Alarm(&[A::MotorOverheat]))
-                    .from(Above(sensor, limit))
-                    .watched(240.0),
-            );
-        }
-        let name = machine.motors[motor].name;
-        let wire = |family: &'static str, what: &str, kind| {
-            let (id, fault) = if is_screw {
-                (family.to_owned(), format!("motor sensor {what}"))
-            } else {
-                (format!("{family}-{name}"), format!("sensor of motor {name} {what}"))
-            };
-            row(family, id, fault, Breaks(kind)).raises(LOST).from(Source::Sample(sensor))
-        };
-        rows.push(wire("motor-open", "open", F::SensorOpen(sensor)));
-        rows.push(wire("motor-shorted", "shorted", F::SensorShorted(sensor)));
-    }
-    rows
-}
-
-fn of_the_throat(machine: &MachineConfig) -> Vec<Row> {
-    const LOST: Expected = Alarm(&[A::FeedSensorFailure]);
-    let Some(sensor) = machine.feed_throat else { return Vec::new() };
-    let limit = machine.safety.feed_throat_max;
-    vec![
-        one("throat-hot", format!("feed throat above {limit} °C"), Breaks(F::FeedThroatHot))
-            .raises(Alarm(&[A::FeedThroatHot]))
-            .from(Above(sensor, limit))
-            .watched(240.0),
-        one("throat-open", "feed throat sensor open", Breaks(F::SensorOpen(sensor)))
-            .raises(LOST)
-            .from(Source::Sample(sensor)),
-        one("throat-shorted", "feed throat sensor shorted", Breaks(F::SensorShorted(sensor)))
-            .raises(LOST)
-            .from(Source::Sample(sensor)),
-    ]
-}
-
-fn of_stops(first: &Place<'_>) -> Vec<Row> {
-    let cold = first.config.limits.min_temp_for_motor - BAND;
-    vec![
-        one("estop-command", "emergency stop by command", Stimulus::Command("EMERGENCY_STOP"))
-            .strikes(&[Cold, Idle, Heating, Holding, Running, Tuning, Stopping, Manual])
-            .raises(Alarm(&[A::EmergencyStop])),
-        one("estop-contact", "emergency-stop button pressed or loop broken", Breaks(F::EstopOpen))
-            .raises(Alarm(&[A::EmergencyStopBtn]))
-            .from(Source::Contact),
-        one(
-            "cold-zone",
-            format!("the screw turns and an unheated zone falls under {cold} °C"),
-            BarrelUnheated(cold - 25.0),
-        )
-        .strikes(&[Running])
-        .raises(Alarm(&[A::ColdZone]))
-        .from(Below(first.sensor, cold))
-        .watched(60.0),
-    ]
-}
-
-fn of_the_process() -> Vec<Row> {
-    let note = |family, fault: &str, stimulus, code: &'static [A]| {
-        one(family, fault, stimulus).raises(Alarm(code))
-    };
-    vec![
-        note(
-            "stall",
-            "control loop stands still for 500 ms",
-            Stimulus::Stall(500),
-            &[A::ControlOverrun],
-        ),
-        note(
-            "killed",
-            "process killed with something on",
-            Stimulus::KilledEnergised,
-            &[A::UncleanStop],
-        ),
-        note(
-            "killed-idle",
-            "process killed with everything off",
-            Stimulus::KilledIdle,
-            &[A::UncleanStopIdle],
-        )
-        .strikes(&[Cold, Idle]),
-        note(
-            "bad-config",
-            "restart on a refused configuration",
-            Stimulus::BadConfiguration,
-            &[A::ConfigFault],
-        ),
-        note(
-            "idle-setback",
-            "nobody moves the machine for 30 minutes",
-            Stimulus::Nothing,
-            &[A::IdleSetback],
-        )
-        .strikes(&[Holding])
-        .within(SETBACK)
-        .watched(1900.0),
-        note("disk-fails", "recorder cannot write", Stimulus::DiskFails, &[A::LoggingFailed]),
-        note(
-            "disk-full",
-            "disk of the recorder nearly full",
-            Stimulus::DiskFull,
-            &[A::LoggingDiskFull],
-        ),
-    ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::subject::Subject;
-
-    fn four_zones() -> Vec<Row> {
-        fault_table(Subject::four_zones().machine())
-    }
-
-    fn default() -> Vec<Row> {
-        fault_table(Subject::embedded().machine())
-    }
-
-    #[test]
-    fn every_alarm_of_the_controller_has_a_row() {
-        /// Drills play these: converted gains, and a journal that cannot be read.
-        const ELSEWHERE: [A; 2] = [A::TuneNeeded, A::JournalUnreadable];
-        for table in [default(), four_zones()] {
-            for code in A::ALL.iter().filter(|code| !ELSEWHERE.contains(code)) {
-                let named =
-                    |row: &&Row| matches!(row.expected, Alarm(codes) if codes.contains(code));
-                assert!(table.iter().find(named).is_some(), "{} has no row", code.name());
-            }
-        }
-    }
-
-    #[test]
-    fn rows_have_names_of_their_own() {
-        for table in [default(), four_zones()] {
-            for (i, row) in table.iter().enumerate() {
-                assert!(table[..i].iter().all(|other| other.id != row.id), "{}", row.id);
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_not_the_bound_of_the_alarm_says_why_and_no_bound_is_below_zero() {
-        for row in default() {
-            if let Shifted(by, why) = row.bound {
-                assert!(by != 0.0 && !why.is_empty(), "{}", row.id);
-            }
-            assert!(row.bound_s().is_none_or(|bound| bound >= 0.0), "{}", row.id);
-        }
-    }
-
-    #[test]
-    fn what_befalls_a_zone_is_played_on_every_zone_and_exchanged_plugs_on_every_two_neighbours() {
-        let (two, four) = (default(), four_zones());
-        let count = |table: &[Row], family| table.iter().filter(|r| r.family == family).count();
-        for row in &two {
-            let expected = match (count(&two, row.family), row.family) {
-                (_, "swapped") => 3,
-                // It has a contactor, and each relay once more behind it.
-                (_, "stuck-on-off") => 8,
-                (2, _) => 4,
-                (n, _) => n,
-            };
-            assert_eq!(count(&four, row.family), expected, "{}", row.family);
-        }
-        for id in ["open-t5", "stuck-on-off-z3", "heater-dead-z4", "swapped-z3-z4"] {
-            assert!(four.iter().any(|row| row.id == id), "{id}");
-        }
-    }
 }

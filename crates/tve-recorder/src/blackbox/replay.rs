@@ -3,6 +3,8 @@
 
 use super::codec::{Reader, Record};
 use super::file::{self, Part};
+use std::sync::Arc;
+use tve_config::MachineConfig;
 use tve_control::{Controller, Snapshot};
 use tve_hal::Outputs;
 use tve_units::{Micros, WallMillis};
@@ -83,6 +85,8 @@ pub struct Replayed {
     pub span: (Micros, Micros),
     /// The version that recorded it; another one may decide otherwise.
     pub version: String,
+    /// The machine as it was at the first tick; none in a file without any.
+    pub machine: Option<Arc<MachineConfig>>,
     /// What raised the incident: name and wall-clock time, seconds since the Unix epoch.
     pub alarms: Vec<(String, f64)>,
     /// Places where the record has a gap: the configuration was changed, or the recorder did not
@@ -105,6 +109,7 @@ pub fn replay(bytes: &[u8], watch: &mut dyn FnMut(&Snapshot)) -> Result<Replayed
             commands: 0,
             span: (began, began),
             version: header.version,
+            machine: parts.first().map(|part| part.config.machine()),
             alarms: header.alarms.into_iter().map(|a| (a.code, a.wall)).collect(),
             gaps: 0,
             difference: None,

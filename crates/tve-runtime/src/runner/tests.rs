@@ -242,6 +242,10 @@ async fn a_machine_that_is_lost_trips_and_is_reported_once() {
         assert!(began.elapsed() < Duration::from_secs(20));
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    let readings = running.newest.load().snapshot.readings;
+    use tve_hal::Reading::{BusError, Stale};
+    let judged = |wanted| readings.iter().any(|reading| *reading == wanted);
+    assert!(judged(BusError) && !judged(Stale), "{readings:?}");
     let report = running.stats.take_report().unwrap();
     assert!(report.contains("the bus") && report.contains("pipe"), "{report}");
     assert_eq!(running.stats.take_report(), None);
