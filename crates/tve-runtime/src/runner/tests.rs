@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use tempfile::TempDir;
 use tve_config::MachineConfig;
 use tve_control::{Mode, RefusalCode, Restored};
-use tve_hal::{HardwareError, MachineKind, Motor, Outputs, Zone};
+use tve_hal::{HardwareError, MachineKind, Motor, Outputs, Reading, Zone};
 use tve_recorder::{AlarmHistory, DataDir, LoggingSettings, RealDisk, Recorder, RecorderConfig};
 use tve_sim::{SimHardware, SimPowers};
 use tve_units::{Celsius, Duty, Rpm};
@@ -243,9 +243,8 @@ async fn a_machine_that_is_lost_trips_and_is_reported_once() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let readings = running.newest.load().snapshot.readings;
-    use tve_hal::Reading::{BusError, Stale};
     let judged = |wanted| readings.iter().any(|reading| *reading == wanted);
-    assert!(judged(BusError) && !judged(Stale), "{readings:?}");
+    assert!(judged(Reading::BusError) && !judged(Reading::Stale), "{readings:?}");
     let report = running.stats.take_report().unwrap();
     assert!(report.contains("the bus") && report.contains("pipe"), "{report}");
     assert_eq!(running.stats.take_report(), None);
