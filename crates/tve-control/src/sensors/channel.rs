@@ -10,6 +10,7 @@
 //! *Share*: the thermistor's part of the divider's supply, whichever way it is wired, so that one
 //! rule serves both. Alarms act on what this file calls the reading; the PID on [`SensorChannel::mean`].
 
+use super::boxcar::Boxcar;
 use tve_config::{Line, MachineConfig, Safety, SensorConfig, SensorPoint, Source, Wiring};
 use tve_hal::{Quality, Quantity, Reading, SensorInput};
 use tve_units::{Celsius, Micros, Ohms, Volts};
@@ -104,55 +105,6 @@ enum Word {
         t: f64,
         share: Option<f64>,
     },
-}
-
-/// Mean over the newest [`MEAN_WINDOW`] (or any window), by samples in a small ring.
-#[derive(Debug, Clone, Copy)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-struct Boxcar {
-    ring: [(Micros, f64); Boxcar::CAPACITY],
-    next: usize,
-    len: usize,
-    /// Samples closer together than this share a place, so that a long window fits the ring.
-    spacing: Micros,
-}
-
-impl Boxcar {
-    const CAPACITY: usize = 32;
-
-    const fn new() -> Self {
-        Self { ring: [(Micros::ZERO, 0.0); Self::CAPACITY], next: 0, len: 0, spacing: Micros::ZERO }
-    }
-
-    fn set_window(&mut self, window: Micros) {
-        let spacing = Micros::new(window.get() / Self::CAPACITY as u64);
-        if spacing != self.spacing {
-            *self = Self { spacing, ..Self::new() };
-        }
-    }
-
-    fn push(&mut self, at: Micros, value: f64) {
-        let newest = (self.next + Self::CAPACITY - 1) % Self::CAPACITY;
-        if self.len > 0 && at.since(self.ring[newest].0) < self.spacing {
-            return;
-        }
-        self.ring[self.next] = (at, value);
-        self.next = (self.next + 1) % Self::CAPACITY;
-        self.len = (self.len + 1).min(Self::CAPACITY);
-    }
-
-    fn mean(&self, now: Micros, window: Micros) -> Option<f64> {
-        let (mut sum, mut n) = (0.0, 0u32);
-        for back in 1..=self.len {
-            let (at, value) = self.ring[(self.next + Self::CAPACITY - back) % Self::CAPACITY];
-            if n > 0 && now.since(at) > window {
-                break;
-            }
-            sum += value;
-            n += 1;
-        }
-        (n > 0).then(|| sum / f64::from(n))
-    }
 }
 
 /// What a channel needs to know about the heater of its zone.
@@ -438,7 +390,7 @@ impl SensorChannel {
                 return;
             }
             self.recent = Boxcar::new();
-            self.published = Boxcar { spacing: self.published.spacing, ..Boxcar::new() };
+            self.published = self.published.emptied();
             self.still_since = at;
             self.missed_codes = 0.0;
         }

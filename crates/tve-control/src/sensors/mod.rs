@@ -3,6 +3,7 @@
 //! [`Sensors::judge`] takes in the newest word of one sensor and says what is wrong with it;
 //! everybody else reads the [`Readings`].
 
+mod boxcar;
 mod channel;
 
 pub(crate) use channel::{HeatContext, is_bad};
