@@ -3,24 +3,26 @@
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+
+/// Values that are held in place, so that the replies about most machines allocate none.
+const IN_PLACE: usize = 8;
 
 /// One value for each name, such as one a sensor. It keeps the order in which it was made or read,
 /// and shares its names with whoever else speaks of the same machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Named<T> {
     names: Arc<[Box<str>]>,
-    values: Vec<T>,
+    values: SmallVec<[T; IN_PLACE]>,
 }
 
 impl<T> Named<T> {
     /// One value for each of `names`; what is left over on either side goes.
     pub fn new(names: &Arc<[Box<str>]>, values: impl IntoIterator<Item = T>) -> Self {
-        let mut taken = Vec::with_capacity(names.len());
-        taken.extend(values);
-        Self { names: Arc::clone(names), values: taken }
+        Self { names: Arc::clone(names), values: values.into_iter().collect() }
     }
 
     /// The value of a name.
@@ -64,7 +66,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
-        let (mut names, mut values) = (Vec::new(), Vec::new());
+        let (mut names, mut values) = (Vec::new(), SmallVec::new());
         while let Some(name) = map.next_key::<Box<str>>()? {
             if name.starts_with(self.prefix) {
                 names.push(name);

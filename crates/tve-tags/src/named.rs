@@ -102,6 +102,7 @@ impl Tags {
     }
 
     /// What a tag says of a machine.
+    #[inline]
     pub fn read(&self, tag: Tag, snapshot: &Snapshot) -> Value {
         tag.read(&At { snapshot, machine: &self.machine })
     }

@@ -38,6 +38,7 @@ pub enum Value {
 
 impl Value {
     /// The quantity, where there is one and JSON can hold it.
+    #[inline]
     pub fn number(self) -> Option<f64> {
         match self {
             Self::Number(number) => number.filter(|x| x.is_finite()),
@@ -48,6 +49,7 @@ impl Value {
     }
 
     /// Whether it is on, or above zero.
+    #[inline]
     pub fn is_on(self) -> bool {
         match self {
             Self::Switch(on) => on,

@@ -70,6 +70,7 @@ macro_rules! tags {
             }
 
             /// What it says.
+            #[inline]
             pub fn read(self, at: &At<'_>) -> Value {
                 match self {
                     $(Self::$variant $(($id))? => {
@@ -277,6 +278,7 @@ tags! {
         DropIn { metric: Some(Metric::Value("tve_alarm_active")), ..NONE };
 }
 
+#[inline]
 fn temperature(at: &At<'_>, sensor: Sensor) -> Value {
     Value::Number(at.snapshot.temps.get(sensor).copied().flatten().map(Celsius::get))
 }
