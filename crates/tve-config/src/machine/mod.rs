@@ -1,9 +1,10 @@
 //! [`MachineConfig`]: what controller and hardware need of a configuration, resolved and checked.
 //!
-//! [`Config`] is the file: names, optional keys, two ways to say the zones. A `MachineConfig` is
-//! made of it outside the control thread ([`Config::machine`], [`Config::prepare`]) and handed round
-//! as an [`Arc`](std::sync::Arc): every name is an id here, every limit stands beside its zone, every
-//! pin beside its signal. It holds no password hash and no setting of HTTP.
+//! [`Config`](crate::Config) is the file: names, optional keys, two ways to say the zones. A
+//! `MachineConfig` is made of it outside the control thread
+//! ([`Config::machine`](crate::Config::machine), [`Config::prepare`](crate::Config::prepare)) and
+//! handed round as an [`Arc`](std::sync::Arc): every name is an id here, every limit stands beside
+//! its zone, every pin beside its signal. It holds no password hash and no setting of HTTP.
 //!
 //! *Converter*: an ADS1115 with four inputs. *Channel*: the number of a sensor's key in the file;
 //! converter `channel / 4`, input `channel % 4` unless the sensor has a converter of its own.

@@ -10,7 +10,7 @@ pub struct RestoredAlarm {
     pub id: u64,
     /// What.
     pub code: AlarmCode,
-    /// What is left of its cause: [`Cause::restored`], or the name that could not be read.
+    /// What is left of its cause: [`AlarmRecord::restored_cause`](crate::AlarmRecord::restored_cause), or the name that could not be read.
     pub cause: Cause,
     /// When.
     pub wall: WallMillis,
