@@ -70,7 +70,7 @@ impl Scene<'_> {
             | SensorTrouble::Open
             | SensorTrouble::Shorted
             | SensorTrouble::Frozen
-            | SensorTrouble::FallenOut => 0.0,
+            | SensorTrouble::Loose(_) => 0.0,
         };
         self.plant.probe(sensor) + off_by
     }
@@ -192,7 +192,7 @@ impl Adc {
                         Some(sensor),
                         SensorTrouble::None
                         | SensorTrouble::Frozen
-                        | SensorTrouble::FallenOut
+                        | SensorTrouble::Loose(_)
                         | SensorTrouble::Jumping
                         | SensorTrouble::Offset(_),
                     ) => Probe::At(scene.measured(sensor)),
@@ -213,7 +213,7 @@ impl Thermocouple {
             SensorTrouble::Shorted => Junction::Shorted,
             SensorTrouble::Frozen => Junction::Frozen,
             SensorTrouble::None
-            | SensorTrouble::FallenOut
+            | SensorTrouble::Loose(_)
             | SensorTrouble::Jumping
             | SensorTrouble::Offset(_) => Junction::At(scene.measured(sensor)),
         };

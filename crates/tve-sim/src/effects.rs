@@ -12,7 +12,8 @@ pub(crate) enum SensorTrouble {
     Open,
     Shorted,
     Frozen,
-    FallenOut,
+    /// Shows this share of the way from the room to what it sits in.
+    Loose(f64),
     Jumping,
     /// Reads this much too high, °C.
     Offset(f64),
@@ -27,7 +28,8 @@ pub(crate) struct Effects {
     pub(crate) swapped: Option<Zone>,
     /// Supply of the dividers as a share of nominal.
     pub(crate) rail: f64,
-    pub(crate) stuck_on: PerZone<bool>,
+    /// Share of the time that a relay conducts whatever is asked of it.
+    pub(crate) leaks: PerZone<f64>,
     /// Heater power while on, as a share of nominal, mains included.
     pub(crate) heater_power: PerZone<f64>,
     pub(crate) adc_gone: bool,
@@ -50,7 +52,7 @@ impl Effects {
             sensors: PerSensor::new(sensors),
             swapped: None,
             rail: 1.0,
-            stuck_on: PerZone::new(zones),
+            leaks: PerZone::new(zones),
             heater_power: PerZone::from_fn(zones, |_| 1.0),
             adc_gone: false,
             adc_stopped: false,
@@ -70,18 +72,16 @@ impl Effects {
             FaultKind::SensorOpen(s) => self.trouble(s, SensorTrouble::Open),
             FaultKind::SensorShorted(s) => self.trouble(s, SensorTrouble::Shorted),
             FaultKind::SensorFrozen(s) => self.trouble(s, SensorTrouble::Frozen),
-            FaultKind::SensorFallenOut(s) => self.trouble(s, SensorTrouble::FallenOut),
+            FaultKind::SensorFallenOut(s) => self.trouble(s, SensorTrouble::Loose(0.0)),
+            FaultKind::SensorLoose(s, contact) => self.trouble(s, SensorTrouble::Loose(contact)),
             FaultKind::SensorJumping(s) => self.trouble(s, SensorTrouble::Jumping),
             FaultKind::SensorsSwapped(zone) => self.swapped = Some(zone),
             FaultKind::RailOff { percent } => self.rail *= 1.0 + percent / 100.0,
             FaultKind::SensorOffset(s, celsius) => {
                 self.trouble(s, SensorTrouble::Offset(celsius));
             }
-            FaultKind::SsrStuckOn(z) => {
-                if let Some(stuck) = self.stuck_on.get_mut(z) {
-                    *stuck = true;
-                }
-            }
+            FaultKind::SsrStuckOn(z) => self.leak(z, 1.0),
+            FaultKind::SsrLeaks(z, share) => self.leak(z, share),
             FaultKind::HeaterDead(z) => self.scale_heater(z, 0.0),
             FaultKind::HeaterPower(z, share) => self.scale_heater(z, share),
             FaultKind::AdcGone => self.adc_gone = true,
@@ -108,6 +108,12 @@ impl Effects {
     fn trouble(&mut self, sensor: Sensor, trouble: SensorTrouble) {
         if let Some(known) = self.sensors.get_mut(sensor) {
             *known = trouble;
+        }
+    }
+
+    fn leak(&mut self, zone: Zone, share: f64) {
+        if let Some(leak) = self.leaks.get_mut(zone) {
+            *leak = leak.max(share);
         }
     }
 

@@ -22,6 +22,9 @@ pub enum FaultKind {
     SensorFrozen(Sensor),
     /// The sensor hangs in the air: it reads ambient, through its lag.
     SensorFallenOut(Sensor),
+    /// The sensor sits loose: of the difference between its zone and the room it shows this share, 0
+    /// (hanging in the air) to 1.
+    SensorLoose(Sensor, f64),
     /// The sensor reads 50 °C too high and too low in turn, sample by sample.
     SensorJumping(Sensor),
     /// The sensor reads this much too high, °C, -200 to 200: an alloy that has aged, a cold junction
@@ -36,6 +39,9 @@ pub enum FaultKind {
     },
     /// The zone's solid-state relay conducts whatever is asked of it.
     SsrStuckOn(Zone),
+    /// The zone's relay conducts this share of the time when it should not at all, 0 to 1: 0.5 is one
+    /// thyristor of the pair that has failed closed.
+    SsrLeaks(Zone, f64),
     /// The zone's heater band is burnt out.
     HeaterDead(Zone),
     /// The zone's heater gives this share of its power, 0 to 2.
@@ -135,16 +141,18 @@ pub enum ParseFaultError {
 }
 
 /// Every spelling, in the order of [`FaultKind`].
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 24] = [
     "sensor_open",
     "sensor_shorted",
     "sensor_frozen",
     "sensor_fallen_out",
+    "sensor_loose",
     "sensor_jumping",
     "sensor_offset",
     "sensors_swapped",
     "rail_off",
     "ssr_stuck_on",
+    "ssr_leaks",
     "heater_dead",
     "heater_power",
     "adc_gone",
@@ -170,11 +178,13 @@ impl FaultKind {
             Self::SensorShorted(_) => "sensor_shorted",
             Self::SensorFrozen(_) => "sensor_frozen",
             Self::SensorFallenOut(_) => "sensor_fallen_out",
+            Self::SensorLoose(..) => "sensor_loose",
             Self::SensorJumping(_) => "sensor_jumping",
             Self::SensorOffset(..) => "sensor_offset",
             Self::SensorsSwapped(_) => "sensors_swapped",
             Self::RailOff { .. } => "rail_off",
             Self::SsrStuckOn(_) => "ssr_stuck_on",
+            Self::SsrLeaks(..) => "ssr_leaks",
             Self::HeaterDead(_) => "heater_dead",
             Self::HeaterPower(..) => "heater_power",
             Self::AdcGone => "adc_gone",
@@ -245,9 +255,13 @@ impl FaultKind {
             | Self::SensorFrozen(s)
             | Self::SensorFallenOut(s)
             | Self::SensorJumping(s) => format!("{name} {}", roll.sensor(s)),
-            Self::SensorOffset(s, celsius) => format!("{name} {} {celsius}", roll.sensor(s)),
+            Self::SensorOffset(s, x) | Self::SensorLoose(s, x) => {
+                format!("{name} {} {x}", roll.sensor(s))
+            }
             Self::SsrStuckOn(z) | Self::HeaterDead(z) => format!("{name} {}", roll.zone(z)),
-            Self::HeaterPower(z, share) => format!("{name} {} {share}", roll.zone(z)),
+            Self::HeaterPower(z, share) | Self::SsrLeaks(z, share) => {
+                format!("{name} {} {share}", roll.zone(z))
+            }
             Self::RailOff { percent: x }
             | Self::DoorDraught { celsius: x }
             | Self::MainsVoltage { percent: x } => format!("{name} {x}"),
@@ -349,6 +363,11 @@ impl FaultKind {
             "sensor_shorted" => args.sensor(1).map(Self::SensorShorted),
             "sensor_frozen" => args.sensor(1).map(Self::SensorFrozen),
             "sensor_fallen_out" => args.sensor(1).map(Self::SensorFallenOut),
+            "sensor_loose" => {
+                let sensor = args.sensor(2)?;
+                args.number(1, 0.0, 1.0, "a share of contact")
+                    .map(|contact| Self::SensorLoose(sensor, contact))
+            }
             "sensor_jumping" => args.sensor(1).map(Self::SensorJumping),
             "sensor_offset" => {
                 let sensor = args.sensor(2)?;
@@ -362,6 +381,11 @@ impl FaultKind {
                 .map(|percent| Self::RailOff { percent }),
             "ssr_stuck_on" => args.zone(1).map(Self::SsrStuckOn),
             "heater_dead" => args.zone(1).map(Self::HeaterDead),
+            "ssr_leaks" => {
+                let zone = args.zone(2)?;
+                args.number(1, 0.0, 1.0, "a share of the time")
+                    .map(|share| Self::SsrLeaks(zone, share))
+            }
             "heater_power" => {
                 let zone = args.zone(2)?;
                 args.number(1, 0.0, 2.0, "a share of full power")
@@ -413,12 +437,14 @@ mod tests {
             all.push(FaultKind::SensorShorted(s));
             all.push(FaultKind::SensorFrozen(s));
             all.push(FaultKind::SensorFallenOut(s));
+            all.push(FaultKind::SensorLoose(s, noise.standard().abs().min(1.0)));
             all.push(FaultKind::SensorJumping(s));
             all.push(FaultKind::SensorOffset(s, noise.standard() * 10.0));
         }
         for z in Zone::ALL {
             all.push(FaultKind::SensorsSwapped(z));
             all.push(FaultKind::SsrStuckOn(z));
+            all.push(FaultKind::SsrLeaks(z, noise.standard().abs().min(1.0)));
             all.push(FaultKind::HeaterDead(z));
             all.push(FaultKind::HeaterPower(z, noise.standard().abs() / 2.0));
         }

@@ -167,7 +167,15 @@ impl SimHardware {
         self.acting.draught = effects.draught;
         self.acting.motor_hot = effects.motor_hot;
         self.acting.throat_hot = effects.throat_hot;
-        self.acting.fallen_out = effects.sensors.map(|_, s| *s == SensorTrouble::FallenOut);
+        self.acting.contact = effects.sensors.map(|_, trouble| match trouble {
+            SensorTrouble::Loose(contact) => *contact,
+            SensorTrouble::None
+            | SensorTrouble::Open
+            | SensorTrouble::Shorted
+            | SensorTrouble::Frozen
+            | SensorTrouble::Jumping
+            | SensorTrouble::Offset(_) => 1.0,
+        });
     }
 
     fn update_power(&mut self) {
@@ -176,8 +184,12 @@ impl SimHardware {
         for zone in self.power.ids() {
             // A zone that the controller does not speak of is not heated.
             let asked = self.heaters.get(zone).is_some_and(|on| *on);
-            let on = supplied && (asked || effects.stuck_on[zone]);
-            self.power[zone] = if on { effects.heater_power[zone] } else { 0.0 };
+            let conducts = match (supplied, asked) {
+                (false, _) => 0.0,
+                (true, true) => 1.0,
+                (true, false) => effects.leaks[zone],
+            };
+            self.power[zone] = conducts * effects.heater_power[zone];
         }
     }
 

@@ -132,8 +132,8 @@ pub(crate) struct Drive {
     /// The screw's winding fails.
     pub(crate) motor_hot: bool,
     pub(crate) throat_hot: bool,
-    /// Sensors that hang in the air.
-    pub(crate) fallen_out: PerSensor<bool>,
+    /// Share of the way from the room to what it sits in that a sensor shows.
+    pub(crate) contact: PerSensor<f64>,
 }
 
 impl Drive {
@@ -149,7 +149,7 @@ impl Drive {
             draught: 0.0,
             motor_hot: false,
             throat_hot: false,
-            fallen_out: PerSensor::new(build.places.len()),
+            contact: PerSensor::from_fn(build.places.len(), |_| 1.0),
         }
     }
 
@@ -327,8 +327,10 @@ impl Plant {
 
     fn step_probes(&mut self, drive: &Drive) {
         for sensor in self.probes.ids() {
-            let around =
-                if drive.fallen_out[sensor] { self.ambient } else { self.true_temperature(sensor) };
+            let around = match drive.contact[sensor] {
+                1.0 => self.true_temperature(sensor),
+                contact => self.ambient + contact * (self.true_temperature(sensor) - self.ambient),
+            };
             self.probes[sensor] += self.shares.sensor * (around - self.probes[sensor]);
         }
     }
