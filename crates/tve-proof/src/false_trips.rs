@@ -94,6 +94,10 @@ fn configuration(subject: &Subject, dice: &mut Dice) -> Config {
     config.safety.idle_setback_min = 0.0;
     config.safety.idle_off_min = 0.0;
     config.plant.noise_lsb = NOISE_LSB;
+    // No barrel is what its configuration says.
+    config.plant.gain *= dice.between(0.9, 1.15);
+    config.plant.time_constant *= dice.between(0.85, 1.3);
+    config.plant.dead_time *= dice.between(0.7, 1.5);
     config.plant.seed = dice.seed();
     let gains = |kp, ki, kd| Some(PidGains { kp, ki, kd });
     let (law, gains) =
@@ -219,7 +223,8 @@ impl Operator<'_> {
         self.rest();
         self.order("SET_MODE", &json!({"mode": "MANUAL"}));
         for zone in self.subject.zone_names() {
-            let duty = self.dice.between(25.0, 55.0);
+            // At most what holds the hottest target on a barrel that gets as warm as the model says.
+            let duty = self.dice.between(25.0, 50.0);
             self.order("SET_HEATER", &json!({"zone": zone, "duty": duty}));
         }
         let time = self.dice.between(60.0, 600.0);

@@ -25,6 +25,7 @@ pub struct Survival {
 
 use Shown::{Case, Test};
 
+const NET: &str = "crates/tve-proof/tests/net.rs";
 const DEATH: &str = "crates/tve/tests/process/death.rs";
 const DISK: &str = "crates/tve/tests/process/disk.rs";
 const RUNNER: &str = "crates/tve-runtime/src/runner/tests.rs";
@@ -47,6 +48,13 @@ pub static SURVIVED: &[Survival] = &[
         Case("frozen"), Case("frozen-step")] },
     Survival { fault: "sensor fallen out", shown: &[
         Case("fallen-out"), Case("fallen-out-heating")] },
+    Survival { fault: "sensor loose", shown: &[
+        Case("loose"),
+        Test(NET, "a_sensor_that_comes_loose_under_a_duty_by_hand_ends_the_heat"),
+        Test(NET, "a_sensor_that_comes_loose_under_a_closed_loop_ends_the_heat")] },
+    Survival { fault: "clear and ask again over a sensor that lies", shown: &[
+        Test(NET, "clearing_and_asking_again_does_not_forget_the_heat_that_went_in"),
+        Test(NET, "a_calibration_over_an_open_sensor_does_not_hide_a_stuck_relay")] },
     Survival { fault: "sensor jumping", shown: &[Case("jumping")] },
     Survival { fault: "sensors swapped", shown: &[Case("swapped")] },
     Survival { fault: "rail off by 1 %", shown: &[
@@ -56,6 +64,9 @@ pub static SURVIVED: &[Survival] = &[
     Survival { fault: "relay stuck on", shown: &[
         Case("stuck-on"), Case("stuck-on-heating"), Case("stuck-on-tuning"), Case("stuck-on-off"),
         Case("stuck-on-cold")] },
+    Survival { fault: "relay conducts part of the time by itself", shown: &[
+        Case("leaks"),
+        Test(NET, "a_relay_that_leaks_is_found_while_a_target_holds_and_when_one_is_lowered")] },
     Survival { fault: "relay stuck on while its zone cannot be seen", shown: &[
         Test("crates/tve-control/src/controller/tests/alarms.rs",
             "a_contactor_opens_before_a_stuck_relay_could_have_overheated_a_zone_that_nobody_sees"),

@@ -74,6 +74,14 @@ alarm_table! {
     HeaterStuckOn = "HEATER_STUCK_ON", Trip, While(ZoneRises), 120.0,
         "A heater stays on",
         "Cut the mains: a solid-state relay may have failed closed";
+    /// Heat went in that no reading shows, so that the zone may be beyond its limit.
+    HeatUnaccounted = "HEAT_UNACCOUNTED", Trip, Always, 120.0,
+        "A zone may be too hot: its heat does not show",
+        "Look whether the sensor sits in the barrel; let the barrel cool";
+    /// A zone has more heat than anybody gave it, or is about to pass 290 °C.
+    HeatUnasked = "HEAT_UNASKED", Trip, While(ZoneRises), 120.0,
+        "A zone gets heat that nobody asked for",
+        "Cut the mains: a solid-state relay may have failed closed";
     /// A zone's code stands still although the heater should have moved it.
     SensorFrozen = "SENSOR_FROZEN", ZoneTrip, While(ZoneSensorBad), 30.0,
         "A zone sensor stands still",

@@ -67,6 +67,11 @@ impl Controller {
             self.report(found);
         }
         for zone in self.thermal.ids() {
+            let readings = self.sensors.readings(&self.config, self.now);
+            let found = self.thermal.account(zone, &readings, screw_turns, &self.config);
+            self.report(found);
+        }
+        for zone in self.thermal.ids() {
             let found = self.thermal.watch_wiring(self.now, zone);
             self.report(found);
         }

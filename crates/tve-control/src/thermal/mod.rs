@@ -9,6 +9,7 @@
 //! ```
 
 mod autotune;
+mod balance;
 mod cross_wiring;
 mod pid;
 mod runaway;
@@ -26,6 +27,7 @@ use crate::command::{Mode, TuneMethod};
 use crate::sensors::{HeatContext, Readings};
 use crate::snapshot::{TuneResult, TuneStatus, TuneView};
 use autotune::{APPROACH_CALM, APPROACH_TRUST, Autotune, Progress, TuneDrive, approach_gains};
+use balance::HeatBalance;
 use cross_wiring::{CrossWiringDetector, PULSE, ZoneView};
 use runaway::ThermalRunawayMonitor;
 use ssr::slot_length;
@@ -86,6 +88,7 @@ pub(crate) struct Thermal {
     wiring: PerZone<CrossWiringDetector>,
     seen: PerZone<ZoneView>,
     unseen: PerZone<UnseenZone>,
+    balances: PerZone<HeatBalance>,
     warm_up: WarmUp,
     soak_since: Option<Micros>,
     /// How the newest tune ended, and what it found.
@@ -105,6 +108,7 @@ impl Thermal {
             wiring: PerZone::new(zones.saturating_sub(1)),
             seen: PerZone::new(zones),
             unseen: PerZone::new(zones),
+            balances: PerZone::new(zones),
             warm_up: WarmUp::Pending,
             soak_since: None,
             tuned: TuneView::default(),

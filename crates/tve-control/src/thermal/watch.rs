@@ -1,16 +1,30 @@
 //! The watch over the zones: one evaluation each [`PERIOD`] of the rules that need a history.
 
 use super::autotune::Autotune;
+use super::balance::Flows;
 use super::cross_wiring::ZoneView;
 use super::runaway::{HeatView, PERIOD};
 use super::unseen::Seen;
 use super::zone::Model;
 use super::{HeatMode, Thermal};
+use crate::alarm::{AlarmCode, Cause};
 use crate::alarms::Finding;
 use crate::sensors::Readings;
 use tve_config::MachineConfig;
 use tve_hal::Zone;
 use tve_units::Micros;
+
+/// Heat that does not show, at which a zone is switched off, °C.
+const MISSING: f64 = 25.0;
+/// Heat that nobody gave, °C, and for how long, at which the machine is switched off.
+const UNASKED: f64 = 5.0;
+const UNASKED_FOR: Micros = Micros::from_secs(60);
+/// Heat that nobody gave, °C, from which a rise is not the loop's.
+const UNBRAKED: f64 = 1.0;
+/// Where a zone may be heading for at most, °C.
+const PEAK: f64 = 290.0;
+/// For how long heat that is under way goes on to raise a zone, beside the dead time, s.
+const UNDER_WAY_S: f64 = 25.0;
 
 impl Thermal {
     /// One evaluation of a zone: does it follow its heater?
@@ -33,6 +47,56 @@ impl Thermal {
         let holding = pv.map_or(0.0, |t| model.holding_duty(t));
         self.seen[zone] = ZoneView { pv, excess: duty - holding };
         finding
+    }
+
+    /// One evaluation of a zone: is the heat that went in the heat that shows, and no more?
+    pub(crate) fn account(
+        &mut self,
+        zone: Zone,
+        readings: &Readings<'_>,
+        screw_turns: bool,
+        config: &MachineConfig,
+    ) -> Option<Finding> {
+        let beside = |zone: Option<Zone>| {
+            let worst = |zone: Zone| self.balances[zone].worst();
+            zone.map(|zone| (readings.mean(zone), worst(zone)))
+        };
+        let before = zone.index().checked_sub(1).map(Zone::at);
+        let flows = Flows {
+            pv: readings.mean(zone),
+            duty: self.zones[zone].duty().get(),
+            neighbours: [beside(before), beside(self.next(zone))],
+            screw_turns,
+            cooled: config.zones[zone].has_cooler && self.cools(zone, readings),
+        };
+        let model = Model::of(config, zone);
+        let monitor = &self.monitors[zone];
+        let rise = |seconds| flows.pv.and_then(|pv| monitor.gain(pv, seconds));
+        let (minute, moment) = (rise(60).unwrap_or(0.0), rise(10).unwrap_or(0.0));
+        let open = self.closed_loop_setpoint(zone).is_none() && flows.duty > 0.0;
+        let balance = &mut self.balances[zone];
+        balance.advance(readings.now(), flows, model, PERIOD.secs());
+        let limit = config.zones[zone].limits.over_temperature;
+        if let Some(worst) = balance.worst().filter(|worst| *worst > limit) {
+            let cause = Cause::Unseen { sensor: readings.sensor(zone), could_be: worst, limit };
+            return Some(Finding::new(AlarmCode::HeatUnaccounted, cause));
+        }
+        // Whoever asks for no heat there is not told that it does not show; the account stays.
+        if balance.missing() >= MISSING && !self.zones[zone].is_off() {
+            let expected = minute + balance.missing();
+            let cause = Cause::Rate { zone, expected, actual: minute };
+            return Some(Finding::new(AlarmCode::HeaterNotHeating, cause));
+        }
+        let pv = flows.pv?;
+        let peak = pv + moment.max(0.0) / 10.0 * (model.zone.dead_time + UNDER_WAY_S);
+        let lasting = balance.unasked_for(readings.now()).is_some_and(|span| span >= UNASKED_FOR);
+        let unasked = balance.unasked() >= UNASKED && lasting;
+        // A closed loop turns its heat down in time; nobody does so for heat that it has not given.
+        let nobody_brakes = open || balance.unasked() >= UNBRAKED;
+        (unasked || (nobody_brakes && peak >= PEAK)).then(|| {
+            let target = self.shown_target(zone).get();
+            Finding::new(AlarmCode::HeatUnasked, Cause::Runaway { zone, reading: pv, target })
+        })
     }
 
     /// One evaluation of a pair of neighbours, after each of them: do they get each other's heat?

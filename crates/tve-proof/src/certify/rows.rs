@@ -32,6 +32,8 @@ const BEYOND: f64 = 12.0;
 const STEPPED: f64 = 240.0;
 /// A zone that holds is no further below its target, °C.
 const BAND: f64 = 5.0;
+/// A zone that its relay warms by itself is plainly above its target from here on, °C.
+const UNASKED_ABOVE: f64 = 10.0;
 /// A zone that was at its target is not this far above it, °C.
 const MARGIN: f64 = 30.0;
 /// Longest wait for the sample with which a zone begins to heat, s.
@@ -41,10 +43,12 @@ const COLD_WATCH: (f64, f64) = (150.0, 50.0);
 
 const BAD: Expected = Alarm(&[A::HeaterSensorFailure]);
 const COOL: Expected = Alarm(&[A::HeaterNotHeating]);
-const STUCK: Expected = Alarm(&[A::HeaterStuckOn]);
+/// The balance of heat may find a relay before the rules about targets do, and never later.
+const STUCK: Expected = Alarm(&[A::HeaterStuckOn, A::HeatUnasked]);
+const UNASKED: Expected = Alarm(&[A::HeatUnasked]);
 const STALE: Expected = Alarm(&[A::TempDataStale]);
 const FROZEN: Expected = Alarm(&[A::SensorFrozen]);
-const TOO_HOT: Expected = Alarm(&[A::HeaterOverTemperature]);
+const TOO_HOT: Expected = Alarm(&[A::HeaterOverTemperature, A::HeatUnasked]);
 const UNBELIEVABLE: Expected = Alarm(&[A::HeaterUnderTemperature, A::HeaterSensorFailure]);
 
 /// The reading leaves the band below the target at once: nothing has to be waited for.
@@ -213,6 +217,13 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
             .within(FALLEN_OUT)
             .watched(60.0)
     };
+    let loose = |p: &Place<'_>| {
+        let kind = F::SensorLoose(p.sensor, 0.8);
+        p.sensor_row("loose", "loose: it shows four fifths of the heat", Breaks(kind))
+            .strikes(&[Holding, Running, Stopping, Manual])
+            .raises(COOL)
+            .watched(200.0)
+    };
     let fallen_out_heating = |p: &Place<'_>| {
         let kind = F::SensorFallenOut(p.sensor);
         p.sensor_row("fallen-out-heating", "fallen out before the target is reached", Breaks(kind))
@@ -228,6 +239,7 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
         each(&frozen),
         each(&frozen_step),
         each(&fallen_out),
+        each(&loose),
         each(&fallen_out_heating),
     ]
     .concat()
@@ -343,13 +355,29 @@ fn of_relays(machine: &MachineConfig, places: &[Place<'_>]) -> Vec<Row> {
         let id = format!("{}-cut", row.id);
         Row { id, ..row }.strikes(&[Tripped]).watched(200.0)
     };
+    let leaks = |p: &Place<'_>| {
+        let fault = "relay conducts 60 % of the time by itself";
+        p.heater_row("leaks", fault, Breaks(F::SsrLeaks(p.zone, 0.6)))
+            .strikes(&[Holding, Stopping])
+            .raises(UNASKED)
+            .from(Above(p.sensor, WORKING + UNASKED_ABOVE))
+            .watched(900.0)
+    };
     let cold =
         |p: &Place<'_>| stuck(p, "stuck-on-cold", ", cold machine").strikes(&[Cold]).watched(200.0);
     let each = |make: &dyn Fn(&Place<'_>) -> Row| places.iter().map(make).collect::<Vec<_>>();
     let first = &places[0];
     let tripped = if cut { each(&behind_contactor) } else { Vec::new() };
-    [each(&held), each(&heating), vec![tuned(first)], each(&off), tripped, vec![cold(first)]]
-        .concat()
+    [
+        each(&held),
+        each(&leaks),
+        each(&heating),
+        vec![tuned(first)],
+        each(&off),
+        tripped,
+        vec![cold(first)],
+    ]
+    .concat()
 }
 
 fn of_the_barrel(first: &Place<'_>) -> Vec<Row> {

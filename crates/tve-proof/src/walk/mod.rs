@@ -134,7 +134,7 @@ fn play(script: &Script) -> (Count, Result<(), Violation>) {
                     }
                 }
                 Event::Fault(kind, lasting) => {
-                    if matches!(kind, FaultKind::SsrStuckOn(_)) {
+                    if matches!(kind, FaultKind::SsrStuckOn(_) | FaultKind::SsrLeaks(..)) {
                         observer.relay_sticks();
                     }
                     rig.inject(*kind, Some(*lasting));

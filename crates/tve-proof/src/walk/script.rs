@@ -81,9 +81,9 @@ fn configuration(subject: &Subject, dice: &mut Dice) -> Config {
     config.plant.noise_lsb = *dice.pick(&[0.0, 1.0, 2.0, 5.0]);
     // Not hotter and not quicker than the default plant: what is on its way in a stronger one when
     // a zone trips at 280 °C carries it beyond 300 °C by itself.
-    config.plant.gain *= dice.between(0.7, 1.0);
-    config.plant.time_constant *= dice.between(1.0, 2.0);
-    config.plant.dead_time *= dice.between(0.4, 1.0);
+    config.plant.gain *= dice.between(0.7, 1.6);
+    config.plant.time_constant *= dice.between(0.7, 2.0);
+    config.plant.dead_time *= dice.between(0.4, 2.0);
     let safety = &mut config.safety;
     (safety.idle_setback_min, safety.idle_off_min) =
         *dice.pick(&[(0.0, 0.0), (5.0, 10.0), (30.0, 120.0)]);
@@ -232,7 +232,7 @@ fn trouble(subject: &Subject, dice: &mut Dice) -> Event {
     let others = machine.feed_throat.into_iter().chain(motor_sensors(machine).map(|(_, s)| s));
     // Those of zones twice: most rules are about them.
     let sensor = *dice.pick(&measured().chain(measured()).chain(others).collect::<Vec<_>>());
-    let kind = match dice.below(26) {
+    let kind = match dice.below(28) {
         0 | 1 => FaultKind::SensorOpen(sensor),
         2 | 3 => FaultKind::SensorShorted(sensor),
         4 => FaultKind::SensorFrozen(sensor),
@@ -260,6 +260,8 @@ fn trouble(subject: &Subject, dice: &mut Dice) -> Event {
             FaultKind::MainsVoltage { percent: 90.0 },
             FaultKind::MainsVoltage { percent: 110.0 },
         ]),
+        25 => FaultKind::SsrLeaks(zone, dice.between(0.1, 1.0)),
+        26 => FaultKind::SensorLoose(sensor, dice.between(0.0, 1.0)),
         23 => return Event::Restart(dice.one_in(2)),
         24 => return Event::Stall(Micros::from_millis(dice.below(700) as u64 + 1)),
         _ => {

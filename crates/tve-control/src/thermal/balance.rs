@@ -1,0 +1,320 @@
+//! The heat balance of a zone: what was put in against what its sensor shows, in every mode.
+//!
+//! ```text
+//!  duty ─► dead time, heater band ─► arrived ─┐
+//!                                             ├─► how much the zone may lose, how much it may gain
+//!  reading, neighbours, screw, cooler ────────┘
+//!        it loses more, or gains less  ─► `missing`: heat that does not show, so may be in the metal
+//!        it gains more, or loses less  ─► `unasked`: heat that nobody gave
+//!        its reading is not believed   ─► `worst`: the hottest that the zone can be
+//! ```
+//!
+//! The model is a first-order lag: `time_constant · dT/dt = gain · duty − (T − ambient)`, all flows in
+//! °C of long-run lift. It is taken for no more than it is worth: rates of heating and cooling may be
+//! half and double of what it says.
+//!
+//! `missing` and `unasked` are one-sided cumulative sums (Page, *Biometrika* 41, 1954): a healthy zone
+//! stays within the margins and holds them at zero; what is beyond adds up and says, in °C, how far
+//! sensor and energy have come apart.
+
+use super::zone::Model;
+use tve_units::Micros;
+
+/// How many seconds of duty are kept: the longest dead time with its margin.
+const KEPT: usize = 192;
+/// Dead time at the soonest and at the latest, as shares of the model's.
+const SOONEST: f64 = 0.3;
+const LATEST: f64 = 1.3;
+/// Lag of a slow heater band behind the latest dead time, s.
+const BAND_LAG_S: f64 = 30.0;
+
+/// How much of the model's heating a zone shows at least and at most, as a share: its gain over its
+/// time constant, before anybody has measured them.
+const HEATING: Range = Range { least: 0.4, most: 2.2 };
+/// How much of the model's cooling it shows at least and at most, as a share.
+const COOLING: Range = Range { least: 0.3, most: 1.7 };
+/// Mains within 10 % of nominal: power within a fifth.
+const MAINS: f64 = 0.2;
+/// What a draught takes at most, and what a room that warms up gives, °C of lift.
+const DRAUGHT: f64 = 30.0;
+const CALM: f64 = 12.0;
+/// What the material takes while a screw turns, and what its shear gives, as shares of the gain.
+const MATERIAL: f64 = 0.3;
+const SHEAR: f64 = 0.08;
+/// What a neighbour takes or gives at most, as a share of the difference.
+const NEIGHBOUR: f64 = 0.25;
+/// A neighbour that nobody can see may be as hot as this, °C.
+const UNSEEN_NEIGHBOUR: f64 = 280.0;
+/// How much more than the room a cooler takes, as a share.
+const COOLER: f64 = 1.5;
+
+/// Missing heat from which the reading is no longer believed, °C.
+const DOUBT: f64 = 8.0;
+/// A reading is believed again where it is as near as this to the hottest that the zone can be, °C.
+const AGREES: f64 = 4.0;
+
+/// What is known of a zone at one evaluation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flows {
+    /// Mean of the newest second, °C; `None` while the sensor gives no temperature.
+    pub(crate) pv: Option<f64>,
+    /// Duty in force, %.
+    pub(crate) duty: f64,
+    /// Of the zones beside it, where there are such zones: what they read, where they are seen, and
+    /// how hot they can be, where that is not believed, °C.
+    pub(crate) neighbours: [Option<(Option<f64>, Option<f64>)>; 2],
+    pub(crate) screw_turns: bool,
+    pub(crate) cooled: bool,
+}
+
+/// Least and most of something.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    least: f64,
+    most: f64,
+}
+
+/// Heat on its way: the duty of the past minutes, one entry a second, %.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+struct UnderWay {
+    #[cfg_attr(feature = "state", serde(with = "crate::array_state"))]
+    past: [f32; KEPT],
+    newest: usize,
+    since: Micros,
+    sum: f64,
+    count: u32,
+    late: f64,
+}
+
+impl UnderWay {
+    const fn new() -> Self {
+        Self { past: [0.0; KEPT], newest: 0, since: Micros::ZERO, sum: 0.0, count: 0, late: 0.0 }
+    }
+
+    fn advance(&mut self, now: Micros, duty: f64, dead_time: f64, dt: f64) -> Range {
+        self.sum += duty;
+        self.count += 1;
+        if now.since(self.since) >= Micros::from_secs(1) {
+            self.newest = (self.newest + 1) % KEPT;
+            self.past[self.newest] = (self.sum / f64::from(self.count)) as f32;
+            (self.since, self.sum, self.count) = (now, 0.0, 0);
+        }
+        self.late += (self.ago(LATEST * dead_time) - self.late) * dt / (BAND_LAG_S + dt);
+        let soon = self.ago(SOONEST * dead_time);
+        Range { least: soon.min(self.late), most: soon.max(self.late) }
+    }
+
+    fn ago(&self, seconds: f64) -> f64 {
+        let back = (seconds as usize).min(KEPT - 1);
+        f64::from(self.past[(self.newest + KEPT - back) % KEPT])
+    }
+}
+
+/// The account of one zone.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct HeatBalance {
+    under_way: UnderWay,
+    last: Option<f64>,
+    missing: f64,
+    unasked: f64,
+    unasked_since: Option<Micros>,
+    worst: Option<f64>,
+}
+
+impl Default for HeatBalance {
+    fn default() -> Self {
+        Self {
+            under_way: UnderWay::new(),
+            last: None,
+            missing: 0.0,
+            unasked: 0.0,
+            unasked_since: None,
+            worst: None,
+        }
+    }
+}
+
+impl HeatBalance {
+    /// Heat that was put in and does not show, °C.
+    pub(crate) const fn missing(&self) -> f64 {
+        self.missing
+    }
+
+    /// Heat that shows and that nobody gave, °C.
+    pub(crate) const fn unasked(&self) -> f64 {
+        self.unasked
+    }
+
+    /// The hottest that the zone can be, °C, while its reading is not believed.
+    pub(crate) const fn worst(&self) -> Option<f64> {
+        self.worst
+    }
+
+    /// For how long some heat has been unasked.
+    pub(crate) fn unasked_for(&self, now: Micros) -> Option<Micros> {
+        self.unasked_since.map(|since| now.since(since))
+    }
+
+    /// One evaluation, `dt` s after the last.
+    pub(crate) fn advance(&mut self, now: Micros, flows: Flows, model: Model, dt: f64) {
+        let arrived = self.under_way.advance(now, flows.duty, model.zone.dead_time, dt);
+        let Some(pv) = flows.pv else {
+            // What nobody sees is reckoned from the last temperature that was believed.
+            let from = self.worst.or(self.last.map(|t| t + self.missing));
+            self.worst = from.map(|t| hottest(t, arrived.most, model, dt));
+            return;
+        };
+        let range = self.rates(pv, arrived, &flows, model);
+        if let Some(last) = self.last.replace(pv) {
+            let change = pv - last;
+            if self.worst.is_none() {
+                self.missing = (self.missing + range.least * dt - change).max(0.0);
+            }
+            self.unasked = (self.unasked + change - range.most * dt).max(0.0);
+            self.unasked_since =
+                if self.unasked > 0.0 { self.unasked_since.or(Some(now)) } else { None };
+            self.judge(pv, arrived, model, dt);
+        }
+    }
+
+    /// How the reading may change, °C/s.
+    fn rates(&self, pv: f64, arrived: Range, flows: &Flows, model: Model) -> Range {
+        let gain = model.zone.gain / 100.0;
+        let lift = pv - model.ambient;
+        // A zone below the room is warmed by it.
+        let [faster, slower] =
+            if lift > 0.0 { [COOLING.most, COOLING.least] } else { [COOLING.least, COOLING.most] };
+        let mut least =
+            gain * arrived.least * HEATING.least * (1.0 - MAINS) - lift * faster - DRAUGHT;
+        let mut most = gain * arrived.most * HEATING.most * (1.0 + MAINS) - lift * slower + CALM;
+        for (seen, worst) in flows.neighbours.iter().flatten() {
+            let coldest = seen.unwrap_or(model.ambient);
+            let hottest = worst.or(*seen).unwrap_or(UNSEEN_NEIGHBOUR);
+            least -= NEIGHBOUR * (pv - coldest).max(0.0);
+            most += NEIGHBOUR * (hottest - pv).max(0.0);
+        }
+        if flows.screw_turns {
+            least -= MATERIAL * model.zone.gain;
+            most += SHEAR * model.zone.gain;
+        }
+        if flows.cooled {
+            least -= COOLER * lift.max(0.0);
+        }
+        let tau = model.zone.time_constant;
+        Range { least: least / tau, most: most / tau }
+    }
+
+    /// Whether the reading is believed.
+    fn judge(&mut self, pv: f64, arrived: Range, model: Model, dt: f64) {
+        match self.worst {
+            None if self.missing < DOUBT => {}
+            None => self.worst = Some(pv + self.missing),
+            Some(worst) => {
+                let worst = hottest(worst, arrived.most, model, dt).max(pv);
+                let agrees = worst - pv <= AGREES;
+                self.missing = worst - pv;
+                self.worst = (!agrees).then_some(worst);
+            }
+        }
+    }
+}
+
+/// Where a zone of `t` °C can be after `dt` s of `duty` at most.
+fn hottest(t: f64, duty: f64, model: Model, dt: f64) -> f64 {
+    let power = model.zone.gain / 100.0 * duty * (1.0 + MAINS);
+    t + (power - (t - model.ambient) * (1.0 - MAINS)) / model.zone.time_constant * dt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tve_config::{Safety, ZoneModel};
+
+    const DT: f64 = 0.1;
+
+    /// A zone that follows the model exactly, with a sensor that may lie.
+    struct Zone {
+        balance: HeatBalance,
+        now: Micros,
+        t: f64,
+    }
+
+    impl Zone {
+        fn at(t: f64) -> Self {
+            Self { balance: HeatBalance::default(), now: Micros::ZERO, t }
+        }
+
+        fn run(&mut self, seconds: f64, duty: f64, shown: impl Fn(f64) -> Option<f64>) {
+            let safety = Safety::default();
+            let model = Model { ambient: safety.ambient, zone: ZoneModel::of(&safety) };
+            for _ in 0..(seconds / DT) as u32 {
+                self.now = self.now + Micros::from_secs_f64(DT);
+                let lift = self.t - model.ambient;
+                self.t += (model.zone.gain * duty / 100.0 - lift) / model.zone.time_constant * DT;
+                let flows = Flows {
+                    pv: shown(self.t),
+                    duty,
+                    neighbours: [None; 2],
+                    screw_turns: false,
+                    cooled: false,
+                };
+                self.balance.advance(self.now, flows, model, DT);
+            }
+        }
+    }
+
+    #[test]
+    fn a_zone_that_follows_its_model_owes_nothing_and_hides_nothing() {
+        let mut zone = Zone::at(23.0);
+        for duty in [100.0, 0.0, 43.0, 10.0, 60.0] {
+            zone.run(300.0, duty, Some);
+            let HeatBalance { missing, worst, .. } = zone.balance;
+            assert_eq!((missing, worst), (0.0, None), "{duty} %");
+            assert!(zone.balance.unasked < 1.0, "{duty} %: {}", zone.balance.unasked);
+        }
+    }
+
+    #[test]
+    fn heat_that_does_not_show_is_in_the_metal_until_it_could_have_left() {
+        let mut zone = Zone::at(210.0);
+        zone.run(60.0, 43.0, Some);
+        let at_trip = zone.t;
+        zone.run(15.0, 43.0, |_| Some(40.0));
+        assert!(zone.balance.missing() > 140.0, "{}", zone.balance.missing());
+        // Nobody heats any more: the hottest that it can be falls no faster than the zone does.
+        zone.run(600.0, 0.0, |_| Some(30.0));
+        let worst = zone.balance.worst().unwrap();
+        assert!(zone.t < worst && worst < at_trip, "{worst} with {} of {at_trip}", zone.t);
+    }
+
+    #[test]
+    fn a_reading_is_believed_again_where_it_agrees_with_the_heat() {
+        let mut zone = Zone::at(210.0);
+        zone.run(60.0, 43.0, Some);
+        zone.run(15.0, 43.0, |t| Some(t - 60.0));
+        assert!(zone.balance.worst().is_some());
+        zone.run(5.0, 43.0, |t| Some(t + 1.0));
+        assert_eq!(zone.balance.worst(), None);
+        assert!(zone.balance.missing() <= AGREES);
+    }
+
+    #[test]
+    fn warmth_without_duty_is_unasked() {
+        let mut zone = Zone::at(210.0);
+        zone.run(300.0, 43.0, Some);
+        zone.run(240.0, 0.0, |_| Some(210.0));
+        assert!(zone.balance.unasked() > 5.0, "{}", zone.balance.unasked());
+        assert!(zone.balance.unasked_for(zone.now).unwrap() > Micros::from_secs(60));
+    }
+
+    #[test]
+    fn a_zone_that_nobody_sees_is_as_hot_as_its_duty_can_have_made_it() {
+        let mut zone = Zone::at(210.0);
+        zone.run(60.0, 43.0, Some);
+        zone.run(300.0, 100.0, |_| None);
+        let worst = zone.balance.worst().unwrap();
+        assert!(worst > zone.t, "{worst} with {}", zone.t);
+    }
+}
