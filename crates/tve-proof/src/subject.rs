@@ -3,7 +3,11 @@
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use tve_config::{Config, MachineConfig, MotorRole, PidGains, Serves};
-use tve_hal::{Motor, Sensor, Zone};
+use tve_hal::{Motor, Sensor, Signal, Zone};
+use tve_units::Bcm;
+
+/// A free pin for the contactor of the machines that have one.
+const CONTACTOR_PIN: u8 = 5;
 
 /// A configuration with what it means. The certificate, the walks, the orders and the healthy hours
 /// are about one of these, and know no machine of their own.
@@ -99,6 +103,16 @@ impl Subject {
     pub(crate) fn highest_target(&self) -> f64 {
         let limits = self.machine.zones.iter().map(|zone| zone.limits.max_target);
         limits.fold(f64::INFINITY, f64::min)
+    }
+}
+
+/// Gives a machine a contactor that has none, where the pin for it is free.
+pub(crate) fn fit_contactor(config: &mut Config) {
+    let pin = Bcm::new(CONTACTOR_PIN).ok();
+    let signals = &config.machine().signals;
+    let free = pin.is_some_and(|pin| !signals.owns(pin));
+    if free && signals.pin(Signal::Contactor).is_none() {
+        config.pins.set("contactor", pin);
     }
 }
 

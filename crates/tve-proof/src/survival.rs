@@ -51,7 +51,9 @@ pub static SURVIVED: &[Survival] = &[
     Survival { fault: "sensor loose", shown: &[
         Case("loose"),
         Test(NET, "a_sensor_that_comes_loose_under_a_duty_by_hand_ends_the_heat"),
-        Test(NET, "a_sensor_that_comes_loose_under_a_closed_loop_ends_the_heat")] },
+        Test(NET, "a_sensor_that_comes_loose_under_a_closed_loop_ends_the_heat"),
+        Test(NET, "a_contactor_opens_before_a_relay_could_have_overheated_a_zone_whose_sensor_lies"),
+    ] },
     Survival { fault: "clear and ask again over a sensor that lies", shown: &[
         Test(NET, "clearing_and_asking_again_does_not_forget_the_heat_that_went_in"),
         Test(NET, "a_calibration_over_an_open_sensor_does_not_hide_a_stuck_relay")] },
@@ -71,6 +73,7 @@ pub static SURVIVED: &[Survival] = &[
         Test("crates/tve-control/src/controller/tests/alarms.rs",
             "a_contactor_opens_before_a_stuck_relay_could_have_overheated_a_zone_that_nobody_sees"),
     ] },
+    Survival { fault: "sensor loose, then relay stuck on", shown: &[Case("lying-stuck")] },
     Survival { fault: "barrel too hot", shown: &[
         Case("over-temperature"), Case("over-temperature-idle"), Case("over-temperature-manual")] },
     Survival { fault: "heater dead", shown: &[Case("heater-dead")] },

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use tve_config::Config;
-use tve_control::AlarmCode::{self, HeatUnaccounted, HeatUnasked, HeaterNotHeating};
+use tve_control::AlarmCode::{self, HeatUnaccounted, HeatUnasked, HeaterNotHeating, HeaterStuckOn};
 use tve_hal::{Sensor, Zone};
 use tve_rig::Rig;
 use tve_sim::{FaultKind as Fault, SimPowers};
@@ -115,6 +115,17 @@ fn a_sensor_that_comes_loose_under_a_closed_loop_ends_the_heat() {
 }
 
 #[test]
+fn a_contactor_opens_before_a_relay_could_have_overheated_a_zone_whose_sensor_lies() {
+    let loose = Bench::at(210.0).hold(210.0).after(300.0).breaks(Fault::SensorLoose(T2, 0.5));
+    let bench = loose.after(20.0).breaks(Fault::SsrStuckOn(Z1)).after(600.0);
+    let codes: Vec<_> = bench.rig.raised.iter().map(|alarm| alarm.code).collect();
+    // What little such a sensor shows of the relay may be found too, and earlier.
+    assert_eq!(codes[0], HeaterNotHeating, "{codes:?}");
+    assert!(codes.contains(&HeatUnaccounted), "{codes:?}");
+    assert!(bench.hottest <= NEVER_ABOVE, "{:.1} °C", bench.hottest);
+}
+
+#[test]
 fn clearing_and_asking_again_does_not_forget_the_heat_that_went_in() {
     let mut bench = Bench::at(210.0).hold(210.0).after(300.0).breaks(Fault::SensorFallenOut(T2));
     for _ in 0..20 {
@@ -134,14 +145,14 @@ fn a_relay_that_leaks_is_found_while_a_target_holds_and_when_one_is_lowered() {
             .after(300.0)
             .breaks(Fault::SsrLeaks(Z1, leak))
             .after(1200.0)
-            .is_caught_by(&[HeatUnasked]);
+            .is_caught_by(&[HeatUnasked, HeaterStuckOn]);
         Bench::at(250.0)
             .hold(250.0)
             .after(300.0)
             .breaks(Fault::SsrLeaks(Z1, leak))
             .hold(180.0)
             .after(1200.0)
-            .is_caught_by(&[HeatUnasked]);
+            .is_caught_by(&[HeatUnasked, HeaterStuckOn]);
     }
     // Less than this holds 265 °C with the duty that is left to the loop.
     for leak in [0.6, 0.8, 1.0] {

@@ -74,8 +74,9 @@ alarm_table! {
     HeaterStuckOn = "HEATER_STUCK_ON", Trip, While(ZoneRises), 120.0,
         "A heater stays on",
         "Cut the mains: a solid-state relay may have failed closed";
-    /// Heat went in that no reading shows, so that the zone may be beyond its limit.
-    HeatUnaccounted = "HEAT_UNACCOUNTED", Trip, Always, 120.0,
+    /// Heat went in that the sensor does not show, for so long that a relay that sticks could have
+    /// brought the zone beyond its limit. Where a contactor is fitted.
+    HeatUnaccounted = "HEAT_UNACCOUNTED", Trip, Always, 180.0,
         "A zone may be too hot: its heat does not show",
         "Look whether the sensor sits in the barrel; let the barrel cool";
     /// A zone has more heat than anybody gave it, or is about to pass 290 °C.

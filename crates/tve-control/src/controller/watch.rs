@@ -2,6 +2,7 @@
 
 use super::Controller;
 use crate::alarm::{AlarmCode, Cause};
+use crate::sensors::is_bad;
 use crate::thermal::PERIOD;
 use tve_config::MotorRole;
 use tve_hal::{Signal, Zone};
@@ -88,7 +89,14 @@ impl Controller {
             if let Some(could_be) = could_be.filter(|t| fitted && *t > limit) {
                 let sensor = self.config.zones[zone].sensor;
                 let cause = Cause::Unseen { sensor, could_be, limit };
-                self.raise(AlarmCode::HeaterOverTemperature, cause);
+                // A sensor that lies is told from one that says nothing.
+                let lies = !is_bad(self.readings().of(sensor));
+                let code = if lies {
+                    AlarmCode::HeatUnaccounted
+                } else {
+                    AlarmCode::HeaterOverTemperature
+                };
+                self.raise(code, cause);
             }
         }
     }

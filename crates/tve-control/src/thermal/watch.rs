@@ -9,7 +9,7 @@ use super::zone::Model;
 use super::{HeatMode, Thermal};
 use crate::alarm::{AlarmCode, Cause};
 use crate::alarms::Finding;
-use crate::sensors::Readings;
+use crate::sensors::{Readings, is_bad};
 use tve_config::MachineConfig;
 use tve_hal::Zone;
 use tve_units::Micros;
@@ -76,11 +76,6 @@ impl Thermal {
         let open = self.closed_loop_setpoint(zone).is_none() && flows.duty > 0.0;
         let balance = &mut self.balances[zone];
         balance.advance(readings.now(), flows, model, PERIOD.secs());
-        let limit = config.zones[zone].limits.over_temperature;
-        if let Some(worst) = balance.worst().filter(|worst| *worst > limit) {
-            let cause = Cause::Unseen { sensor: readings.sensor(zone), could_be: worst, limit };
-            return Some(Finding::new(AlarmCode::HeatUnaccounted, cause));
-        }
         // Whoever asks for no heat there is not told that it does not show; the account stays.
         if balance.missing() >= MISSING && !self.zones[zone].is_off() {
             let expected = minute + balance.missing();
@@ -117,11 +112,10 @@ impl Thermal {
         let hottest_target = config.zones[zone].limits.max_target;
         // A frozen sensor has not been telling the truth for a while.
         let silent_for = config.safety.frozen_after;
-        let seen = Seen {
-            reading: readings.zone(zone),
-            believed: readings.last_believed(zone).unwrap_or(hottest_target),
-            silent_for,
-        };
+        let doubted = self.balances[zone].worst().filter(|_| !is_bad(readings.zone(zone)));
+        let believed = doubted.or(readings.last_believed(zone)).unwrap_or(hottest_target);
+        let is_seen = doubted.is_none();
+        let seen = Seen { reading: readings.zone(zone), is_seen, believed, silent_for };
         self.unseen[zone].advance(seen, PERIOD.secs(), Model::of(config, zone))
     }
 

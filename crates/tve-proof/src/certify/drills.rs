@@ -3,14 +3,14 @@
 use super::case::{Case, tripped};
 use super::states::{State, WORKING, reach};
 use crate::rig::Rig;
-use crate::subject::Subject;
+use crate::subject::{Subject, fit_contactor, sensor_of};
 use serde_json::{Value, json};
 use tve_control::{
     AlarmCode, Cause, Controller, RefusalCode, Restored, RestoredAlarm, Unclean, UnreadName,
     lenient_json, parse_control, parse_gpio, parse_tune_start,
 };
-use tve_hal::{MachineKind, Names, Outputs, Signal};
-use tve_sim::FaultKind;
+use tve_hal::{MachineKind, Names, Outputs, Signal, Zone};
+use tve_sim::{FaultKind, SimPowers};
 use tve_units::{Micros, WallMillis};
 
 /// One drill.
@@ -77,6 +77,13 @@ pub(crate) static DRILLS: &[Drill] = &[
         expected: "off at the next tick, for good",
         states: &[Holding],
         run: emergency_at_any_tick,
+    },
+    Drill {
+        id: "lying-stuck",
+        fault: "a sensor comes loose, then the relay of its zone sticks; a contactor is fitted",
+        expected: "HEATER_NOT_HEATING, ZONE TRIP, then HEAT_UNACCOUNTED, TRIP, below 300 °C",
+        states: &[Holding],
+        run: stuck_under_a_lying_sensor,
     },
     Drill {
         id: "converted-gains",
@@ -394,6 +401,31 @@ fn emergency_at_any_tick(subject: &Subject, state: State) -> Result<String, Stri
         }
     }
     Ok(format!("{} moments", TICKS * 4))
+}
+
+fn stuck_under_a_lying_sensor(subject: &Subject, state: State) -> Result<String, String> {
+    const NEVER_ABOVE: f64 = 300.0;
+    let mut config = subject.config().clone();
+    fit_contactor(&mut config);
+    let mut rig = reach(&subject.with(config), state, false);
+    let zone = Zone::at(0);
+    let sensor = sensor_of(subject.machine(), zone);
+    rig.inject(FaultKind::SensorLoose(sensor, 0.5), None);
+    rig.run_for(20.0);
+    rig.inject(FaultKind::SsrStuckOn(zone), None);
+    let mut hottest = 0.0_f64;
+    for _ in 0..600 {
+        rig.run_for(1.0);
+        hottest = hottest.max(rig.machine.true_temperature(sensor));
+    }
+    let raised = |code| rig.journal().iter().any(|alarm| alarm.record.code == code);
+    if !(raised(AlarmCode::HeaterNotHeating) && raised(AlarmCode::HeatUnaccounted)) {
+        return Err("the sensor was believed".to_owned());
+    }
+    if hottest > NEVER_ABOVE {
+        return Err(format!("the zone reached {hottest:.1} °C"));
+    }
+    Ok(format!("at most {hottest:.1} °C"))
 }
 
 fn converted_gains(subject: &Subject, state: State) -> Result<String, String> {

@@ -237,7 +237,7 @@ mod tests {
     fn hopeless() -> Script {
         let mut script = Script::draw(&Subject::embedded(), 3, Micros::from_secs(900));
         let mut config = script.subject.config().clone();
-        config.plant.gain = 900.0;
+        config.plant.gain = 2000.0;
         config.plant.time_constant = 300.0;
         script.subject = script.subject.with(config);
         script.start_temp = 200.0;

@@ -1,13 +1,13 @@
 //! The script of a random walk: what befalls the machine, drawn from a seed before it starts.
 
-use crate::subject::{Subject, motor_sensors, sensor_of, set_gains};
+use crate::subject::{Subject, fit_contactor, motor_sensors, sensor_of, set_gains};
 use serde_json::{Value, json};
 use tve_config::{Config, EstopContact, PidGains};
 use tve_control::{CommandKind, Door, random_value};
-use tve_hal::{Signal, Zone};
+use tve_hal::Zone;
 use tve_rig::Dice;
 use tve_sim::FaultKind;
-use tve_units::{Bcm, Micros};
+use tve_units::Micros;
 
 /// One thing that happens.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +42,6 @@ pub(crate) struct Script {
 const PAUSE_S: f64 = 60.0;
 /// Pauses within a burst of commands, s: races between commands are where latches get lost.
 const BURST_S: f64 = 0.06;
-/// A free pin for the contactor of the machines that have one.
-const CONTACTOR_PIN: u8 = 5;
 
 impl Script {
     /// The script of a seed for a machine.
@@ -104,16 +102,6 @@ fn configuration(subject: &Subject, dice: &mut Dice) -> Config {
         set_gains(&mut config, gains);
     }
     config
-}
-
-/// Gives a machine a contactor that has none, where the pin for it is free.
-fn fit_contactor(config: &mut Config) {
-    let pin = Bcm::new(CONTACTOR_PIN).ok();
-    let signals = &config.machine().signals;
-    let free = pin.is_some_and(|pin| !signals.owns(pin));
-    if free && signals.pin(Signal::Contactor).is_none() {
-        config.pins.set("contactor", pin);
-    }
 }
 
 fn operator(subject: &Subject, dice: &mut Dice) -> Event {
