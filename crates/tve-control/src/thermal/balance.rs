@@ -166,7 +166,7 @@ impl HeatBalance {
             self.worst = from.map(|t| hottest(t, arrived.most, model, dt));
             return;
         };
-        let range = self.rates(pv, arrived, &flows, model);
+        let range = rates(pv, arrived, &flows, model);
         if let Some(last) = self.last.replace(pv) {
             let change = pv - last;
             if self.worst.is_none() {
@@ -177,33 +177,6 @@ impl HeatBalance {
                 if self.unasked > 0.0 { self.unasked_since.or(Some(now)) } else { None };
             self.judge(pv, arrived, model, dt);
         }
-    }
-
-    /// How the reading may change, °C/s.
-    fn rates(&self, pv: f64, arrived: Range, flows: &Flows, model: Model) -> Range {
-        let gain = model.zone.gain / 100.0;
-        let lift = pv - model.ambient;
-        // A zone below the room is warmed by it.
-        let [faster, slower] =
-            if lift > 0.0 { [COOLING.most, COOLING.least] } else { [COOLING.least, COOLING.most] };
-        let mut least =
-            gain * arrived.least * HEATING.least * (1.0 - MAINS) - lift * faster - DRAUGHT;
-        let mut most = gain * arrived.most * HEATING.most * (1.0 + MAINS) - lift * slower + CALM;
-        for (seen, worst) in flows.neighbours.iter().flatten() {
-            let coldest = seen.unwrap_or(model.ambient);
-            let hottest = worst.or(*seen).unwrap_or(UNSEEN_NEIGHBOUR);
-            least -= NEIGHBOUR * (pv - coldest).max(0.0);
-            most += NEIGHBOUR * (hottest - pv).max(0.0);
-        }
-        if flows.screw_turns {
-            least -= MATERIAL * model.zone.gain;
-            most += SHEAR * model.zone.gain;
-        }
-        if flows.cooled {
-            least -= COOLER * lift.max(0.0);
-        }
-        let tau = model.zone.time_constant;
-        Range { least: least / tau, most: most / tau }
     }
 
     /// Whether the reading is believed.
@@ -219,6 +192,32 @@ impl HeatBalance {
             }
         }
     }
+}
+
+/// How the reading may change, °C/s.
+fn rates(pv: f64, arrived: Range, flows: &Flows, model: Model) -> Range {
+    let gain = model.zone.gain / 100.0;
+    let lift = pv - model.ambient;
+    // A zone below the room is warmed by it.
+    let [faster, slower] =
+        if lift > 0.0 { [COOLING.most, COOLING.least] } else { [COOLING.least, COOLING.most] };
+    let mut least = gain * arrived.least * HEATING.least * (1.0 - MAINS) - lift * faster - DRAUGHT;
+    let mut most = gain * arrived.most * HEATING.most * (1.0 + MAINS) - lift * slower + CALM;
+    for (seen, worst) in flows.neighbours.iter().flatten() {
+        let coldest = seen.unwrap_or(model.ambient);
+        let hottest = worst.or(*seen).unwrap_or(UNSEEN_NEIGHBOUR);
+        least -= NEIGHBOUR * (pv - coldest).max(0.0);
+        most += NEIGHBOUR * (hottest - pv).max(0.0);
+    }
+    if flows.screw_turns {
+        least -= MATERIAL * model.zone.gain;
+        most += SHEAR * model.zone.gain;
+    }
+    if flows.cooled {
+        least -= COOLER * lift.max(0.0);
+    }
+    let tau = model.zone.time_constant;
+    Range { least: least / tau, most: most / tau }
 }
 
 /// Where a zone of `t` °C can be after `dt` s of `duty` at most.

@@ -15,7 +15,7 @@ pub(crate) struct Seen {
     /// The judgement of its sensor.
     pub(crate) reading: Reading,
     /// The heat that went in is the heat that it shows.
-    pub(crate) is_seen: bool,
+    pub(crate) trusted: bool,
     /// The last temperature that was believed, or the highest target where none was, °C.
     pub(crate) believed: f64,
     /// For how long a frozen sensor has not been telling the truth, s.
@@ -34,7 +34,7 @@ impl UnseenZone {
     /// The hottest that the zone can be by now, °C; `None` while its sensor can be believed. `dt`:
     /// the time since the last call, s.
     pub(super) fn advance(&mut self, seen: Seen, dt: f64, model: Model) -> Option<f64> {
-        if seen.is_seen && !is_bad(seen.reading) {
+        if seen.trusted && !is_bad(seen.reading) {
             self.could_be = None;
             return None;
         }
@@ -66,7 +66,7 @@ mod tests {
     fn seen(reading: Reading, believed: Option<f64>) -> Seen {
         let safety = Safety::default();
         let believed = believed.unwrap_or(safety.max_target);
-        Seen { reading, is_seen: true, believed, silent_for: safety.frozen_after }
+        Seen { reading, trusted: true, believed, silent_for: safety.frozen_after }
     }
 
     fn seconds_to_limit(reading: Reading, believed: Option<f64>) -> u32 {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_that_is_seen_again_starts_afresh() {
+    fn a_zone_that_trusted_again_starts_afresh() {
         let mut zone = UnseenZone::default();
         let good = Reading::Good(tve_units::Celsius::clamped(200.0));
         let mut after = |reading| zone.advance(seen(reading, Some(200.0)), 60.0, model());

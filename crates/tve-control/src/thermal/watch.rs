@@ -114,8 +114,8 @@ impl Thermal {
         let silent_for = config.safety.frozen_after;
         let doubted = self.balances[zone].worst().filter(|_| !is_bad(readings.zone(zone)));
         let believed = doubted.or(readings.last_believed(zone)).unwrap_or(hottest_target);
-        let is_seen = doubted.is_none();
-        let seen = Seen { reading: readings.zone(zone), is_seen, believed, silent_for };
+        let trusted = doubted.is_none();
+        let seen = Seen { reading: readings.zone(zone), trusted, believed, silent_for };
         self.unseen[zone].advance(seen, PERIOD.secs(), Model::of(config, zone))
     }
 
