@@ -37,6 +37,48 @@ fn part<T: DeserializeOwned>(reply: &Value, place: &str) -> anyhow::Result<T> {
     })
 }
 
+/// The names of what is driven of a machine, as its service says them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Driven {
+    zones: Vec<String>,
+    motors: Vec<String>,
+}
+
+impl Driven {
+    /// Of a reply of `/api/data`.
+    fn of(data: &Value) -> anyhow::Result<Self> {
+        let relays: Named<bool> = part(data, "/relays")?;
+        let motors: Named<f64> = part(data, "/motors")?;
+        // A relay by itself is called by what it switches; a zone's is its solid-state relay.
+        let zone = |(relay, _): (&str, _)| relay.strip_prefix("ssr_").map(str::to_owned);
+        Ok(Self {
+            zones: relays.iter().filter_map(zone).collect(),
+            motors: motors.iter().map(|(motor, _)| motor.to_owned()).collect(),
+        })
+    }
+
+    /// The value of SET_TARGET that has every zone at `celsius`.
+    pub(crate) fn targets(&self, celsius: f64) -> Value {
+        self.zones.iter().map(|zone| (zone.clone(), json!(celsius))).collect()
+    }
+
+    /// The values of SET_MOTOR that have each motor stand still.
+    pub(crate) fn at_rest(&self) -> impl Iterator<Item = Value> {
+        self.motors.iter().map(|motor| json!({"motor": motor, "rpm": 0}))
+    }
+
+    /// The values of SET_HEATER that have each zone off.
+    fn unheated(&self) -> impl Iterator<Item = Value> {
+        self.zones.iter().map(|zone| json!({"zone": zone, "duty": 0}))
+    }
+}
+
+/// The coldest zone that the screw waits for, °C, as far as the conditions say it.
+fn coldest(conditions: &[Condition]) -> Option<f64> {
+    let zones = conditions.iter().filter(|c| c.name.starts_with("zone"));
+    zones.filter_map(|c| c.value).min_by(f64::total_cmp)
+}
+
 /// The extruder behind a host, or whatever else a plan finds there.
 #[derive(Debug, Clone)]
 pub(crate) struct Extruder {
@@ -83,15 +125,16 @@ impl Extruder {
         self.post("/api/control", &request).await
     }
 
-    /// Makes sure that `plan` may be run here; commands nothing.
+    /// Makes sure that `plan` may be run here, and says what there is to be driven; commands
+    /// nothing.
     ///
     /// # Errors
     /// The service does not answer, the machine is a real one and `real_is_known` is false, or it
     /// is in alarm.
-    pub(crate) async fn check(&self, plan: &Plan, real_is_known: bool) -> anyhow::Result<()> {
+    pub(crate) async fn check(&self, plan: &Plan, real_is_known: bool) -> anyhow::Result<Driven> {
         self.get(&plan.ready).await?;
         if plan.machine == Machine::None {
-            return Ok(());
+            return Ok(Driven::default());
         }
         let status = self.get("/api/status").await?;
         let machine: String = part(&status, "/state/machine")?;
@@ -107,19 +150,19 @@ impl Extruder {
             let alarms: Vec<String> = alarms.into_iter().map(|a| a.kind).collect();
             bail!("the machine is in ALARM ({}); clear it first", alarms.join(", "));
         }
-        Ok(())
+        Driven::of(&self.get("/api/data").await?)
     }
 
     /// Heats the barrel until the screw may turn.
     ///
     /// # Errors
     /// It refuses, does not get ready in time, or the run is interrupted.
-    pub(crate) async fn warm_up(&self, plan: &Plan) -> anyhow::Result<()> {
+    pub(crate) async fn warm_up(&self, plan: &Plan, driven: &Driven) -> anyhow::Result<()> {
         if plan.machine == Machine::None {
             return Ok(());
         }
         self.command("SET_MODE", json!({"mode": "AUTO"})).await?;
-        self.command("SET_TARGET", json!({"z1": WARM_C, "z2": WARM_C})).await?;
+        self.command("SET_TARGET", driven.targets(WARM_C)).await?;
         let style = ProgressStyle::with_template("warming up {bar:30} {pos}/{len} °C  {msg}");
         let bar = ProgressBar::new(WARM_ENOUGH_C as u64)
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -130,12 +173,9 @@ impl Extruder {
                 bar.finish_and_clear();
                 return Ok(());
             }
-            let data = self.get("/api/data").await?;
-            let temps: Named<Option<f64>> = part(&data, "/temps")?;
-            let zones = ["t2", "t3"].into_iter().filter_map(|sensor| *temps.get(sensor)?);
-            let coldest = zones.fold(WARM_ENOUGH_C, f64::min);
-            bar.set_position(coldest.max(0.0) as u64);
             let conditions: Vec<Condition> = part(&permissives, "/conditions")?;
+            let coldest = coldest(&conditions).unwrap_or_default();
+            bar.set_position(coldest.clamp(0.0, WARM_ENOUGH_C) as u64);
             let waits: Vec<String> =
                 conditions.into_iter().filter(|c| !c.ok).map(|c| c.name).collect();
             bar.set_message(format!("waiting for {}", waits.join(", ")));
@@ -154,7 +194,7 @@ impl Extruder {
     }
 
     /// Leaves the machine with logging off, motors at zero, heaters off; returns what it refused.
-    pub(crate) async fn make_safe(&self, plan: &Plan) -> Vec<String> {
+    pub(crate) async fn make_safe(&self, plan: &Plan, driven: &Driven) -> Vec<String> {
         if plan.machine == Machine::None {
             return Vec::new();
         }
@@ -164,17 +204,60 @@ impl Extruder {
                 refused.push(format!("{error:#}"));
             }
         };
-        for motor in ["main", "feed"] {
-            note(self.command("SET_MOTOR", json!({"motor": motor, "rpm": 0})).await);
+        for value in driven.at_rest() {
+            note(self.command("SET_MOTOR", value).await);
         }
-        note(self.command("SET_TARGET", json!({"z1": 0, "z2": 0})).await);
+        note(self.command("SET_TARGET", driven.targets(0.0)).await);
         note(self.command("SET_MODE", json!({"mode": "MANUAL"})).await);
-        for zone in ["z1", "z2"] {
-            note(self.command("SET_HEATER", json!({"zone": zone, "duty": 0})).await);
+        for value in driven.unheated() {
+            note(self.command("SET_HEATER", value).await);
         }
         note(self.command("SET_MODE", json!({"mode": "AUTO"})).await);
         note(self.post("/api/log/stop", &json!({})).await);
         note(self.post("/api/tune/stop", &json!({})).await);
         refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_driven_is_called_what_the_service_calls_it() {
+        let data = json!({
+            "relays": {"fan": false, "pump": true, "ssr_b1": true, "ssr_die": false},
+            "motors": {"extruder": 0.0, "puller": 12.5},
+        });
+        let driven = Driven::of(&data).unwrap();
+        assert_eq!(driven.targets(225.0), json!({"b1": 225.0, "die": 225.0}));
+        let motors: Vec<Value> = driven.at_rest().collect();
+        assert_eq!(
+            motors,
+            [json!({"motor": "extruder", "rpm": 0}), json!({"motor": "puller", "rpm": 0})]
+        );
+        let zones: Vec<Value> = driven.unheated().collect();
+        assert_eq!(zones, [json!({"zone": "b1", "duty": 0}), json!({"zone": "die", "duty": 0})]);
+        assert!(Driven::of(&json!({"motors": {}})).is_err(), "the wrong service");
+    }
+
+    #[test]
+    fn the_coldest_zone_is_that_of_the_conditions() {
+        let condition = |name: &str, value| Condition {
+            name: name.to_owned(),
+            ok: false,
+            value,
+            limit: None,
+            time_left_s: None,
+            refusal: String::new(),
+        };
+        let conditions = [
+            condition("no_alarm", Some(0.0)),
+            condition("zone1_warm", Some(201.0)),
+            condition("zone2_warm", Some(35.5)),
+            condition("zone3_warm", None),
+        ];
+        assert_eq!(coldest(&conditions), Some(35.5));
+        assert_eq!(coldest(&conditions[..1]), None);
     }
 }

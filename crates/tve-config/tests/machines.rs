@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tve_config::{
     Config, Couple, MachineConfig, MotorRole, PidGains, PwmUse, Serves, Source, Thermocouple,
 };
-use tve_machine::{Motor, PwmOutput, Signal, Zone};
+use tve_machine::{Motor, PwmOutput, Sensor, Signal, Zone};
 use tve_units::Bcm;
 
 const FOUR_ZONE: &str = include_str!("../../../config/machines/four-zone.json");
@@ -54,7 +54,7 @@ fn the_machine_in_the_field_is_two_zones_a_screw_and_a_feeder() {
             Serves::Motor(Motor::at(0)),
         ]
     );
-    assert_eq!(machine.sensors[3].source, Some(Source::Adc { converter: 0, input: 2 }));
+    assert_eq!(machine.sensors[Sensor::at(3)].source, Some(Source::Adc { converter: 0, input: 2 }));
     let roles: Vec<_> = machine.motors.iter().map(|m| (m.name.as_str(), m.role)).collect();
     assert_eq!(roles, [("main", MotorRole::Screw), ("feed", MotorRole::Feeder)]);
     let pins: Vec<_> = machine.signals.iter().map(|(signal, pin)| (signal, pin.get())).collect();
@@ -79,7 +79,8 @@ fn a_sensor_of_the_field_that_nothing_measures_keeps_its_place() {
     let file = json!({"sensors": {"1": {"enabled": false}}});
     let machine = Config::parse(&file.to_string()).unwrap().machine();
     assert_eq!(names(&machine), ["t1", "t2", "t3", "motor"]);
-    assert_eq!((machine.sensors[1].channel, machine.sensors[1].source), (None, None));
+    let second = &machine.sensors[Sensor::at(1)];
+    assert_eq!((second.channel, second.source), (None, None));
     let file = json!({"adc": {"enabled": false}});
     let machine = Config::parse(&file.to_string()).unwrap().machine();
     assert!(machine.sensors.iter().all(|point| point.source.is_none()));

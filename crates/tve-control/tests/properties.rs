@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tve_config::{Config, PidGains, SensorConfig};
+use tve_config::{Config, MachineConfig, PidGains, SensorConfig, Source};
 use tve_control::{
     CommandKind, Controller, Door, Pid, PidInput, Restored, Snapshot, carry_out, celsius,
     lenient_json, ohms, parse_control, parse_gpio, parse_tune_start, random_value, share, volts,
 };
-use tve_hal::{AdcReading, Contact, Inputs, MachineKind};
+use tve_hal::{AdcReading, Contact, Inputs, MachineKind, SensorInput};
 use tve_units::Micros;
 
 /// The same cases in every run; `PROPTEST_RNG_SEED` tries others.
@@ -164,14 +164,22 @@ proptest! {
     }
 }
 
-/// A warm, healthy machine's inputs at `now`.
-fn healthy(now: Micros) -> Inputs {
+/// Codes of the converter's inputs at about 30 and 200 °C behind 4.7 kohm.
+const CODES: [i16; 4] = [24_900, 3700, 24_900, 3700];
+
+/// The inputs at `now` of a machine whose sensors are warm and healthy.
+fn healthy(machine: &MachineConfig, now: Micros) -> Inputs {
     let flip = (now.get() / 200_000 % 2) as i16;
     let taken_at = Micros::new(now.get() / 200_000 * 200_000);
-    // About 30 and 200 °C behind 4.7 kohm.
-    let adc =
-        [24_900, 3700, 24_900, 3700].map(|code| AdcReading::Sample { code: code + flip, taken_at });
-    Inputs { adc, estop: Contact::Closed, ..Inputs::default() }
+    let sensors = machine.sensors.map(|_, point| match point.source {
+        Some(Source::Adc { converter: 0, input }) => {
+            let code = CODES[usize::from(input)] + flip;
+            SensorInput::of_adc(AdcReading::Sample { code, taken_at }, machine.converters[0].fsr)
+        }
+        Some(Source::Adc { .. } | Source::Max31856(_)) | None => SensorInput::None,
+    });
+    let unread = Inputs::unread(machine.motors.len(), sensors.len());
+    Inputs { sensors, estop: Contact::Closed, ..unread }
 }
 
 proptest! {
@@ -191,7 +199,8 @@ proptest! {
         for (body, ticks) in bodies {
             for _ in 0..ticks {
                 now = now + Micros::from_millis(10);
-                controller.step(now, &healthy(now));
+                let inputs = healthy(controller.machine(), now);
+                controller.step(now, &inputs);
             }
             controller.snapshot(&mut before);
             if let Ok(command) = parse_control(&body, &names)
@@ -203,7 +212,8 @@ proptest! {
                 prop_assert!(clears || shown == before, "{body} was refused ({refusal}) but changed something");
             }
             now = now + Micros::from_millis(10);
-            let out = *controller.step(now, &healthy(now));
+            let inputs = healthy(controller.machine(), now);
+            let out = *controller.step(now, &inputs);
             controller.snapshot(&mut shown);
             let tripped = shown
                 .alarms

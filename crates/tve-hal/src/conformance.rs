@@ -113,7 +113,7 @@ impl Play<'_> {
         let sampled: Vec<(Sensor, Name)> = wired.map(|(id, point)| (id, point.name)).collect();
         let rest = self.off();
         self.until("a sample of each sensor", &rest, |inputs| {
-            sampled.iter().all(|(id, _)| inputs.sensor(machine, *id).taken_at().is_some())
+            sampled.iter().all(|(id, _)| inputs.sensor(*id).taken_at().is_some())
         })?;
         let first = self.inputs;
         let mut before = first;
@@ -121,7 +121,7 @@ impl Play<'_> {
         loop {
             let now = self.tick(&rest)?;
             for (id, name) in &sampled {
-                let taken = |inputs: &Inputs| inputs.sensor(machine, *id).taken_at();
+                let taken = |inputs: &Inputs| inputs.sensor(*id).taken_at();
                 let (Some(old), Some(taken_at)) = (taken(&before), taken(&self.inputs)) else {
                     return Err(format!("{name} lost its sample"));
                 };
@@ -133,9 +133,7 @@ impl Play<'_> {
                 }
             }
             before = self.inputs;
-            let stale = sampled
-                .iter()
-                .find(|(id, _)| first.sensor(machine, *id) == before.sensor(machine, *id));
+            let stale = sampled.iter().find(|(id, _)| first.sensor(*id) == before.sensor(*id));
             match stale {
                 None if now.since(began) >= WHILE => return Ok(()),
                 Some((_, name)) if now.since(began) >= self.patience => {

@@ -1,12 +1,10 @@
 //! What the machine tells the controller each tick.
 
-use crate::{ADC_CHANNELS, PerMotor, PerSensor, Sensor};
-use tve_config::{MachineConfig, Source};
+use crate::{PerMotor, PerSensor, Sensor};
 use tve_units::{Micros, WallMillis};
 
-/// The newest word of the converter about one channel.
+/// The newest word of an ADS1115 about one of its inputs, for the machines that have one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub enum AdcReading {
     /// No conversion yet.
     #[default]
@@ -143,9 +141,6 @@ pub struct MotorFeedback {
 pub struct Inputs {
     /// Wall clock of this tick: stamps records, decides nothing. Set by the owner of the loop.
     pub wall: WallMillis,
-    /// By channel of the first converter.
-    // goes when the controller counts its zones: `sensors` says it for every converter
-    pub adc: [AdcReading; ADC_CHANNELS],
     /// By sensor; a machine that has not been read yet has none.
     pub sensors: PerSensor<SensorInput>,
     /// Panel buttons.
@@ -165,24 +160,15 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// The newest word about a sensor of `machine`.
-    // goes when every machine fills `sensors`
-    pub fn sensor(&self, machine: &MachineConfig, sensor: Sensor) -> SensorInput {
-        match (self.sensors.get(sensor), machine.sensors.get(sensor).and_then(|s| s.source)) {
-            (Some(input), _) if *input != SensorInput::None => *input,
-            (_, Some(Source::Adc { converter: 0, input })) => {
-                let fsr = machine.converters.first().map_or(0.0, |converter| converter.fsr);
-                SensorInput::of_adc(self.adc[usize::from(input)], fsr)
-            }
-            _ => SensorInput::None,
-        }
+    /// The newest word about a sensor; of a machine that has not been read yet there is none.
+    pub fn sensor(&self, sensor: Sensor) -> SensorInput {
+        self.sensors.get(sensor).copied().unwrap_or_default()
     }
 
     /// Of a machine with so many motors and sensors, before it was read.
     pub fn unread(motors: usize, sensors: usize) -> Self {
         Self {
             wall: WallMillis::default(),
-            adc: [AdcReading::None; ADC_CHANNELS],
             sensors: PerSensor::new(sensors),
             buttons: Buttons::default(),
             estop: Contact::NotMapped,
@@ -192,12 +178,5 @@ impl Inputs {
             fill_level_cm: None,
             pin_levels: 0,
         }
-    }
-}
-
-// goes when the controller counts its zones: a machine of two motors
-impl Default for Inputs {
-    fn default() -> Self {
-        Self::unread(2, 0)
     }
 }

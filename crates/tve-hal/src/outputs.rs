@@ -141,10 +141,3 @@ impl Outputs {
             || self.motors.iter().any(|m| m.is_enabled())
     }
 }
-
-// goes when the controller counts its zones: all off, on a machine of two zones and two motors
-impl Default for Outputs {
-    fn default() -> Self {
-        Self::off(2, 2)
-    }
-}

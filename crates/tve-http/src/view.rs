@@ -301,6 +301,7 @@ pub fn status_text(snapshot: &Snapshot, tags: &Tags, machine: &str, config: &[u8
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+    use tve_hal::Sensor;
     use tve_units::{Celsius, Duty, Micros, Rpm, WallMillis};
 
     fn tags() -> Tags {
@@ -375,7 +376,7 @@ mod tests {
     #[test]
     fn what_cannot_be_known_is_null() {
         let mut snapshot = warm();
-        snapshot.temps[1] = None;
+        snapshot.temps[Sensor::at(1)] = None;
         snapshot.fill_level = None;
         let body = serde_json::to_value(data(&snapshot, &tags())).unwrap();
         assert_eq!(body["temps"]["t2"], Value::Null);

@@ -83,15 +83,6 @@ impl<I: Id, T, const N: usize> Per<I, T, N> {
         &self.items[..self.len]
     }
 
-    /// The first `M` entries, with defaults for those that the machine does not have: for whoever
-    /// speaks of a fixed number of them on the wire.
-    pub fn to_array<const M: usize>(&self) -> [T; M]
-    where
-        T: Default + Copy,
-    {
-        core::array::from_fn(|i| self.as_slice().get(i).copied().unwrap_or_default())
-    }
-
     /// The entry of `id`, where the machine has it.
     #[inline]
     pub fn get(&self, id: I) -> Option<&T> {
@@ -123,24 +114,6 @@ impl<I: Id, T, const N: usize> IndexMut<I> for Per<I, T, N> {
     #[inline]
     fn index_mut(&mut self, id: I) -> &mut T {
         &mut self.items[..self.len][id.index()]
-    }
-}
-
-// goes when the controller counts its zones
-impl<I: Id, T, const N: usize> Index<usize> for Per<I, T, N> {
-    type Output = T;
-
-    #[inline]
-    fn index(&self, index: usize) -> &T {
-        &self.items[..self.len][index]
-    }
-}
-
-// goes when the controller counts its zones
-impl<I: Id, T, const N: usize> IndexMut<usize> for Per<I, T, N> {
-    #[inline]
-    fn index_mut(&mut self, index: usize) -> &mut T {
-        &mut self.items[..self.len][index]
     }
 }
 
@@ -230,8 +203,8 @@ mod tests {
     fn a_list_is_as_long_as_it_was_made_and_no_longer() {
         let list = PerZone::from_fn(2, |zone| zone.index() * 10);
         assert_eq!((list.len(), list.as_slice()), (2, &[0, 10][..]));
-        assert_eq!(list[Zone::Z2], 10);
-        assert_eq!(PerZone::<u8>::new(1).get(Zone::Z2), None);
+        assert_eq!(list[Zone::at(1)], 10);
+        assert_eq!(PerZone::<u8>::new(1).get(Zone::at(1)), None);
         assert_eq!(list.map(|_, x| x + 1).as_slice(), [1, 11]);
     }
 

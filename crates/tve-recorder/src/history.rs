@@ -120,7 +120,7 @@ impl History {
         }
     }
 
-    /// Adds a sample that `pack` appends; the oldest chunk goes when the rest holds 24 h without it.
+    /// Adds a sample that `pack` appends; the oldest chunk leaves once the rest holds 24 h without it.
     fn add(&mut self, pack: impl FnOnce(&mut Vec<u8>)) {
         let full = CHUNK * self.layout.stride();
         if self.chunks.back().is_none_or(|c| c.len() == full) {

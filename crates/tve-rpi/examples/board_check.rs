@@ -9,11 +9,9 @@
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use tve_config::Config;
+use tve_config::{CONVERTER_INPUTS, Config, MachineConfig, Source};
 use tve_hal::conformance::{self, Bench};
-use tve_hal::{
-    AdcReading, Hardware, Inputs, JogId, Motor, MotorDrive, Outputs, Quantity, SensorInput, Signal,
-};
+use tve_hal::{Hardware, Inputs, JogId, Motor, MotorDrive, Outputs, Quantity, SensorInput, Signal};
 use tve_rpi::{RpiHardware, safe_off, wiring};
 use tve_units::{Duty, Micros};
 
@@ -127,7 +125,7 @@ fn hold(config: &Config, how_long: Duration, outputs: &Outputs) -> Result<(), St
         machine.read(now, &mut inputs).map_err(|e| e.to_string())?;
         machine.apply(now, outputs).map_err(|e| e.to_string())?;
         if ticks % TICKS_A_LINE == 0 {
-            print_line(&inputs);
+            print_line(&wired, &inputs);
         }
         ticks += 1;
         std::thread::sleep(PERIOD);
@@ -135,12 +133,20 @@ fn hold(config: &Config, how_long: Duration, outputs: &Outputs) -> Result<(), St
     Ok(())
 }
 
-fn print_line(inputs: &Inputs) {
-    let adc = inputs.adc.map(|reading| match reading {
-        AdcReading::None => "-".to_owned(),
-        AdcReading::Sample { code, .. } => code.to_string(),
-        AdcReading::BusError => "bus-error".to_owned(),
-    });
+/// What each input of the first converter counts: `-` where no sensor is, or none has been sampled.
+fn counts(machine: &MachineConfig, inputs: &Inputs) -> [String; CONVERTER_INPUTS] {
+    std::array::from_fn(|input| {
+        let here = Some(Source::Adc { converter: 0, input: input as u8 });
+        let sensor = machine.sensors.entries().find(|(_, point)| point.source == here);
+        match sensor.map_or(SensorInput::None, |(id, _)| inputs.sensor(id)) {
+            SensorInput::None => "-".to_owned(),
+            SensorInput::Sample { raw, .. } => raw.to_string(),
+            SensorInput::BusError => "bus-error".to_owned(),
+        }
+    })
+}
+
+fn print_line(machine: &MachineConfig, inputs: &Inputs) {
     let sensors: Vec<String> = inputs
         .sensors
         .iter()
@@ -156,7 +162,7 @@ fn print_line(inputs: &Inputs) {
         .collect();
     println!(
         "adc {} estop {:?} pwm_mismatches {} jog_done {:?} pins {:07x} sensors {}",
-        adc.join(" "),
+        counts(machine, inputs).join(" "),
         inputs.estop,
         inputs.pwm_mismatches,
         inputs.motors.iter().next().and_then(|motor| motor.jog_done).map(|id| id.0),

@@ -95,41 +95,10 @@ impl BusWiring {
     }
 }
 
-/// The newest word about every sensor.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Readings {
-    /// By input of the first ADS1115.
-    pub(crate) adc: [AdcReading; ADC_CHANNELS],
-    pub(crate) sensors: PerSensor<SensorInput>,
-}
-
-impl Readings {
-    /// Of so many sensors, before any was sampled.
-    pub(crate) fn none(sensors: usize) -> Self {
-        Self { adc: [AdcReading::None; ADC_CHANNELS], sensors: PerSensor::new(sensors) }
-    }
-
-    fn set(&mut self, sensor: Sensor, input: SensorInput) {
-        if let Some(reading) = self.sensors.get_mut(sensor) {
-            *reading = input;
-        }
-    }
-}
-
 /// A converter, the sensors behind it, and the newest it said about them.
 enum Driver {
-    Adc {
-        driver: Acquisition<Bus>,
-        wiring: AdcWiring,
-        /// It is the one whose inputs are published by input too.
-        first: bool,
-        heard: [AdcReading; ADC_CHANNELS],
-    },
-    Thermocouple {
-        driver: Thermocouple<Spi>,
-        sensor: Sensor,
-        heard: SensorInput,
-    },
+    Adc { driver: Acquisition<Bus>, wiring: AdcWiring, heard: [AdcReading; ADC_CHANNELS] },
+    Thermocouple { driver: Thermocouple<Spi>, sensor: Sensor, heard: SensorInput },
 }
 
 /// A converter that samples.
@@ -187,19 +156,21 @@ impl Sampler {
     }
 
     /// Writes the newest about its sensors into `readings`.
-    pub(crate) fn publish(&self, readings: &mut Readings) {
+    pub(crate) fn publish(&self, readings: &mut PerSensor<SensorInput>) {
+        let mut set = |sensor, input| {
+            if let Some(reading) = readings.get_mut(sensor) {
+                *reading = input;
+            }
+        };
         match &self.driver {
-            Driver::Adc { wiring, first, heard, .. } => {
-                if *first {
-                    readings.adc = *heard;
-                }
+            Driver::Adc { wiring, heard, .. } => {
                 for (sensor, reading) in wiring.inputs.iter().zip(heard) {
                     if let Some(sensor) = sensor {
-                        readings.set(*sensor, SensorInput::of_adc(*reading, wiring.fsr));
+                        set(*sensor, SensorInput::of_adc(*reading, wiring.fsr));
                     }
                 }
             }
-            Driver::Thermocouple { sensor, heard, .. } => readings.set(*sensor, *heard),
+            Driver::Thermocouple { sensor, heard, .. } => set(*sensor, *heard),
         }
     }
 }
@@ -242,7 +213,6 @@ impl Devices {
                         begin,
                     ),
                     wiring: wiring.clone(),
-                    first: index == 0,
                     heard: [AdcReading::None; ADC_CHANNELS],
                 },
                 gone: false,

@@ -2,7 +2,7 @@
 
 use crate::board::{Board, Pins};
 use crate::clock::Clock;
-use crate::devices::{BusWiring, Readings};
+use crate::devices::BusWiring;
 use crate::io::IoThread;
 use crate::off::{OffSwitch, Wires, release, rest};
 use crate::pca9685::Count;
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tve_config::{Config, MachineConfig, PwmUse};
 use tve_hal::{
     Buttons, Contact, Hardware, HardwareError, Inputs, Lamp, MachineKind, Motor, MotorDrive,
-    MotorFeedback, Outputs, PWM_CHANNELS, PerMotor, Pull, Signal, UserPin,
+    MotorFeedback, Outputs, PWM_CHANNELS, PerMotor, PerSensor, Pull, Signal, UserPin,
 };
 use tve_machine::{Name, PwmOutput};
 use tve_units::{Bcm, Duty, Micros};
@@ -380,8 +380,9 @@ impl Hardware for RpiHardware {
                 remedy: "correct what the log says and restart the service".into(),
             });
         }
-        let (readings, mismatches) = match self.io.as_ref().map(IoThread::read) {
-            None => (Readings::none(0), 0),
+        let (sensors, mismatches) = match self.io.as_ref().map(IoThread::read) {
+            // A locked machine has no buses, and no word about any sensor.
+            None => (PerSensor::new(0), 0),
             Some(Ok(read)) => read,
             Some(Err(error)) => {
                 self.give_up();
@@ -389,7 +390,7 @@ impl Hardware for RpiHardware {
             }
         };
         self.mismatches = mismatches;
-        (inputs.adc, inputs.sensors) = (readings.adc, readings.sensors);
+        inputs.sensors = sensors;
         inputs.pwm_mismatches = mismatches;
         inputs.buttons =
             Buttons { start: self.is_closed(Signal::Start), stop: self.is_closed(Signal::Stop) };

@@ -6,14 +6,14 @@
 
 use crate::board::Board;
 use crate::clock::Clock;
-use crate::devices::{BusWiring, Devices, Readings};
+use crate::devices::{BusWiring, Devices};
 use crate::pca9685::Count;
 use crate::pwm_board::VERIFY;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tve_hal::{HardwareError, PWM_CHANNELS};
+use tve_hal::{HardwareError, PWM_CHANNELS, PerSensor, SensorInput};
 use tve_units::Micros;
 
 /// Longest sleep: the heartbeat of the controller is looked at this often.
@@ -25,7 +25,8 @@ const VERIFY_OVERDUE: Micros = Micros::new(VERIFY.get() * 5 / 2);
 /// What the control thread and the I/O thread tell each other. Held for a copy only, never during
 /// a transfer.
 struct Shared {
-    readings: Readings,
+    /// The newest word about each sensor.
+    readings: PerSensor<SensorInput>,
     wanted: [Count; PWM_CHANNELS],
     mismatches: u8,
     /// When the board was last looked at, in board time; `None` without a board.
@@ -62,7 +63,7 @@ impl IoThread {
     ) -> Result<Self, HardwareError> {
         let devices = Devices::open(board.as_ref(), wiring, clock.now())?;
         let shared = Arc::new(Mutex::new(Shared {
-            readings: Readings::none(wiring.sensors),
+            readings: PerSensor::new(wiring.sensors),
             wanted: [Count::OFF; PWM_CHANNELS],
             mismatches: 0,
             looked_at: wiring.pwm.as_ref().map(|_| clock.now()),
@@ -88,7 +89,7 @@ impl IoThread {
     /// nothing is wanted on until the next [`Self::want`].
     pub(crate) fn rewire(&self, wiring: BusWiring) {
         let mut shared = lock(&self.shared);
-        shared.readings = Readings::none(wiring.sensors);
+        shared.readings = PerSensor::new(wiring.sensors);
         shared.wanted = [Count::OFF; PWM_CHANNELS];
         shared.mismatches = 0;
         shared.looked_at = wiring.pwm.as_ref().map(|_| self.clock.now());
@@ -103,7 +104,7 @@ impl IoThread {
     /// # Errors
     /// Once, when the wiring that was handed over last has a device node that is missing or not
     /// accessible.
-    pub(crate) fn read(&self) -> Result<(Readings, u8), HardwareError> {
+    pub(crate) fn read(&self) -> Result<(PerSensor<SensorInput>, u8), HardwareError> {
         let now = self.clock.now();
         let mut shared = lock(&self.shared);
         if let Some(error) = shared.missing.take() {

@@ -49,6 +49,7 @@ impl<'s> Run<'s> {
             total,
             done: 0,
             next_command: 0,
+            trace: Trace::new(rig.controller.machine()),
             rig,
             snapshot: Snapshot::default(),
             tune: TuneStatus::Idle,
@@ -57,7 +58,6 @@ impl<'s> Run<'s> {
             alarms: Vec::new(),
             tunes: Vec::new(),
             samples: Vec::with_capacity((total / SAMPLE_TICKS) as usize + 1),
-            trace: Trace::new(),
         }
     }
 

@@ -2,21 +2,18 @@
 //!
 //! Integers are little-endian, floats are their IEEE 754 bits. A tick is one byte that says
 //! whether inputs (1) and outputs (2) follow because they differ from those of the tick before.
-//! [`Inputs::wall`] is left out: it labels and decides nothing. What a machine has beyond two zones,
-//! two motors and one converter stands behind the rest, so that a machine that has no more leaves the
-//! trace that it always left.
+//! [`Inputs::wall`] is left out: it labels and decides nothing. Lists are as long as the machine's,
+//! which is the same for a whole run.
 
 use sha2::{Digest, Sha256};
+use tve_config::MachineConfig;
 use tve_hal::{
-    ADC_CHANNELS, AdcReading, Contact, Inputs, MotorDrive, Outputs, Pull, Quality, Quantity,
-    SensorInput, UserPin,
+    Contact, Inputs, MotorDrive, Outputs, Pull, Quality, Quantity, SensorInput, UserPin,
 };
 use tve_units::{Micros, WallMillis};
 
 /// Bytes gathered before they are hashed.
 const BLOCK: usize = 16 * 1024;
-/// Zones whose heaters share a byte with the relays.
-const FIRST_ZONES: usize = 2;
 /// Bits of a byte.
 const BYTE: usize = 8;
 
@@ -29,12 +26,14 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    pub(crate) fn new() -> Self {
+    /// Of a run of `machine`, which stands still before it.
+    pub(crate) fn new(machine: &MachineConfig) -> Self {
+        let motors = machine.motors.len();
         Self {
             hash: Sha256::new(),
             pending: Vec::with_capacity(2 * BLOCK),
-            inputs: Inputs::default(),
-            outputs: Outputs::default(),
+            inputs: Inputs::unread(motors, machine.sensors.len()),
+            outputs: Outputs::off(machine.zones.len(), motors),
         }
     }
 
@@ -85,16 +84,8 @@ impl Trace {
     }
 
     fn inputs(&mut self, inputs: &Inputs) {
-        for reading in inputs.adc {
-            match reading {
-                AdcReading::None => self.pending.push(0),
-                AdcReading::Sample { code, taken_at } => {
-                    self.pending.push(1);
-                    self.pending.extend_from_slice(&code.to_le_bytes());
-                    self.u64(taken_at.get());
-                }
-                AdcReading::BusError => self.pending.push(2),
-            }
+        for input in inputs.sensors {
+            self.sensor(input);
         }
         self.bits(&[inputs.buttons.start, inputs.buttons.stop, inputs.drive_alarm]);
         self.pending.push(match inputs.estop {
@@ -108,14 +99,8 @@ impl Trace {
         self.pending.push(inputs.pwm_mismatches);
         self.f64(inputs.fill_level_cm.unwrap_or(-1.0));
         self.u64(u64::from(inputs.pin_levels));
-        if inputs.sensors.len() > ADC_CHANNELS {
-            for input in inputs.sensors {
-                self.sensor(input);
-            }
-        }
     }
 
-    /// A sensor that the first converter does not say everything about.
     fn sensor(&mut self, input: SensorInput) {
         let (quantity, quality, raw, taken_at) = match input {
             SensorInput::None => return self.pending.push(0),
@@ -142,8 +127,9 @@ impl Trace {
     }
 
     fn outputs(&mut self, outputs: &Outputs) {
-        let [first, second] = outputs.heaters.to_array::<FIRST_ZONES>();
-        self.bits(&[first, second, outputs.contactor, outputs.fan, outputs.pump]);
+        self.bits(outputs.heaters.as_slice());
+        self.bits(outputs.coolers.as_slice());
+        self.bits(&[outputs.contactor, outputs.fan, outputs.pump]);
         let leds = outputs.leds;
         self.bits(&[leds.status, leds.red, leds.yellow, leds.green]);
         self.f64(outputs.peltier.get());
@@ -174,13 +160,6 @@ impl Trace {
                 UserPin::Output(false) => 4,
                 UserPin::Output(true) => 5,
             });
-        }
-        let further = outputs.heaters.as_slice().get(FIRST_ZONES..).unwrap_or_default();
-        if !further.is_empty() {
-            self.bits(further);
-        }
-        if outputs.coolers.iter().any(|on| *on) {
-            self.bits(outputs.coolers.as_slice());
         }
     }
 }

@@ -146,11 +146,6 @@ impl Converters {
         }
     }
 
-    /// The inputs of the first converter with dividers.
-    pub(crate) fn first(&self) -> [AdcReading; ADC_CHANNELS] {
-        self.adcs.first().map_or([AdcReading::None; ADC_CHANNELS], |adc| adc.readings)
-    }
-
     /// The newest word about a sensor that is looked for at `input`.
     pub(crate) fn say(&self, sensor: Sensor, input: Input, full_scales: &[f64]) -> SensorInput {
         match input {

@@ -201,11 +201,14 @@ mod tests {
     fn faults_that_scale_the_same_thing_multiply() {
         let mut schedule = Schedule::new(2, 4);
         for kind in
-            [FaultKind::MainsVoltage { percent: 90.0 }, FaultKind::HeaterPower(Zone::Z1, 0.5)]
+            [FaultKind::MainsVoltage { percent: 90.0 }, FaultKind::HeaterPower(Zone::at(0), 0.5)]
         {
             schedule.push(Fault::always(kind), Micros::ZERO);
         }
-        let [z1, z2] = *schedule.effects().heater_power.as_slice() else { panic!("two zones") };
-        assert!((z1 - 0.405).abs() < 1e-12 && (z2 - 0.81).abs() < 1e-12, "{z1} {z2}");
+        let [first, second] = *schedule.effects().heater_power.as_slice() else {
+            panic!("two zones")
+        };
+        assert!((first - 0.405).abs() < 1e-12, "{first}");
+        assert!((second - 0.81).abs() < 1e-12, "{second}");
     }
 }

@@ -2,11 +2,8 @@
 //!
 //! A kind has one spelling (`ssr_stuck_on z1`), used by scenario files, with the names that the
 //! machine's configuration gives its zones and sensors. [`FaultKind::parse_on`] and
-//! [`FaultKind::text_on`] are each other's inverse; `FromStr` and `Display` are those of the machine
-//! of two zones.
+//! [`FaultKind::text_on`] are each other's inverse.
 
-use core::fmt;
-use core::str::FromStr;
 use tve_config::MachineConfig;
 use tve_hal::{Id, Sensor, Zone};
 use tve_units::Micros;
@@ -65,7 +62,7 @@ pub enum FaultKind {
     ButtonStart,
     /// The stop button is held.
     ButtonStop,
-    /// A draught takes heat from both zones.
+    /// A draught takes heat from every zone.
     DoorDraught {
         /// Extra loss, as °C that a barrel held at 200 °C (177 °C above its surroundings) would
         /// sink by at unchanged power if its other losses stayed the same; 0 to 500.
@@ -209,14 +206,6 @@ struct Roll {
 }
 
 impl Roll {
-    /// Of the machine of two zones.
-    fn classic() -> Self {
-        Self {
-            zones: Zone::ALL.map(|zone| zone.name().to_owned()).into(),
-            sensors: Sensor::ALL.map(|sensor| sensor.name().to_owned()).into(),
-        }
-    }
-
     fn of(machine: &MachineConfig) -> Self {
         Self {
             zones: machine.zones.iter().map(|zone| zone.name.to_string()).collect(),
@@ -281,12 +270,6 @@ impl FaultKind {
     }
 }
 
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text(&Roll::classic()))
-    }
-}
-
 /// The words behind the name of a fault.
 struct Arguments<'a> {
     name: &'a str,
@@ -342,14 +325,6 @@ impl Arguments<'_> {
             Ok(x) if (min..=max).contains(&x) => Ok(x),
             _ => Err(self.wrong(index, format!("{of} between {min} and {max}"))),
         }
-    }
-}
-
-impl FromStr for FaultKind {
-    type Err = ParseFaultError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse(text, &Roll::classic())
     }
 }
 
@@ -416,8 +391,14 @@ impl FaultKind {
 mod tests {
     use super::*;
     use crate::noise::Noise;
+    use std::sync::Arc;
+    use tve_config::Config;
 
-    fn every_kind(noise: &mut Noise) -> Vec<FaultKind> {
+    fn machine() -> Arc<MachineConfig> {
+        Config::embedded().machine()
+    }
+
+    fn every_kind(machine: &MachineConfig, noise: &mut Noise) -> Vec<FaultKind> {
         let mut all = vec![
             FaultKind::RailOff { percent: noise.standard() * 10.0 },
             FaultKind::AdcGone,
@@ -432,7 +413,7 @@ mod tests {
             FaultKind::DoorDraught { celsius: noise.standard().abs() * 100.0 },
             FaultKind::MainsVoltage { percent: 100.0 + noise.standard() * 10.0 },
         ];
-        for s in Sensor::ALL {
+        for s in machine.sensors.ids() {
             all.push(FaultKind::SensorOpen(s));
             all.push(FaultKind::SensorShorted(s));
             all.push(FaultKind::SensorFrozen(s));
@@ -441,7 +422,7 @@ mod tests {
             all.push(FaultKind::SensorJumping(s));
             all.push(FaultKind::SensorOffset(s, noise.standard() * 10.0));
         }
-        for z in Zone::ALL {
+        for z in machine.zones.ids() {
             all.push(FaultKind::SensorsSwapped(z));
             all.push(FaultKind::SsrStuckOn(z));
             all.push(FaultKind::SsrLeaks(z, noise.standard().abs().min(1.0)));
@@ -456,10 +437,12 @@ mod tests {
         let seed = 42;
         let mut noise = Noise::new(seed);
         let mut names = std::collections::BTreeSet::new();
+        let machine = machine();
         for _ in 0..200 {
-            for kind in every_kind(&mut noise) {
-                let text = kind.to_string();
-                assert_eq!(text.parse(), Ok(kind), "{text:?}, seed {seed}");
+            for kind in every_kind(&machine, &mut noise) {
+                let text = kind.text_on(&machine);
+                let read = FaultKind::parse_on(&text, &machine);
+                assert_eq!(read, Ok(kind), "{text:?}, seed {seed}");
                 names.insert(kind.name());
             }
         }
@@ -468,9 +451,16 @@ mod tests {
 
     #[test]
     fn scenario_spellings_mean_what_they_say() {
-        assert_eq!("sensor_open t2".parse(), Ok(FaultKind::SensorOpen(Sensor::T2)));
-        assert_eq!("  rail_off   3 ".parse(), Ok(FaultKind::RailOff { percent: 3.0 }));
-        assert_eq!("heater_power z2 0.5".parse(), Ok(FaultKind::HeaterPower(Zone::Z2, 0.5)));
+        let machine = machine();
+        let t2 = machine.sensor_named("t2").unwrap();
+        let z2 = machine.zone_named("z2").unwrap();
+        for (text, kind) in [
+            ("sensor_open t2", FaultKind::SensorOpen(t2)),
+            ("  rail_off   3 ", FaultKind::RailOff { percent: 3.0 }),
+            ("heater_power z2 0.5", FaultKind::HeaterPower(z2, 0.5)),
+        ] {
+            assert_eq!(FaultKind::parse_on(text, &machine), Ok(kind));
+        }
     }
 
     #[test]
@@ -487,7 +477,7 @@ mod tests {
             ("mains_voltage -10", "mains_voltage needs a voltage in % of nominal between 50"),
             ("mains_voltage 10", "mains_voltage needs a voltage in % of nominal between 50"),
         ] {
-            let error = text.parse::<FaultKind>().unwrap_err().to_string();
+            let error = FaultKind::parse_on(text, &machine()).unwrap_err().to_string();
             assert!(error.starts_with(message), "{text:?}: {error}");
         }
     }

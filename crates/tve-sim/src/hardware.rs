@@ -278,7 +278,6 @@ impl Hardware for SimHardware {
     fn read(&mut self, now: Micros, inputs: &mut Inputs) -> Result<(), HardwareError> {
         self.advance(now);
         let effects = self.schedule.effects();
-        inputs.adc = self.converters.first();
         // At each tick: no more is copied than there is.
         if inputs.sensors.len() == self.sensors.len() {
             inputs.sensors.iter_mut().zip(&self.sensors).for_each(|(to, from)| *to = *from);

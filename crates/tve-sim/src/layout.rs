@@ -3,12 +3,16 @@
 
 use crate::plant::{Build, Place, ZoneBuild};
 use tve_config::{Config, EstopContact, MachineConfig, MotorRole, Serves, Source};
-use tve_hal::{ADC_CHANNELS, Contact, PerMotor, PerSensor, Sensor, Signal};
+use tve_hal::{ADC_CHANNELS, Contact, Motor, PerMotor, PerSensor, Sensor, Signal, Zone};
 
-/// What the plugs of the default machine are put on. Fixed: mapping them is the configuration's
-/// job, and a wrong mapping must show.
-const DEFAULT_PLUGS: [Option<Sensor>; ADC_CHANNELS] =
-    [Some(Sensor::T1), Some(Sensor::T2), Some(Sensor::Motor), Some(Sensor::T3)];
+/// What the plugs of a machine without a list of zones are put on, input by input. Fixed: mapping
+/// them is the configuration's job, and a wrong mapping must show.
+const DEFAULT_PLUGS: [Serves; ADC_CHANNELS] = [
+    Serves::FeedThroat,
+    Serves::Zone(Zone::at(0)),
+    Serves::Motor(Motor::at(0)),
+    Serves::Zone(Zone::at(1)),
+];
 
 /// What sensors are plugged into, fixed when the machine is built.
 #[derive(Debug, Clone)]
@@ -102,7 +106,11 @@ fn share(own: f64, common: f64) -> f64 {
 pub(crate) fn plugs(config: &Config, machine: &MachineConfig) -> Plugs {
     let mut plugs = Plugs { adcs: Vec::new(), thermocouples: Vec::new() };
     if config.zones.is_none() {
-        plugs.adcs.push(DEFAULT_PLUGS);
+        let there_for = |serves| {
+            let mut sensors = machine.sensors.entries();
+            sensors.find(|(_, point)| point.serves == serves).map(|(sensor, _)| sensor)
+        };
+        plugs.adcs.push(DEFAULT_PLUGS.map(there_for));
         return plugs;
     }
     plugs.adcs.resize(machine.converters.len(), [None; ADC_CHANNELS]);

@@ -73,9 +73,11 @@ fn ten_thousand_broken_configurations_are_refused_or_harmless() {
                 accepted += 1;
                 let mut controller =
                     Controller::new(config.machine(), MachineKind::Simulator, Restored::default());
+                let machine = controller.machine();
+                let inputs = Inputs::unread(machine.motors.len(), machine.sensors.len());
                 for tick in 1..=50 {
                     let now = Micros::from_millis(10 * tick);
-                    let out = controller.step(now, &Inputs::default());
+                    let out = controller.step(now, &inputs);
                     assert!(!out.is_energised(), "seed {SEED}, round {round}: energised");
                 }
             }

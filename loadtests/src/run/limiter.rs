@@ -6,6 +6,7 @@
 
 use crate::address::{shown, without_login};
 use crate::collect;
+use crate::extruder::Driven;
 use crate::options::Options;
 use crate::plan::{Limiter, Plan};
 use crate::summary::Finished;
@@ -59,6 +60,7 @@ pub(super) async fn run(
     plan: &Plan,
     limiter: &Limiter,
     options: &Options,
+    driven: &Driven,
 ) -> anyhow::Result<Finished> {
     let started = jiff::Zoned::now();
     let http = options.client(plan)?;
@@ -97,8 +99,10 @@ pub(super) async fn run(
     let stop = http.post(anonymous.clone()).json(&body("EMERGENCY_STOP", Value::Null));
     let mut calm = vec![send(stop).await?];
     let stop_took = asked.elapsed();
-    calm.push(send(post("SET_MOTOR", json!({"motor": "main", "rpm": 0}))).await?);
-    calm.push(send(post("SET_TARGET", json!({"z1": 0, "z2": 0}))).await?);
+    for value in driven.at_rest() {
+        calm.push(send(post("SET_MOTOR", value)).await?);
+    }
+    calm.push(send(post("SET_TARGET", driven.targets(0.0))).await?);
     claims.push(answered("a client beyond its limit may still stop and set zero", &calm));
     let read = send(http.get(options.host.join("/api/data")?)).await?;
     claims.push(answered("readers are answered meanwhile", &[read]));

@@ -18,16 +18,16 @@ use crate::summary::Finished;
 pub async fn run(plan: &Plan, options: &Options) -> anyhow::Result<Finished> {
     let extruder = Extruder::new(options.client(plan)?, options.host.clone());
     // Before this has passed nothing may be commanded: it may be the wrong machine.
-    extruder.check(plan, options.real_is_known).await?;
+    let driven = extruder.check(plan, options.real_is_known).await?;
     let ready = match plan.limiter {
         // What is refused needs no warm barrel.
         Some(_) => Ok(()),
-        None => extruder.warm_up(plan).await,
+        None => extruder.warm_up(plan, &driven).await,
     };
     let result = match ready {
         // The run is a large value; it lives on the heap.
         Ok(()) => match (&plan.search, &plan.sockets, &plan.limiter) {
-            (_, _, Some(limiter)) => Box::pin(limiter::run(plan, limiter, options)).await,
+            (_, _, Some(limiter)) => Box::pin(limiter::run(plan, limiter, options, &driven)).await,
             (Some(search), ..) => Box::pin(search::run(plan, search, options)).await,
             (None, Some(sockets), _) => Box::pin(sockets::run(plan, sockets, options)).await,
             (None, None, None) => Box::pin(phases::run(plan, options)).await,
@@ -35,7 +35,7 @@ pub async fn run(plan: &Plan, options: &Options) -> anyhow::Result<Finished> {
         Err(error) => Err(error),
     };
     // Whatever came of the run, the machine is left cold and still.
-    for refusal in extruder.make_safe(plan).await {
+    for refusal in extruder.make_safe(plan, &driven).await {
         eprintln!("clean-up: {refusal}");
     }
     result

@@ -15,6 +15,12 @@ section! {
     }
 }
 
+impl PidGains {
+    /// A section of a file that has these keys and nothing else; a machine without a list of zones
+    /// has one for each zone.
+    pub const SECTION: &'static str = "z1";
+}
+
 section! {
     /// The DM556 stepper drives, as their switches are set.
     pub struct Dm556 / Dm556Patch : Copy {

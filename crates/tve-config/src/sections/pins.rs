@@ -89,32 +89,6 @@ impl Default for Pins {
 }
 
 impl Pins {
-    /// The signals of the machine of two zones, screw and feeder.
-    // goes when the controller counts its zones: which names are known hangs on the machine
-    pub const NAMES: &'static [&'static str] = &[
-        "pca_oe",
-        "contactor",
-        "ssr_z1",
-        "ssr_z2",
-        "en_main",
-        "en_feed",
-        "step_main",
-        "step_feed",
-        "dir_main",
-        "dir_feed",
-        "peltier",
-        "ssr_fan",
-        "ssr_pump",
-        "led_status",
-        "led_red",
-        "led_yellow",
-        "led_green",
-        "btn_emergency",
-        "btn_start",
-        "btn_stop",
-        "alm_main",
-    ];
-
     /// No pin for any signal of a machine of these names.
     pub(crate) fn unwired(names: &Names) -> Self {
         let mut pins = Self { signals: BTreeMap::new() };
@@ -124,10 +98,8 @@ impl Pins {
 
     /// Shows every signal that a machine of these names always shows.
     pub(crate) fn complete(&mut self, names: &Names) {
-        for (name, signal) in Signal::all(names) {
-            if signal.is_classic() {
-                self.signals.entry(name).or_insert(None);
-            }
+        for name in always_shown(names) {
+            self.signals.entry(name).or_insert(None);
         }
     }
 
@@ -145,7 +117,10 @@ impl Pins {
         for (name, value) in map {
             let path = join(path, name);
             if !SIGNALS.iter().any(|row| could_be(row, name)) {
-                errors.push(Issue::new(path, unknown("key", name, Self::NAMES)));
+                // Whose machine this is may stand further down in the file.
+                let known: Vec<String> = always_shown(&crate::config::classic_names()).collect();
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                errors.push(Issue::new(path, unknown("key", name, &known)));
             } else if let Some(pin) = PinSpec.read(value, how, &path, errors) {
                 patch.changes.insert(name.clone(), pin);
             }
@@ -185,6 +160,11 @@ impl Pins {
         let member = |(name, pin): (&str, Option<Bcm>)| (name.to_owned(), PinSpec.print(&pin));
         Value::Object(self.iter().map(member).collect())
     }
+}
+
+/// The signals that a machine of these names shows whether or not a pin serves them.
+fn always_shown(names: &Names) -> impl Iterator<Item = String> + use<'_> {
+    Signal::all(names).filter(|(_, signal)| signal.is_classic()).map(|(name, _)| name)
 }
 
 /// Whether some machine has a signal of this row with this name.
@@ -291,11 +271,36 @@ impl Spec<Pins, PinsPatch> for Wiring {
 mod tests {
     use super::*;
 
+    /// What a file without lists of zones and motors has always shown.
+    const SHOWN: [&str; 21] = [
+        "pca_oe",
+        "contactor",
+        "ssr_z1",
+        "ssr_z2",
+        "en_main",
+        "en_feed",
+        "step_main",
+        "step_feed",
+        "dir_main",
+        "dir_feed",
+        "peltier",
+        "ssr_fan",
+        "ssr_pump",
+        "led_status",
+        "led_red",
+        "led_yellow",
+        "led_green",
+        "btn_emergency",
+        "btn_start",
+        "btn_stop",
+        "alm_main",
+    ];
+
     #[test]
-    fn the_names_of_the_machine_of_two_are_those_of_the_table() {
+    fn a_file_without_lists_shows_the_signals_of_the_machines_in_the_field() {
+        let mut shown = SHOWN;
+        shown.sort_unstable();
         let pins = Pins::default();
-        let mut known = Pins::NAMES.to_vec();
-        known.sort_unstable();
-        assert_eq!(pins.iter().map(|(name, _)| name).collect::<Vec<_>>(), known);
+        assert_eq!(pins.iter().map(|(name, _)| name).collect::<Vec<_>>(), shown);
     }
 }

@@ -136,7 +136,7 @@ commands! {
             /// The zone.
             zone: named(&names.zones).or(RefusalCode::InvalidZoneOrParams),
             /// Its gains.
-            params: section("z1", PidGains::patch_from, RefusalCode::InvalidZoneOrParams),
+            params: section(PidGains::SECTION, PidGains::patch_from, RefusalCode::InvalidZoneOrParams),
         } => Command::UpdatePid { zone, patch: params };
     /// Wires functions to header pins, and gives other pins labels.
     UpdatePins "UPDATE_PINS" (Door::Control, At(Engineer), Effect::Configures)

@@ -10,7 +10,12 @@ use crate::{
 };
 use serde_json::{Value, json};
 use tve_config::Config;
-use tve_hal::{AdcReading, Contact, MotorDrive};
+use tve_hal::{AdcReading, Contact, MotorDrive, SensorInput, Zone};
+
+/// The zones and motors of the machine that most tests are about: `z1`, `z2`, `main`.
+const Z1: Zone = Zone::at(0);
+const Z2: Zone = Zone::at(1);
+const SCREW: Motor = Motor::at(0);
 
 /// A controller whose sensors read what the test says.
 struct Bench {
@@ -30,7 +35,9 @@ impl Bench {
     fn with(config: Config, t: f64, restored: Restored) -> Self {
         let controller = Controller::new(config.machine(), MachineKind::Simulator, restored);
         let file = Arc::new(config);
-        let inputs = Inputs { estop: Contact::Closed, ..Inputs::default() };
+        let (motors, sensors) =
+            (controller.machine().motors.len(), controller.machine().sensors.len());
+        let inputs = Inputs { estop: Contact::Closed, ..Inputs::unread(motors, sensors) };
         let mut bench =
             Self { controller, file, now: Micros::ZERO, inputs, channels: [30.0, t, 30.0, t] };
         bench.run(1.0);
@@ -53,7 +60,12 @@ impl Bench {
             let r = sensor.r_25 * libm::exp(sensor.beta * inverse);
             let v = sensor.v_ref * r / (r + sensor.r_fixed);
             let code = (v * 32768.0 / self.file.adc.fsr) as i16 + (tick / 20 % 2) as i16;
-            self.inputs.adc[channel] = AdcReading::Sample { code, taken_at: self.now };
+            let word = AdcReading::Sample { code, taken_at: self.now };
+            let word = SensorInput::of_adc(word, self.file.adc.fsr);
+            let mut points = self.controller.machine().sensors.entries();
+            if let Some((id, _)) = points.find(|(_, at)| at.channel == Some(channel as u8)) {
+                self.inputs.sensors[id] = word;
+            }
         }
         *self.controller.step(self.now, &self.inputs)
     }

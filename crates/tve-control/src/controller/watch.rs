@@ -34,7 +34,7 @@ impl Controller {
         let window = Micros::from_secs_f64(self.config.temp_settings.avg_window);
         for sensor in self.sensors.ids() {
             let heat = self.heat_context(sensor);
-            let input = self.inputs.sensor(&self.config, sensor);
+            let input = self.inputs.sensor(sensor);
             let shown = self.sensors.judge(self.now, sensor, input, &self.config, window, heat);
             for finding in shown.iter().flatten() {
                 if finding.code == AlarmCode::FeedSensorFailure {

@@ -226,7 +226,7 @@ const HOSTILE: &[&str] = &[
     r#"{"command": "SET_TEMP_SETTINGS", "value": {"params": {"poll_interval": 1e-300}}}"#,
     r#"{"command": "GPIO_WRITE", "value": {"pin": 99, "state": true}}"#,
     r#"{"command": "GPIO_WRITE", "value": {"pin": $pin, "state": true}}"#,
-    r#"{"command": "SET_PIN_NAME", "value": {"pin": 4, "name": ["ssr_z1"]}}"#,
+    r#"{"command": "SET_PIN_NAME", "value": {"pin": 4, "name": ["ssr_$zone"]}}"#,
     r#"{"command": "ACKNOWLEDGE_ALARM", "value": {"alarm_id": 18446744073709551616}}"#,
     r#"{"command": "START\u0000"}"#,
     r#"{"command": null}"#,

@@ -4,7 +4,7 @@ use super::script::{Event, Script};
 use super::{Finding, Violation, play};
 use core::fmt::Write;
 use serde_json::Value;
-use tve_config::EstopContact;
+use tve_config::{EstopContact, PidGains};
 use tve_control::parse_named;
 use tve_units::Micros;
 
@@ -123,12 +123,9 @@ fn scenario(script: &Script, violation: &Violation) -> String {
         config.control.mains_hz
     );
     if config.is_classic() {
-        for (zone, gains) in [("z1", config.z1), ("z2", config.z2)] {
-            let _ = writeln!(
-                text,
-                "{zone} = {{ kp = {:?}, ki = {:?}, kd = {:?} }}",
-                gains.kp, gains.ki, gains.kd
-            );
+        for (zone, name) in config.names().zones.entries() {
+            let PidGains { kp, ki, kd } = config.gains(zone).unwrap_or_default();
+            let _ = writeln!(text, "{name} = {{ kp = {kp:?}, ki = {ki:?}, kd = {kd:?} }}");
         }
     } else {
         // A list takes the place of the base's whole list.

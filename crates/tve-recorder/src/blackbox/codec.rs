@@ -250,8 +250,8 @@ pub(super) fn kept_commands() -> Vec<Command> {
     use tve_control::{AlarmSelector, LoggingHealth, Mode, PinMode, Relay, TuneMethod};
     use tve_hal::{Motor, Pull, Zone};
     use tve_units::{Bcm, Celsius, Duty, Rpm};
-    let zone = Zone::Z2;
-    let motor = Motor::Feed;
+    let zone = Zone::at(1);
+    let motor = Motor::at(1);
     let pin = Bcm::all().last().expect("a header has pins");
     let duty = Duty::clamped(12.5);
     vec![
@@ -288,23 +288,27 @@ pub(super) fn kept_commands() -> Vec<Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tve_hal::{AdcReading, MotorDrive};
+    use tve_hal::{Motor, MotorDrive, Quality, Quantity, Sensor, SensorInput, Zone};
     use tve_units::{Bcm, Duty, StepRate, WallMillis};
 
     #[test]
     fn ticks_come_back_with_every_bit() {
-        let mut inputs = Inputs::default();
-        let mut outputs = Outputs::default();
+        let mut inputs = Inputs::unread(2, 4);
+        let mut outputs = Outputs::off(2, 2);
         let mut writer = Writer::new(Micros::from_secs(1));
         let mut bytes = Vec::new();
         let mut written = Vec::new();
         for i in 0..200u64 {
             let now = Micros::new(1_000_000 + i * 10_000);
             inputs.wall = WallMillis::new(1_700_000_000_000 + i.cast_signed() * 10);
-            inputs.adc[i as usize % 4] =
-                AdcReading::Sample { code: (i as i16 - 100) * 300, taken_at: now };
-            outputs.heaters[0] = i % 3 == 0;
-            outputs.motors[1] = MotorDrive::Run(StepRate::clamped(i as f64 / 3.0));
+            inputs.sensors[Sensor::at(i as usize % 4)] = SensorInput::Sample {
+                quantity: Quantity::Volts(i as f64 / 100.0),
+                quality: Quality::Plausible,
+                raw: (i as i32 - 100) * 300,
+                taken_at: now,
+            };
+            outputs.heaters[Zone::at(0)] = i % 3 == 0;
+            outputs.motors[Motor::at(1)] = MotorDrive::Run(StepRate::clamped(i as f64 / 3.0));
             outputs.pwm[15] = Duty::clamped(i as f64 / 7.0);
             assert!(writer.tick(&mut bytes, now, &inputs, &outputs));
             written.push((now, Record::Tick { inputs, outputs }));

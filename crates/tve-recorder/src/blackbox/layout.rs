@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (1, "d467b6a2583536861d2a2c47c211da4937a1c6db73a85b28c05ccd0279fd74f0");
+    (1, "3f41cbc8e1448e6ddac841e11685451928312d3cec83986b471231c3f7534e46");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.
@@ -84,7 +84,10 @@ fn fingerprint() -> String {
         let image = CommandImage::of(&command);
         assert!(writer.command(&mut records, Micros::from_secs(1), &image, true));
     }
-    let (inputs, outputs) = (Inputs::default(), Outputs::default());
+    let machine = Config::embedded().machine();
+    let (zones, motors) = (machine.zones.len(), machine.motors.len());
+    let inputs = Inputs::unread(motors, machine.sensors.len());
+    let outputs = Outputs::off(zones, motors);
     assert!(writer.tick(&mut records, Micros::from_secs(2), &inputs, &outputs));
     writer.shut_down(&mut records, Micros::from_secs(3));
     part("records", &records);

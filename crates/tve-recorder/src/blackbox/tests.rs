@@ -96,7 +96,7 @@ fn eventful() -> (Vec<Vec<u8>>, TempDir) {
     let target = Celsius::clamped(211.3);
     assert!(machine.command(Command::SetTarget { zones: [Some(target); 2].into() }));
     machine.run(20);
-    assert!(machine.command(Command::SetMotor { motor: Motor::Main, rpm: Rpm::clamped(33.3) }));
+    assert!(machine.command(Command::SetMotor { motor: Motor::at(0), rpm: Rpm::clamped(33.3) }));
     assert!(
         !machine.command(Command::SetTarget { zones: [Some(Celsius::clamped(999.0)); 2].into() })
     );

@@ -5,9 +5,7 @@ mod four_zones;
 use super::*;
 use crate::fake::{FakeBoard, config};
 use std::time::{Duration, Instant};
-use tve_hal::{
-    ADC_CHANNELS, AdcReading, JogId, Leds, Quality, Quantity, Sensor, SensorInput, Zone,
-};
+use tve_hal::{JogId, Leds, Names, Quality, Quantity, Sensor, SensorInput, Zone};
 use tve_units::StepRate;
 
 /// Without chips, so that only pins and pulses are at work.
@@ -22,6 +20,21 @@ fn machine(text: &str) -> (FakeBoard, RpiHardware) {
     (board, machine)
 }
 
+/// All off, on the machine of the defaults.
+fn off() -> Outputs {
+    let Names { zones, motors } = config("{}").names();
+    Outputs::off(zones.len(), motors.len())
+}
+
+/// The inputs of that machine before it is read.
+fn unread() -> Inputs {
+    let machine = config("{}").machine();
+    Inputs::unread(machine.motors.len(), machine.sensors.len())
+}
+
+/// Its screw.
+const SCREW: Motor = Motor::at(0);
+
 /// Ticks until `done`, as the control thread would.
 fn tick_until(
     machine: &mut RpiHardware,
@@ -29,7 +42,7 @@ fn tick_until(
     mut done: impl FnMut(&Inputs) -> bool,
 ) -> Inputs {
     let began = Instant::now();
-    let mut inputs = Inputs::default();
+    let mut inputs = unread();
     loop {
         let now = Micros::new(began.elapsed().as_micros() as u64);
         machine.read(now, &mut inputs).unwrap();
@@ -52,7 +65,7 @@ fn everything_on() -> Outputs {
         pwm: [Duty::FULL; PWM_CHANNELS],
         motors: [MotorDrive::Run(StepRate::ZERO); 2].into(),
         leds: Leds { status: true, red: true, yellow: true, green: true },
-        ..Outputs::default()
+        ..off()
     }
 }
 
@@ -141,37 +154,35 @@ fn safe_drop_and_a_panic_in_between_end_at_rest() {
 #[test]
 fn heaters_on_the_board_follow_the_slots_and_other_channels_their_duty() {
     let (board, mut machine) = machine(FULL);
-    let mut outputs = Outputs { heaters: [true, false].into(), ..Outputs::default() };
+    let mut outputs = Outputs { heaters: [true, false].into(), ..off() };
     outputs.pwm[0] = Duty::new(33.0).unwrap();
     outputs.pwm[15] = Duty::new(50.0).unwrap();
     tick_until(&mut machine, &outputs, |_| {
         board.pwm_channel_registers(0) == [0, 0x10, 0, 0]
             && board.pwm_channel_registers(15) == [0, 0, 0, 8]
     });
-    tick_until(&mut machine, &Outputs::default(), |_| {
-        board.pwm_channel_registers(0) == [0, 0, 0, 0x10]
-    });
+    tick_until(&mut machine, &off(), |_| board.pwm_channel_registers(0) == [0, 0, 0, 0x10]);
 }
 
 #[test]
 fn readings_arrive_per_channel_and_a_dead_bus_is_a_value() {
     let (board, mut machine) = machine("{}");
-    let inputs = tick_until(&mut machine, &Outputs::default(), |inputs| {
-        inputs.adc.iter().all(|reading| matches!(reading, AdcReading::Sample { .. }))
+    let inputs = tick_until(&mut machine, &off(), |inputs| {
+        inputs.sensors.iter().all(|input| matches!(input, SensorInput::Sample { .. }))
     });
-    let codes = inputs.adc.map(|reading| match reading {
-        AdcReading::Sample { code, .. } => code,
-        other => panic!("{other:?}"),
-    });
-    assert_eq!(codes, [0, 0x100, 0x200, 0x300]);
+    for (name, code) in [("t1", 0), ("t2", 0x100), ("motor", 0x200), ("t3", 0x300)] {
+        let sensor = config("{}").machine().sensor_named(name).unwrap();
+        let SensorInput::Sample { raw, .. } = inputs.sensors[sensor] else { panic!("{name}") };
+        assert_eq!(raw, code, "{name}");
+    }
     board.take_bus_away(true);
-    let lost = tick_until(&mut machine, &Outputs::default(), |inputs| {
-        inputs.adc == [AdcReading::BusError; ADC_CHANNELS] && inputs.pwm_mismatches >= DISOBEYS
+    let lost = tick_until(&mut machine, &off(), |inputs| {
+        inputs.sensors == [SensorInput::BusError; 4] && inputs.pwm_mismatches >= DISOBEYS
     });
-    assert_eq!(lost.adc, [AdcReading::BusError; ADC_CHANNELS]);
+    assert_eq!(lost.sensors, [SensorInput::BusError; 4]);
     board.take_bus_away(false);
-    tick_until(&mut machine, &Outputs::default(), |inputs| {
-        inputs.adc.iter().all(|r| matches!(r, AdcReading::Sample { .. }))
+    tick_until(&mut machine, &off(), |inputs| {
+        inputs.sensors.iter().all(|s| matches!(s, SensorInput::Sample { .. }))
             && inputs.pwm_mismatches == 0
     });
 }
@@ -193,12 +204,12 @@ fn a_new_configuration_opens_nothing_on_the_control_thread() {
     let moved = r#"{"pins": {"step_main": 18, "ssr_pump": null}, "sensors": {"3": {"kind": "max31856"}},
         "pwm": {"channels": {"z1": 0}}}"#;
     machine.configure(&config(moved).machine()).unwrap();
-    let inputs = tick_until(&mut machine, &Outputs::default(), |inputs| {
+    let inputs = tick_until(&mut machine, &off(), |inputs| {
         inputs.sensors.iter().all(|s| matches!(s, SensorInput::Sample { .. }))
             && board.pwm_channel_registers(0) == [0, 0, 0, 0x10]
             && board.opened().iter().any(|(what, _)| what == "pwm 18")
     });
-    assert!(celsius_of(&inputs, Sensor::T3).is_some());
+    assert!(celsius_of(&inputs, config(moved).machine().sensor_named("t3").unwrap()).is_some());
     let opened = board.opened().split_off(before);
     assert_eq!(opened.len(), 4, "PWM board, converter, thermocouple, step pulses: {opened:?}");
     assert!(opened.iter().all(|(_, thread)| *thread != control), "{opened:?}");
@@ -207,10 +218,10 @@ fn a_new_configuration_opens_nothing_on_the_control_thread() {
 #[test]
 fn a_bus_that_a_new_configuration_names_in_vain_is_told_once_and_everything_rests() {
     let (board, mut machine) = machine(PINS_ONLY);
-    machine.apply(Micros::ZERO, &Outputs { fan: true, ..Outputs::default() }).unwrap();
+    machine.apply(Micros::ZERO, &Outputs { fan: true, ..off() }).unwrap();
     board.remove_bus_device();
     machine.configure(&config("{}").machine()).unwrap();
-    let (began, mut inputs) = (Instant::now(), Inputs::default());
+    let (began, mut inputs) = (Instant::now(), unread());
     let error = loop {
         match machine.read(Micros::ZERO, &mut inputs) {
             Ok(()) => assert!(began.elapsed() < PATIENCE, "nobody noticed"),
@@ -229,11 +240,11 @@ fn a_bus_that_a_new_configuration_names_in_vain_is_told_once_and_everything_rest
 #[test]
 fn a_board_that_disobeys_is_cut_off_by_its_output_enable_when_it_can_heat() {
     let (board, mut machine) = machine(FULL);
-    tick_until(&mut machine, &Outputs::default(), |inputs| {
+    tick_until(&mut machine, &off(), |inputs| {
         inputs.pwm_mismatches == 0 && board.is_driven_to(27, false)
     });
     board.take_bus_away(true);
-    tick_until(&mut machine, &Outputs::default(), |_| board.is_driven_to(27, true));
+    tick_until(&mut machine, &off(), |_| board.is_driven_to(27, true));
 }
 
 #[test]
@@ -241,7 +252,7 @@ fn what_a_killed_process_has_left_on_the_board_is_no_mismatch() {
     let board = FakeBoard::new();
     board.leave_fully_on(0);
     let mut machine = RpiHardware::on(Arc::new(board.clone()), &config(FULL)).unwrap();
-    tick_until(&mut machine, &Outputs::default(), |_| {
+    tick_until(&mut machine, &off(), |_| {
         // Two rounds of read-backs: the mode and three channels each.
         board.pwm_reads() >= 8
     });
@@ -253,7 +264,7 @@ fn what_a_killed_process_has_left_on_the_board_is_no_mismatch() {
 #[test]
 fn contacts_are_closed_when_low_and_the_emergency_loop_is_reported_as_it_stands() {
     let (board, mut machine) = machine(FULL);
-    let mut inputs = Inputs::default();
+    let mut inputs = unread();
     machine.read(Micros::ZERO, &mut inputs).unwrap();
     assert_eq!((inputs.estop, inputs.drive_alarm), (Contact::Open, false));
     assert_eq!(inputs.buttons, Buttons::default());
@@ -270,10 +281,11 @@ fn contacts_are_closed_when_low_and_the_emergency_loop_is_reported_as_it_stands(
 #[test]
 fn an_input_that_is_not_mapped_says_so() {
     let (_board, mut machine) = machine(PINS_ONLY);
-    let mut inputs = Inputs::default();
+    let mut inputs = unread();
     machine.read(Micros::ZERO, &mut inputs).unwrap();
     assert_eq!((inputs.estop, inputs.drive_alarm), (Contact::NotMapped, false));
     assert_eq!(inputs.buttons, Buttons::default());
+    assert_eq!(inputs.sensors, [SensorInput::None; 4], "no converter says anything of any sensor");
 }
 
 #[test]
@@ -281,9 +293,9 @@ fn a_move_makes_exactly_its_pulses_at_the_pin_and_sets_the_direction_first() {
     let (board, mut machine) = machine(
         r#"{"pins": {"en_main": null}, "pwm": {"enabled": false}, "adc": {"enabled": false}}"#,
     );
-    let mut outputs = Outputs::default();
-    outputs.motors[0] = MotorDrive::Jog { id: JogId(1), steps: -250, rate: 5000.0 };
-    tick_until(&mut machine, &outputs, |inputs| inputs.motors[0].jog_done == Some(JogId(1)));
+    let mut outputs = off();
+    outputs.motors[SCREW] = MotorDrive::Jog { id: JogId(1), steps: -250, rate: 5000.0 };
+    tick_until(&mut machine, &outputs, |inputs| inputs.motors[SCREW].jog_done == Some(JogId(1)));
     drop(machine);
     let log = board.log();
     let at = |line: &str| log.iter().position(|entry| entry == line);
@@ -295,15 +307,15 @@ fn a_move_makes_exactly_its_pulses_at_the_pin_and_sets_the_direction_first() {
 #[test]
 fn a_jog_that_is_stopped_is_reported_as_over() {
     let (_board, mut machine) = machine(PINS_ONLY);
-    let mut outputs = Outputs::default();
-    outputs.motors[0] = MotorDrive::Jog { id: JogId(4), steps: 1_000_000, rate: 10.0 };
+    let mut outputs = off();
+    outputs.motors[SCREW] = MotorDrive::Jog { id: JogId(4), steps: 1_000_000, rate: 10.0 };
     tick_until(&mut machine, &outputs, |_| true);
-    outputs.motors[0] = MotorDrive::Disabled;
+    outputs.motors[SCREW] = MotorDrive::Disabled;
     // Whether or not the thread has seen the move before it was taken back, it is not under way:
     // a following one runs.
     tick_until(&mut machine, &outputs, |_| true);
-    outputs.motors[0] = MotorDrive::Jog { id: JogId(5), steps: 3, rate: 5000.0 };
-    tick_until(&mut machine, &outputs, |inputs| inputs.motors[0].jog_done == Some(JogId(5)));
+    outputs.motors[SCREW] = MotorDrive::Jog { id: JogId(5), steps: 3, rate: 5000.0 };
+    tick_until(&mut machine, &outputs, |inputs| inputs.motors[SCREW].jog_done == Some(JogId(5)));
 }
 
 #[test]
@@ -311,8 +323,8 @@ fn speeds_on_a_pin_with_hardware_pwm_come_from_it_and_end_with_the_machine() {
     let text = r#"{"pins": {"step_main": 18, "en_main": null}, "pwm": {"enabled": false},
         "adc": {"enabled": false}}"#;
     let (board, mut machine) = machine(text);
-    let mut outputs = Outputs::default();
-    outputs.motors[0] = MotorDrive::Run(StepRate::new(80_000.0).unwrap());
+    let mut outputs = off();
+    outputs.motors[SCREW] = MotorDrive::Run(StepRate::new(80_000.0).unwrap());
     tick_until(&mut machine, &outputs, |_| board.log().contains(&"hand 18 to pwm".to_owned()));
     assert!(board.log().contains(&"pwm 18 every 12500 ns".to_owned()));
     board.clear_log();
@@ -325,8 +337,8 @@ fn speeds_on_a_pin_with_hardware_pwm_come_from_it_and_end_with_the_machine() {
 fn without_ticks_heaters_on_the_board_and_pulses_end_by_themselves() {
     let text = r#"{"pins": {"step_main": 18, "en_main": null}, "pwm": {"channels": {"z1": 0}}}"#;
     let (board, mut machine) = machine(text);
-    let mut outputs = Outputs { heaters: [true, false].into(), ..Outputs::default() };
-    outputs.motors[0] = MotorDrive::Run(StepRate::new(1000.0).unwrap());
+    let mut outputs = Outputs { heaters: [true, false].into(), ..off() };
+    outputs.motors[SCREW] = MotorDrive::Run(StepRate::new(1000.0).unwrap());
     let stops = || board.log().iter().filter(|line| *line == "pwm 18 stop").count();
     tick_until(&mut machine, &outputs, |_| {
         board.pwm_channel_registers(0) == [0, 0x10, 0, 0]
@@ -353,7 +365,7 @@ fn a_bus_that_is_not_there_is_an_error_that_says_so_and_everything_rests() {
 #[test]
 fn a_pin_that_loses_its_function_rests_and_then_becomes_an_input() {
     let (board, mut machine) = machine(PINS_ONLY);
-    machine.apply(Micros::ZERO, &Outputs { fan: true, ..Outputs::default() }).unwrap();
+    machine.apply(Micros::ZERO, &Outputs { fan: true, ..off() }).unwrap();
     board.clear_log();
     let moved =
         r#"{"pins": {"ssr_fan": 17}, "pwm": {"enabled": false}, "adc": {"enabled": false}}"#;
@@ -375,7 +387,7 @@ fn a_configuration_with_the_same_wiring_touches_no_pin() {
 #[test]
 fn user_pins_are_driven_and_return_to_input_at_the_end() {
     let (board, mut machine) = machine(PINS_ONLY);
-    let mut outputs = Outputs::default();
+    let mut outputs = off();
     outputs.user_pins[5] = UserPin::Output(true);
     outputs.user_pins[6] = UserPin::Input(Pull::Down);
     // Neither a bus nor a pin of the controller is ever a user's.
@@ -397,7 +409,7 @@ fn a_machine_switched_off_from_beside_must_be_told_off_before_it_heats_again() {
     let error = machine.apply(Micros::from_millis(10), &everything_on()).unwrap_err();
     assert!(error.to_string().contains("switched off"), "{error}");
     assert_at_rest(&board);
-    machine.apply(Micros::from_millis(20), &Outputs::default()).unwrap();
+    machine.apply(Micros::from_millis(20), &off()).unwrap();
     machine.apply(Micros::from_millis(30), &everything_on()).unwrap();
     assert!(board.is_driven_to(23, true));
 }
@@ -420,7 +432,7 @@ fn a_locked_machine_drives_nothing_whatever_it_is_told() {
     machine.locked = true;
     machine.configure(&config(FULL).machine()).unwrap();
     machine.apply(Micros::ZERO, &everything_on()).unwrap();
-    let mut inputs = Inputs::default();
+    let mut inputs = unread();
     machine.read(Micros::ZERO, &mut inputs).unwrap();
     drop(machine);
     assert_eq!(board.log(), [""; 0]);
@@ -448,6 +460,6 @@ fn the_machine_conforms_to_the_trait() {
     let (_board, machine) = machine(FULL);
     let mut bench = OnFakeBoard { machine, began: Instant::now() };
     let config = config(FULL);
-    tve_hal::conformance::check(&mut bench, &config, &tve_hal::Motor::ALL, Micros::from_secs(20))
-        .unwrap();
+    let motors: Vec<Motor> = config.machine().motors.ids().collect();
+    tve_hal::conformance::check(&mut bench, &config, &motors, Micros::from_secs(20)).unwrap();
 }

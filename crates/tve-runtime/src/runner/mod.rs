@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tve_config::Config;
 use tve_control::{Command, Controller, LoggingHealth, Snapshot};
-use tve_hal::{AdcReading, Hardware, Inputs, SensorInput};
+use tve_hal::{Hardware, Inputs, PerSensor, SensorInput};
 use tve_recorder::{RecorderHandle, Tape};
 use tve_units::Micros;
 
@@ -267,8 +267,8 @@ impl Machine {
             Ok(()) => self.stats.set_hardware_present(true),
             Err(error) => {
                 // The machine is lost: the controller sees dead converters and trips.
-                self.inputs.adc = [AdcReading::BusError; tve_hal::ADC_CHANNELS];
-                self.inputs.sensors.iter_mut().for_each(|sensor| *sensor = SensorInput::BusError);
+                let sensors = self.controller.machine().sensors.len();
+                self.inputs.sensors = PerSensor::from_fn(sensors, |_| SensorInput::BusError);
                 self.lost(&error);
             }
         }

@@ -140,7 +140,7 @@ fn a_tick_of_a_running_machine_does_not_allocate() {
     let target = Celsius::new(210.0).unwrap();
     let orders = [
         Command::SetTarget { zones: [Some(target); 2].into() },
-        Command::SetMotor { motor: Motor::Main, rpm: Rpm::new(30.0).unwrap() },
+        Command::SetMotor { motor: Motor::at(0), rpm: Rpm::new(30.0).unwrap() },
     ];
     for order in orders {
         machine.controller.command(machine.now, order).unwrap();
@@ -165,7 +165,10 @@ fn a_tick_of_a_running_machine_does_not_allocate() {
     }
     let made = allocations() - before;
     assert_eq!(made, 0, "allocations in 1200 ticks");
-    assert!(newest.load().snapshot.motors_actual[0].get() > 0.0, "the machine was running");
+    assert!(
+        newest.load().snapshot.motors_actual[Motor::at(0)].get() > 0.0,
+        "the machine was running"
+    );
     assert!(newest.load().seq > held.seq);
     drop(commands);
     assert!(bench.recorder.shutdown_within(TIMELY));
@@ -326,8 +329,8 @@ async fn an_emergency_stop_reaches_the_outputs_before_its_answer() {
     let full = Duty::FULL;
     let orders = [
         Command::SetMode(Mode::Manual),
-        Command::SetHeater { zone: Zone::Z1, duty: full },
-        Command::SetHeater { zone: Zone::Z2, duty: full },
+        Command::SetHeater { zone: Zone::at(0), duty: full },
+        Command::SetHeater { zone: Zone::at(1), duty: full },
     ];
     for order in orders {
         running.commands.send(order).await.unwrap();

@@ -1,15 +1,41 @@
 //! A bench around the simulated machine: 10 ms ticks and a judge-free reader of its codes.
 
 use tve_config::Config;
-use tve_hal::{AdcReading, Hardware, Inputs, MotorDrive, Outputs, Sensor};
+use tve_hal::{Hardware, Inputs, Motor, MotorDrive, Outputs, Sensor, SensorInput, Zone};
 use tve_sim::{Fault, FaultKind, SimHardware, SimPowers};
 use tve_units::{Celsius, Micros, StepRate};
 
 /// The control period.
 pub(crate) const TICK: Micros = Micros::from_millis(10);
 
-/// Channel of each sensor, by `Sensor::index`.
-const CHANNEL: [usize; 4] = [0, 1, 3, 2];
+/// What the machine of the defaults has, by the names that its configuration gives: `z1`, `z2`.
+pub(crate) const Z1: Zone = Zone::at(0);
+pub(crate) const ZONES: [Zone; 2] = [Z1, Zone::at(1)];
+/// Its `main`.
+pub(crate) const SCREW: Motor = Motor::at(0);
+/// Its `feed`.
+pub(crate) const FEEDER: Motor = Motor::at(1);
+/// The sensor of its feed throat.
+pub(crate) const T1: Sensor = Sensor::at(0);
+/// The sensors of its zones.
+pub(crate) const T2: Sensor = Sensor::at(1);
+pub(crate) const T3: Sensor = Sensor::at(2);
+/// The sensor of its screw's motor.
+pub(crate) const MOTOR: Sensor = Sensor::at(3);
+/// Every sensor.
+pub(crate) const SENSORS: [Sensor; 4] = [T1, T2, T3, MOTOR];
+/// The sensor on each input of its converter.
+pub(crate) const BY_CHANNEL: [Sensor; 4] = [T1, T2, MOTOR, T3];
+
+/// Its outputs, all off.
+pub(crate) fn off() -> Outputs {
+    Outputs::off(ZONES.len(), 2)
+}
+
+/// Its inputs before it is read.
+pub(crate) fn unread() -> Inputs {
+    Inputs::unread(2, SENSORS.len())
+}
 
 /// A machine, its outputs and its newest inputs.
 pub(crate) struct Bench {
@@ -34,7 +60,7 @@ impl Bench {
         change(&mut config);
         let mut sim = SimHardware::new(&config);
         sim.configure(&config.machine()).unwrap();
-        let (out, inputs) = (Outputs::default(), Inputs::default());
+        let (out, inputs) = (off(), unread());
         let mut bench = Self { config, sim, out, inputs, now: Micros::ZERO };
         bench.sim.read(bench.now, &mut bench.inputs).unwrap();
         bench
@@ -77,7 +103,7 @@ impl Bench {
     /// Run the screw, rpm.
     pub(crate) fn turn(&mut self, rpm: f64) {
         let rate = rpm * f64::from(self.config.dm556.microsteps) / 60.0;
-        self.out.motors[0] = MotorDrive::Run(StepRate::new(rate).unwrap());
+        self.out.motors[SCREW] = MotorDrive::Run(StepRate::new(rate).unwrap());
     }
 
     /// True temperature, °C.
@@ -85,17 +111,17 @@ impl Bench {
         self.sim.true_temperature(sensor)
     }
 
-    /// The newest word of the converter about a sensor's channel.
-    pub(crate) fn adc(&self, sensor: Sensor) -> AdcReading {
-        self.inputs.adc[CHANNEL[sensor.index()]]
-    }
-
-    /// The code of a sensor's channel.
+    /// The count of a sensor's converter.
     pub(crate) fn code(&self, sensor: Sensor) -> i16 {
-        match self.adc(sensor) {
-            AdcReading::Sample { code, .. } => code,
+        match self.inputs.sensors[sensor] {
+            SensorInput::Sample { raw, .. } => raw.try_into().expect("a code has 16 bits"),
             other => panic!("{sensor:?} has no sample but {other:?}"),
         }
+    }
+
+    /// When a sensor was sampled.
+    pub(crate) fn taken_at(&self, sensor: Sensor) -> Micros {
+        self.inputs.sensors[sensor].taken_at().expect("it has a sample")
     }
 
     /// Share of the supply at a sensor's tap.

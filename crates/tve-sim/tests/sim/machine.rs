@@ -1,16 +1,16 @@
 //! The machine behind the trait: sampling, determinism, contacts, pins, pulses, power.
 
-use crate::bench::{Bench, TICK, near};
+use crate::bench::{BY_CHANNEL, Bench, FEEDER, SCREW, T1, T2, T3, TICK, Z1, near, off, unread};
 use tve_config::EstopContact;
 use tve_hal::{
-    AdcReading, Contact, Hardware, Inputs, JogId, MachineKind, Motor, MotorDrive, Outputs, Pull,
-    Sensor, UserPin,
+    Contact, Hardware, Inputs, JogId, MachineKind, MotorDrive, Outputs, PerSensor, Pull,
+    SensorInput, UserPin,
 };
 use tve_sim::{Fault, FaultKind, SimHardware, SimPowers};
 use tve_units::{Bcm, Duty, Micros, StepRate};
 
 /// Every code and sample time of 60 s of a busy machine.
-fn trace(seed: u64) -> Vec<[AdcReading; 4]> {
+fn trace(seed: u64) -> Vec<PerSensor<SensorInput>> {
     let mut bench = Bench::with(|config| {
         config.plant.seed = seed;
         config.plant.noise_lsb = 2.0;
@@ -21,7 +21,7 @@ fn trace(seed: u64) -> Vec<[AdcReading; 4]> {
         .map(|tick| {
             bench.out.heaters = [tick % 3 == 0, tick % 5 == 0].into();
             bench.tick();
-            bench.inputs.adc
+            bench.inputs.sensors
         })
         .collect()
 }
@@ -35,12 +35,12 @@ fn the_same_seed_gives_the_same_codes_and_another_seed_others() {
 #[test]
 fn noise_has_the_deviation_that_was_asked_for() {
     let mut bench = Bench::with(|config| config.plant.noise_lsb = 2.0);
-    let quiet = f64::from(Bench::new().code(Sensor::T1));
+    let quiet = f64::from(Bench::new().code(T1));
     let n = 5000;
     let mut squares = 0.0;
     for _ in 0..n {
         bench.run(0.2);
-        squares += (f64::from(bench.code(Sensor::T1)) - quiet).powi(2);
+        squares += (f64::from(bench.code(T1)) - quiet).powi(2);
     }
     let deviation = (squares / f64::from(n)).sqrt();
     // Rounding to codes adds 1/12 to the variance.
@@ -50,15 +50,13 @@ fn noise_has_the_deviation_that_was_asked_for() {
 #[test]
 fn every_channel_is_sampled_within_200_ms_and_every_200_ms_after() {
     let mut bench = Bench::new();
-    assert!(matches!(bench.inputs.adc[0], AdcReading::Sample { taken_at: Micros::ZERO, .. }));
-    assert_eq!(bench.inputs.adc[1..], [AdcReading::None; 3]);
+    let taken = BY_CHANNEL.map(|sensor| bench.inputs.sensors[sensor].taken_at());
+    assert_eq!(taken, [Some(Micros::ZERO), None, None, None]);
     bench.run(0.15);
     let mut seen = [0; 4];
     for _ in 0..200 {
-        for (channel, reading) in bench.inputs.adc.into_iter().enumerate() {
-            let AdcReading::Sample { taken_at, .. } = reading else {
-                panic!("channel {channel} at {:?}: {reading:?}", bench.now)
-            };
+        for (channel, sensor) in BY_CHANNEL.into_iter().enumerate() {
+            let taken_at = bench.taken_at(sensor);
             assert!(bench.now.since(taken_at) < Micros::from_millis(200));
             assert_eq!(taken_at.get() % 200_000, channel as u64 * 50_000);
             seen[channel] += u32::from(taken_at == bench.now);
@@ -69,23 +67,35 @@ fn every_channel_is_sampled_within_200_ms_and_every_200_ms_after() {
 }
 
 #[test]
+fn sensors_looked_for_at_each_other_s_input_show_each_other_s_zone() {
+    let mut bench = Bench::with(|config| {
+        let (first, second) = (config.sensors[1].logical, config.sensors[3].logical);
+        config.sensors[1].logical = second;
+        config.sensors[3].logical = first;
+    });
+    bench.heat([40, 0], 300.0);
+    bench.run(5.0);
+    let (hot, cold) = (bench.truth(T2), bench.truth(T3));
+    assert!(hot > cold + 20.0, "{hot} and {cold} °C");
+    assert!(near(bench.reading(T3), hot, 3.0), "{} for {hot} °C", bench.reading(T3));
+    assert!(near(bench.reading(T2), cold, 3.0), "{} for {cold} °C", bench.reading(T2));
+}
+
+#[test]
 fn sample_times_are_those_of_the_caller_whatever_its_clock_starts_at() {
     let config = tve_config::Config::default();
     let mut sim = SimHardware::new(&config);
-    let mut inputs = Inputs::default();
+    let mut inputs = unread();
     let start = Micros::from_secs(1_000);
     sim.read(start, &mut inputs).unwrap();
     sim.read(start + Micros::from_millis(70), &mut inputs).unwrap();
-    let taken = |i: usize, inputs: &Inputs| match inputs.adc[i] {
-        AdcReading::Sample { taken_at, .. } => Some(taken_at),
-        _ => None,
-    };
+    let taken = |i: usize, inputs: &Inputs| inputs.sensors[BY_CHANNEL[i]].taken_at();
     assert_eq!(taken(0, &inputs), Some(start));
     assert_eq!(taken(1, &inputs), Some(start + Micros::from_millis(50)));
     assert_eq!(sim.elapsed(), Micros::from_millis(70));
     // A new process counts from zero again: old samples are gone, the plant goes on.
     sim.read(Micros::ZERO, &mut inputs).unwrap();
-    assert_eq!(inputs.adc, [AdcReading::None; 4]);
+    assert_eq!(inputs.sensors, [SensorInput::None; 4]);
     sim.read(Micros::from_millis(200), &mut inputs).unwrap();
     assert_eq!(sim.elapsed(), Micros::from_millis(270));
     assert!((0..4).all(|i| taken(i, &inputs).is_some_and(|t| t <= Micros::from_millis(200))));
@@ -96,8 +106,8 @@ fn the_length_of_a_tick_changes_nothing_in_the_plant() {
     let config = tve_config::Config::default();
     let run = |ticks_us: &[u64]| {
         let mut sim = SimHardware::new(&config);
-        let mut inputs = Inputs::default();
-        let out = Outputs { heaters: [true, false].into(), ..Outputs::default() };
+        let mut inputs = unread();
+        let out = Outputs { heaters: [true, false].into(), ..off() };
         let mut now = Micros::ZERO;
         let mut ticks = ticks_us.iter().cycle();
         sim.apply(now, &out).unwrap();
@@ -106,7 +116,7 @@ fn the_length_of_a_tick_changes_nothing_in_the_plant() {
             sim.read(now, &mut inputs).unwrap();
             sim.apply(now, &out).unwrap();
         }
-        (inputs.adc, sim.true_temperature(Sensor::T2).to_bits())
+        (inputs.sensors, sim.true_temperature(T2).to_bits())
     };
     assert_eq!(run(&[10_000]), run(&[9_999, 10_001, 20_003, 1, 777]));
     assert_eq!(run(&[10_000]), run(&[60_000_000]));
@@ -146,10 +156,10 @@ fn a_fitted_contactor_must_be_closed_for_heat_even_through_a_stuck_relay() {
         bench.out.contactor = closed;
         bench.out.heaters = [!stuck; 2].into();
         if stuck {
-            bench.fault(FaultKind::SsrStuckOn(tve_hal::Zone::Z1), 100.0);
+            bench.fault(FaultKind::SsrStuckOn(Z1), 100.0);
         }
         bench.run(60.0);
-        bench.truth(Sensor::T2) > bench.config.plant.ambient + 5.0
+        bench.truth(T2) > bench.config.plant.ambient + 5.0
     };
     for stuck in [false, true] {
         assert!(warmed(false, false, stuck), "no contactor, nothing to close");
@@ -163,12 +173,12 @@ fn configuring_keeps_the_heat_and_takes_the_drive_and_converter_settings() {
     let mut bench = Bench::at(200.0);
     bench.turn(60.0);
     bench.run(1.0);
-    let (hot, code) = (bench.truth(Sensor::T2), bench.code(Sensor::T2));
+    let (hot, code) = (bench.truth(T2), bench.code(T2));
     bench.config.adc.fsr = 2.048;
     bench.sim.configure(&bench.config.machine()).unwrap();
-    assert_eq!(bench.truth(Sensor::T2), hot);
+    assert_eq!(bench.truth(T2), hot);
     bench.run(0.2);
-    let doubled = bench.code(Sensor::T2);
+    let doubled = bench.code(T2);
     assert!((i32::from(doubled) - 2 * i32::from(code)).abs() < 40, "{code} became {doubled}");
 }
 
@@ -179,21 +189,21 @@ fn jogs_are_counted_exactly_and_reported() {
     let feed = MotorDrive::Jog { id: JogId(1), steps: -7, rate: 3.0 };
     bench.out.motors = [main, feed].into();
     bench.run(0.5);
-    assert_eq!(bench.inputs.motors[0].jog_done, None);
-    assert_eq!(bench.sim.steps_done(Motor::Main), 10_000);
+    assert_eq!(bench.inputs.motors[SCREW].jog_done, None);
+    assert_eq!(bench.sim.steps_done(SCREW), 10_000);
     bench.run(2.5);
-    assert_eq!(bench.sim.steps_done(Motor::Main), 12_345);
-    assert_eq!(bench.sim.steps_done(Motor::Feed), -7);
+    assert_eq!(bench.sim.steps_done(SCREW), 12_345);
+    assert_eq!(bench.sim.steps_done(FEEDER), -7);
     for motor in bench.inputs.motors {
         assert_eq!(motor.jog_done, Some(JogId(1)));
     }
-    bench.out.motors[0] = MotorDrive::Jog { id: JogId(2), steps: 1000, rate: 1000.0 };
+    bench.out.motors[SCREW] = MotorDrive::Jog { id: JogId(2), steps: 1000, rate: 1000.0 };
     bench.run(0.5);
-    bench.out.motors[0] = MotorDrive::Disabled;
+    bench.out.motors[SCREW] = MotorDrive::Disabled;
     bench.tick();
-    assert_eq!(bench.inputs.motors[0].jog_done, Some(JogId(2)), "cut off");
+    assert_eq!(bench.inputs.motors[SCREW].jog_done, Some(JogId(2)), "cut off");
     bench.run(1.0);
-    assert_eq!(bench.sim.steps_done(Motor::Main), 12_845);
+    assert_eq!(bench.sim.steps_done(SCREW), 12_845);
 }
 
 #[test]
@@ -230,7 +240,7 @@ fn all_on() -> Outputs {
         pump: true,
         peltier: Duty::FULL,
         motors: [MotorDrive::Run(StepRate::clamped(5000.0)); 2].into(),
-        ..Outputs::default()
+        ..off()
     }
 }
 
@@ -240,12 +250,12 @@ fn safe_ends_heat_pulses_and_cooling() {
     bench.out = all_on();
     bench.run(1.0);
     bench.sim.safe();
-    let steps = bench.sim.steps_done(Motor::Main);
+    let steps = bench.sim.steps_done(SCREW);
     assert!(steps > 0);
     let mut reference = Bench::new();
     reference.out = all_on();
     reference.run(1.0);
-    reference.out = Outputs::default();
+    reference.out = off();
     reference.sim.apply(reference.now, &reference.out).unwrap();
     for _ in 0..20_000 {
         for b in [&mut bench, &mut reference] {
@@ -253,7 +263,7 @@ fn safe_ends_heat_pulses_and_cooling() {
             b.sim.read(b.now, &mut b.inputs).unwrap();
         }
     }
-    assert_eq!(bench.sim.steps_done(Motor::Main), steps);
+    assert_eq!(bench.sim.steps_done(SCREW), steps);
     assert_eq!(bench.inputs, reference.inputs, "as after applying all-off");
 }
 
@@ -261,15 +271,15 @@ fn safe_ends_heat_pulses_and_cooling() {
 fn a_new_controller_finds_its_machine_warm_and_off_and_may_number_its_moves_afresh() {
     let mut bench = Bench::at(200.0);
     let jog = MotorDrive::Jog { id: JogId(1), steps: 10, rate: 1000.0 };
-    bench.out.motors[0] = jog;
+    bench.out.motors[SCREW] = jog;
     bench.sim.inject(Fault::always(FaultKind::ButtonStop));
     bench.run(0.5);
     bench.sim.restart_controller();
     bench.sim.read(bench.now, &mut bench.inputs).unwrap();
-    assert_eq!(bench.inputs.adc, [AdcReading::None; 4]);
-    assert_eq!(bench.inputs.motors[0].jog_done, None);
+    assert_eq!(bench.inputs.sensors, [SensorInput::None; 4]);
+    assert_eq!(bench.inputs.motors[SCREW].jog_done, None);
     assert!(bench.inputs.buttons.stop, "faults stay");
     bench.run(0.5);
-    assert!(near(bench.reading(Sensor::T2), 200.0, 1.0));
-    assert_eq!(bench.sim.steps_done(Motor::Main), 20);
+    assert!(near(bench.reading(T2), 200.0, 1.0));
+    assert_eq!(bench.sim.steps_done(SCREW), 20);
 }

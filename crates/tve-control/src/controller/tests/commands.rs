@@ -2,7 +2,6 @@
 
 use super::*;
 use tve_config::PidGains;
-use tve_units::Rpm;
 
 #[test]
 fn a_cold_screw_is_refused_and_latches_nothing() {
@@ -21,7 +20,7 @@ fn cold_jogs_add_up_to_a_quarter_turn_and_are_renewed_after_ten_minutes() {
     let mut id = 0;
     let mut finish = |bench: &mut Bench| {
         id += 1;
-        bench.inputs.motors[0].jog_done = Some(tve_hal::JogId(id));
+        bench.inputs.motors[SCREW].jog_done = Some(tve_hal::JogId(id));
         bench.tick();
     };
     bench.ok("MOVE_MOTOR_STEPS", jog(500));
@@ -53,8 +52,8 @@ fn start_runs_the_sequence_and_stop_ends_with_both_motors_at_zero_whatever_it_ho
     bench.run(2.5);
     let shown = bench.shown();
     assert_eq!(
-        (shown.status, shown.motors.to_array().map(Rpm::get)),
-        (Status::Running, [10.0, 10.0])
+        (shown.status, shown.motors.map(|_, rpm| rpm.get())),
+        (Status::Running, [10.0, 10.0].into())
     );
     bench.ok("STOP", json!(null));
     bench.tick();
@@ -72,7 +71,7 @@ fn on_means_the_last_speed_that_was_set() {
     bench.run(2.0);
     bench.ok("START", json!(null));
     bench.run(2.5);
-    assert_eq!(bench.shown().motors.to_array().map(Rpm::get), [10.0, 33.0]);
+    assert_eq!(bench.shown().motors.map(|_, rpm| rpm.get()), [10.0, 33.0]);
 }
 
 #[test]
@@ -114,10 +113,10 @@ fn new_gains_do_not_move_the_duty() {
     let mut bench = Bench::at(200.0);
     bench.ok("SET_TARGET", json!({"z1": 205}));
     bench.run(5.0);
-    let before = bench.shown().heater_duty[0].get();
+    let before = bench.shown().heater_duty[Z1].get();
     bench.ok("UPDATE_PID", json!({"zone": "z1", "params": {"kp": 9, "ki": 0.01, "kd": 30}}));
     bench.run(0.3);
-    assert!((bench.shown().heater_duty[0].get() - before).abs() <= 0.5);
+    assert!((bench.shown().heater_duty[Z1].get() - before).abs() <= 0.5);
 }
 
 #[test]
