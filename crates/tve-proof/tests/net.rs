@@ -69,7 +69,7 @@ impl Bench {
     }
 
     /// The zone stayed below the limit, and what was found was found by one of these.
-    fn is_caught_by(self, codes: &[AlarmCode]) {
+    fn ends_with(self, codes: &[AlarmCode]) {
         let raised: Vec<_> = self.rig.raised.iter().map(|alarm| alarm.code).collect();
         assert!(self.hottest <= NEVER_ABOVE, "{:.1} °C, {raised:?}", self.hottest);
         assert!(raised.first().is_some_and(|code| codes.contains(code)), "{raised:?}");
@@ -95,7 +95,7 @@ fn a_sensor_that_comes_loose_under_a_duty_by_hand_ends_the_heat() {
                 .breaks(Fault::SensorLoose(T2, contact))
                 .by_hand(duty)
                 .after(900.0)
-                .is_caught_by(&[HeaterNotHeating]);
+                .ends_with(&[HeaterNotHeating]);
         }
     }
 }
@@ -109,7 +109,7 @@ fn a_sensor_that_comes_loose_under_a_closed_loop_ends_the_heat() {
                 .after(300.0)
                 .breaks(Fault::SensorLoose(T2, contact))
                 .after(600.0)
-                .is_caught_by(&[HeaterNotHeating]);
+                .ends_with(&[HeaterNotHeating]);
         }
     }
 }
@@ -134,7 +134,7 @@ fn clearing_and_asking_again_does_not_forget_the_heat_that_went_in() {
         bench = bench.hold(210.0);
     }
     assert!(bench.hottest < 215.0, "{:.1} °C", bench.hottest);
-    bench.is_caught_by(&[HeaterNotHeating]);
+    bench.ends_with(&[HeaterNotHeating]);
 }
 
 #[test]
@@ -145,14 +145,14 @@ fn a_relay_that_leaks_is_found_while_a_target_holds_and_when_one_is_lowered() {
             .after(300.0)
             .breaks(Fault::SsrLeaks(Z1, leak))
             .after(1200.0)
-            .is_caught_by(&[HeatUnasked, HeaterStuckOn]);
+            .ends_with(&[HeatUnasked, HeaterStuckOn]);
         Bench::at(250.0)
             .hold(250.0)
             .after(300.0)
             .breaks(Fault::SsrLeaks(Z1, leak))
             .hold(180.0)
             .after(1200.0)
-            .is_caught_by(&[HeatUnasked, HeaterStuckOn]);
+            .ends_with(&[HeatUnasked, HeaterStuckOn]);
     }
     // Less than this holds 265 °C with the duty that is left to the loop.
     for leak in [0.6, 0.8, 1.0] {
@@ -161,7 +161,7 @@ fn a_relay_that_leaks_is_found_while_a_target_holds_and_when_one_is_lowered() {
             .after(300.0)
             .breaks(Fault::SsrLeaks(Z1, leak))
             .after(1800.0)
-            .is_caught_by(&[HeatUnasked, AlarmCode::HeaterOverTemperature]);
+            .ends_with(&[HeatUnasked, AlarmCode::HeaterOverTemperature]);
     }
 }
 
@@ -185,5 +185,5 @@ fn a_calibration_over_an_open_sensor_does_not_hide_a_stuck_relay() {
 fn full_duty_that_a_change_to_manual_has_frozen_ends_below_the_limit() {
     let mut bench = Bench::at(23.0).hold(210.0).after(120.0);
     bench.send("SET_MODE", &json!({"mode": "MANUAL"}));
-    bench.after(3600.0).is_caught_by(&[HeatUnasked, AlarmCode::HeaterOverTemperature]);
+    bench.after(3600.0).ends_with(&[HeatUnasked, AlarmCode::HeaterOverTemperature]);
 }
