@@ -80,7 +80,7 @@ impl PinsPatch {
 
 impl Default for Pins {
     fn default() -> Self {
-        let mut pins = Self::unwired(&crate::config::classic_names());
+        let mut pins = Self::unwired(&crate::classic::classic_names());
         for (name, pin) in FIELD {
             pins.set(name, Bcm::new(pin).ok());
         }
@@ -232,7 +232,7 @@ impl Spec<Pins, PinsPatch> for Wiring {
 
     fn shape(&self) -> Shape {
         let pin = PinSpec.describe();
-        let of_classic = crate::config::classic_names();
+        let of_classic = crate::classic::classic_names();
         let default = |row: &SignalRow| {
             let pins = Pins::default();
             let mut values = Signal::all(&of_classic)
