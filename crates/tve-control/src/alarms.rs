@@ -5,9 +5,8 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, Subject};
+use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, RestoredAlarm, Subject};
 use crate::command::{AlarmSelector, LoggingHealth};
-use crate::controller::RestoredAlarm;
 use crate::snapshot::ActiveAlarms;
 use std::collections::VecDeque;
 use tve_config::MachineConfig;

@@ -11,7 +11,7 @@ mod record;
 mod table;
 
 pub use docs::alarms_markdown;
-pub use record::{AlarmEvent, AlarmRecord, Cause, Subject, UnreadName};
+pub use record::{AlarmEvent, AlarmRecord, Cause, RestoredAlarm, Subject, UnreadName};
 pub use table::AlarmCode;
 
 /// How loudly an alarm speaks.

@@ -233,6 +233,21 @@ impl fmt::Display for AlarmRecord {
     }
 }
 
+/// A latched alarm found in the journal at start.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RestoredAlarm {
+    /// Its id then.
+    pub id: u64,
+    /// What.
+    pub code: AlarmCode,
+    /// What is left of its cause: [`AlarmRecord::restored_cause`], or the name that could not be read.
+    pub cause: Cause,
+    /// When.
+    pub wall: WallMillis,
+    /// Whether somebody had seen it.
+    pub acknowledged: bool,
+}
+
 /// A change in the life of an alarm, for the journal.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum AlarmEvent {

@@ -1,15 +1,16 @@
 //! The one table of commands: a row says everything that has to be said about one.
 //!
 //! To add a command: its variant in [`Command`], its row here, what it does in the controller, and a
-//! test. What a row consists of is explained in `table.rs`.
+//! test. What a row consists of is explained in `row.rs`.
 
+use super::row::{CommandRow, Door, Effect, args, commands, describe, take};
 use super::settings::{AlarmId, Calibration, Label, PinMap, PwmChannel, section};
 use super::spec::{
     Choice, Level, Nullable, Number, Param, Pin, Spec, Truth, choice, named, number, whole_number,
 };
-use super::table::{CommandRow, Door, Effect, commands, describe, take};
-use super::{Command, Mode, PinMode, Relay, TuneMethod};
+use super::{Command, Mode, PinMode, Relay};
 use crate::refusal::{Refusal, RefusalCode};
+use crate::tune::TuneMethod;
 use serde_json::Value;
 use tve_config::{
     Dm556, ExtruderSequence, History, Logging, Motion, PidGains, Safety, TempSettings,

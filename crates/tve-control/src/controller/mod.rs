@@ -19,7 +19,7 @@ mod settings;
 mod view;
 mod watch;
 
-pub use restored::{Restored, RestoredAlarm, Unclean};
+pub use restored::{Restored, Unclean};
 
 use crate::alarm::{AlarmCode, AlarmEvent, Cause};
 use crate::alarms::{Alarms, Finding};

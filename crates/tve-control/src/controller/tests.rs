@@ -5,8 +5,8 @@ mod commands;
 
 use super::*;
 use crate::{
-    AlarmSelector, Cause, Command, Refusal, RefusalCode, Reply, Snapshot, UnreadName, carry_out,
-    parse_control, parse_tune_start,
+    AlarmSelector, Cause, Command, Refusal, RefusalCode, Reply, RestoredAlarm, Snapshot,
+    UnreadName, carry_out, parse_control, parse_tune_start,
 };
 use serde_json::{Value, json};
 use tve_config::Config;

@@ -22,9 +22,9 @@ pub(crate) use runaway::PERIOD;
 
 use crate::alarm::{AlarmCode, Cause};
 use crate::alarms::{Finding, Latches};
-use crate::command::{Mode, TuneMethod};
+use crate::command::Mode;
 use crate::sensors::{HeatContext, Readings};
-use crate::snapshot::{TuneResult, TuneStatus, TuneView};
+use crate::tune::{TuneMethod, TuneResult, TuneStatus, TuneView};
 use autotune::{APPROACH_CALM, APPROACH_TRUST, Autotune, Progress, TuneDrive, approach_gains};
 use cross_wiring::{CrossWiringDetector, PULSE, ZoneView};
 use runaway::ThermalRunawayMonitor;

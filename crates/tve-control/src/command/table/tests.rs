@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::command::parse_named;
-use serde_json::json;
+use crate::refusal::RefusalCode;
+use serde_json::{Value, json};
 use tve_machine::Names;
 
 fn names() -> Names {
