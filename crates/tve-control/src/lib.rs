@@ -48,7 +48,7 @@ pub use alarm::{
 };
 pub use capabilities::{Capabilities, HARDWARE_PWM_PINS, MAX_PULSE_RATE, THREAD_PULSE_RATE};
 pub use command::{
-    AlarmSelector, Command, CommandKind, CommandRow, Door, Effect, LoggingHealth, Mode, Param,
+    AlarmSelector, Command, CommandKind, CommandRow, Effect, Endpoint, LoggingHealth, Mode, Param,
     PinMode, Relay, Reply, Shape, commands_markdown, control_kind, gpio_kind, lenient_json,
     parse_control, parse_gpio, parse_named, parse_tune_start, random_value,
 };

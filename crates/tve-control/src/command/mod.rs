@@ -14,7 +14,7 @@ pub use docs::commands_markdown;
 pub use parse::{
     control_kind, gpio_kind, lenient_json, parse_control, parse_gpio, parse_named, parse_tune_start,
 };
-pub use row::{CommandRow, Door, Effect};
+pub use row::{CommandRow, Effect, Endpoint};
 pub use rows::CommandKind;
 pub(crate) use rows::{TUNE_MARGIN, TUNE_MIN};
 pub use sample::random_value;

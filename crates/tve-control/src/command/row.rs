@@ -1,8 +1,8 @@
 //! What a row of the table of commands consists of, and the macro that makes the table of the rows.
 //!
 //! ```text
-//!            name, door ─▶ kind ─▶ right ─▶ authorised? ─▶ parameters ─▶ Command ─▶ controller
-//! a row:     "SET_RELAY", control  operator               relay, state   SetRelay
+//!        name, endpoint ─▶ kind ─▶ right ─▶ authorised? ─▶ parameters ─▶ Command ─▶ controller
+//! a row: "SET_RELAY", control       operator                relay, state   SetRelay
 //! ```
 //!
 //! The rows stand in `rows.rs`. Parser, roles, effects, audit, OpenAPI, the generated pages and the
@@ -16,16 +16,16 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use tve_machine::Right;
 
-/// Where a command comes in.
+/// Where in the API a command comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum Endpoint {
     /// POST /api/control, by name.
     Control,
     /// POST /api/gpio, by name.
     Gpio,
     /// A route of its own, whose body is the value.
     Route(&'static str),
-    /// Made within the service.
+    /// Nowhere: it is made within the service.
     Inside,
 }
 
@@ -100,7 +100,7 @@ pub struct CommandRow {
     /// Name on the wire.
     pub name: &'static str,
     /// Where it comes in.
-    pub door: Door,
+    pub endpoint: Endpoint,
     /// What somebody needs who sends it.
     pub right: Right,
     /// What it does.
@@ -112,15 +112,15 @@ pub struct CommandRow {
 /// The value of a command as it came.
 pub(super) type Args<'a> = Option<&'a Map<String, Value>>;
 
-/// The members of a value that comes in at `door`.
-pub(super) fn args(door: Door, value: Option<&Value>) -> Result<Args<'_>, Refusal> {
+/// The members of a value that comes in at `endpoint`.
+pub(super) fn args(endpoint: Endpoint, value: Option<&Value>) -> Result<Args<'_>, Refusal> {
     const SENTENCE: &str = "the value must be an object";
-    match (value, door) {
+    match (value, endpoint) {
         (None | Some(Value::Null), _) => Ok(None),
         (Some(Value::Object(map)), _) => Ok(Some(map)),
-        (_, Door::Control) => Err(Refusal::invalid("value", SENTENCE)),
-        (_, Door::Gpio) => Err(Refusal::with(RefusalCode::InvalidPinOrValue, SENTENCE)),
-        (_, Door::Route(_) | Door::Inside) => {
+        (_, Endpoint::Control) => Err(Refusal::invalid("value", SENTENCE)),
+        (_, Endpoint::Gpio) => Err(Refusal::with(RefusalCode::InvalidPinOrValue, SENTENCE)),
+        (_, Endpoint::Route(_) | Endpoint::Inside) => {
             Err(Refusal::with(RefusalCode::InvalidBody, "the body must be an object"))
         }
     }
@@ -142,7 +142,7 @@ pub(super) fn describe(
 macro_rules! commands {
     (of $names:ident; $(
         $(#[doc = $doc:literal])+
-        $kind:ident $name:literal ($door:expr, $right:expr, $effect:expr)
+        $kind:ident $name:literal ($endpoint:expr, $right:expr, $effect:expr)
         [$($is:pat)?] $parameters:tt $(=> $make:expr)?;
     )+) => {
         /// The kinds of commands, one for each row of the table.
@@ -159,7 +159,7 @@ macro_rules! commands {
                     Self::$kind => const {
                         &CommandRow {
                             name: $name,
-                            door: $door,
+                            endpoint: $endpoint,
                             right: $right,
                             effect: $effect,
                             doc: concat!($($doc),+).trim_ascii(),
@@ -218,12 +218,12 @@ macro_rules! commands {
         false
     };
     (@parse $self:ident, $value:ident, $names:ident {} => $make:expr) => {
-        args($self.row().door, $value).map(|_| $make)
+        args($self.row().endpoint, $value).map(|_| $make)
     };
     (@parse $self:ident, $value:ident, $names:ident {
         $(#[doc = $doc:literal])+ each $key:ident: $spec:expr,
     } => $make:expr) => {{
-        let args = args($self.row().door, $value)?;
+        let args = args($self.row().endpoint, $value)?;
         let mut $key = PerZone::new($names.zones.len());
         for (zone, name) in $names.zones.entries() {
             $key[zone] = take(&$spec, args, name.as_str())?;
@@ -233,7 +233,7 @@ macro_rules! commands {
     (@parse $self:ident, $value:ident, $names:ident {
         $($(#[doc = $doc:literal])+ $key:ident: $spec:expr,)*
     } => $make:expr) => {{
-        let args = args($self.row().door, $value)?;
+        let args = args($self.row().endpoint, $value)?;
         $(let $key = take(&$spec, args, stringify!($key))?;)*
         Ok($make)
     }};

@@ -113,7 +113,7 @@ fn object(schema: &Value, draw: &mut dyn FnMut(usize) -> usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Door;
+    use crate::command::Endpoint;
 
     #[test]
     fn every_command_from_outside_is_drawn_good_and_bad() {
@@ -124,7 +124,7 @@ mod tests {
             (state >> 33) as usize % n
         };
         let names = tve_config::Config::embedded().names();
-        for kind in CommandKind::ALL.iter().filter(|kind| kind.row().door != Door::Inside) {
+        for kind in CommandKind::ALL.iter().filter(|kind| kind.row().endpoint != Endpoint::Inside) {
             let (mut good, mut bad) = (0, 0);
             for _ in 0..400 {
                 match kind.parse(Some(&random_value(*kind, &names, &mut draw)), &names) {

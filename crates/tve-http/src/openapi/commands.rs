@@ -1,17 +1,17 @@
 //! The schemas of command bodies: one alternative per command, as lenient as the parser.
 
 use serde_json::{Map, Value, json};
-use tve_control::{CommandKind, Door, Param, RefusalCode};
+use tve_control::{CommandKind, Endpoint, Param, RefusalCode};
 use tve_machine::Names;
 
 /// A body of `POST /api/control`.
 pub(super) fn control(names: &Names) -> Value {
-    by_name(Door::Control, names)
+    by_name(Endpoint::Control, names)
 }
 
 /// A body of `POST /api/gpio`.
 pub(super) fn gpio(names: &Names) -> Value {
-    by_name(Door::Gpio, names)
+    by_name(Endpoint::Gpio, names)
 }
 
 /// A body of `POST /api/tune/start`.
@@ -53,10 +53,10 @@ fn or_empty(schema: &Value) -> Value {
     json!({"anyOf": [schema, {"type": "string", "maxLength": 0}]})
 }
 
-/// The commands that come in at `door` by their names, one alternative each, on a machine of these
-/// names.
-fn by_name(door: Door, names: &Names) -> Value {
-    let kinds = CommandKind::ALL.iter().filter(|kind| kind.row().door == door);
+/// The commands that come in at `endpoint` by their names, one alternative each, on a machine of
+/// these names.
+fn by_name(endpoint: Endpoint, names: &Names) -> Value {
+    let kinds = CommandKind::ALL.iter().filter(|kind| kind.row().endpoint == endpoint);
     let alternatives: Vec<Value> = kinds
         .map(|kind| {
             let row = kind.row();
@@ -180,7 +180,7 @@ mod tests {
         let mut table: Vec<&str> = CommandKind::ALL
             .iter()
             .map(|kind| kind.row())
-            .filter(|row| matches!(row.door, Door::Control | Door::Gpio))
+            .filter(|row| matches!(row.endpoint, Endpoint::Control | Endpoint::Gpio))
             .map(|row| row.name)
             .collect();
         names.sort_unstable();

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tve_access::{Need, PasswordHash, Role, TokenBook, table};
 use tve_config::Security;
-use tve_control::{CommandKind, Door};
+use tve_control::{CommandKind, Endpoint};
 
 /// Password "right", one round: quick, for tests alone.
 const QUICK: &str =
@@ -120,7 +120,7 @@ fn everything() -> Vec<Ask> {
             all.push(Ask { method, path, body: json!({}), need });
         }
     }
-    for kind in CommandKind::ALL.iter().filter(|kind| kind.row().door == Door::Control) {
+    for kind in CommandKind::ALL.iter().filter(|kind| kind.row().endpoint == Endpoint::Control) {
         // A value that is wrong for most of them: the role is judged before it.
         let body = json!({"command": kind.row().name, "value": {}});
         let need = table::command(*kind).unwrap();
@@ -220,7 +220,7 @@ async fn reads_and_stops_ask_for_their_roles_where_they_are_protected() {
 #[tokio::test]
 async fn what_names_no_command_is_told_so_to_whoever_has_a_login_and_to_nobody_else() {
     let rig = secured(json!({})).await;
-    // Names of the table that are not sent by this door are as unknown as nonsense.
+    // Names of the table that are not sent by this endpoint are as unknown as nonsense.
     for name in ["NONSENSE", "start", "", "REPORT_LOGGING", "REPLACE_CONFIG", "SET_GPIO_VALUE"] {
         let answer = command(&rig, name, json!({}), "").await;
         assert_eq!((answer.status, answer.msg()), (401, "LOGIN_REQUIRED"), "{name}");

@@ -174,7 +174,7 @@ fn a_body_says_its_kind_whatever_its_value_is() {
     for (body, code) in [(json!([1]), "INVALID_BODY"), (json!({"command": 7}), "UNKNOWN_COMMAND")] {
         assert_eq!(control_kind(&body).unwrap_err().msg(), code);
     }
-    // What the service alone sends has no name outside, nor a command the name of another door.
+    // What the service alone sends has no name outside, nor a command the name of another endpoint.
     for name in ["REPORT_LOGGING", "REPLACE_CONFIG", "SET_GPIO_VALUE", "TUNE_APPLY"] {
         assert_eq!(msg(name, &json!({})), "UNKNOWN_COMMAND", "{name}");
     }

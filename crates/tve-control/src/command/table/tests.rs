@@ -71,7 +71,7 @@ fn a_command_belongs_to_the_row_that_it_came_by_or_to_one_with_the_same_right_an
     for kind in CommandKind::ALL {
         let row = kind.row();
         let parsed = parse_named(row.name, &example(*kind), &names());
-        if row.door == Door::Inside {
+        if row.endpoint == Endpoint::Inside {
             assert_eq!(parsed, Err(RefusalCode::UnknownCommand.into()), "{}", row.name);
             continue;
         }
@@ -91,7 +91,7 @@ fn a_command_belongs_to_the_row_that_it_came_by_or_to_one_with_the_same_right_an
 
 #[test]
 fn a_required_parameter_that_is_missing_is_refused_by_its_code() {
-    for kind in CommandKind::ALL.iter().filter(|kind| kind.row().door != Door::Inside) {
+    for kind in CommandKind::ALL.iter().filter(|kind| kind.row().endpoint != Endpoint::Inside) {
         for parameter in
             kind.parameters(&names()).iter().filter(|parameter| parameter.shape.required)
         {
@@ -110,7 +110,7 @@ fn a_required_parameter_that_is_missing_is_refused_by_its_code() {
 
 #[test]
 fn numbers_are_accepted_to_their_bounds_and_not_beyond() {
-    for kind in CommandKind::ALL.iter().filter(|kind| kind.row().door != Door::Inside) {
+    for kind in CommandKind::ALL.iter().filter(|kind| kind.row().endpoint != Endpoint::Inside) {
         for parameter in kind.parameters(&names()) {
             let bound = |key: &str| parameter.shape.schema[key].as_f64();
             let (Some(min), Some(max)) = (bound("minimum"), bound("maximum")) else { continue };
