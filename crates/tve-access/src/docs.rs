@@ -57,8 +57,8 @@ fn row(page: &mut String, what: &str, need: Need) {
             Need::Commands => "see above",
             // Without a login to look at nobody is told apart.
             Need::Stop if *role < least => "as no login",
-            _ if *role >= least => "yes",
-            _ => "",
+            Need::Open | Need::Read | Need::Stop | Need::At(_) if *role >= least => "yes",
+            Need::Open | Need::Read | Need::Stop | Need::At(_) => "",
         };
         let _ = write!(page, " {mark} |");
     }

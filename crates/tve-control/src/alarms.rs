@@ -3,8 +3,6 @@
 //! It decides nothing about the machine: [`Alarms::raise`] says which reaction is due, and the
 //! controller lets the other parts carry it out.
 
-#![deny(clippy::wildcard_enum_match_arm)]
-
 use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, RestoredAlarm, Subject};
 use crate::command::{AlarmSelector, LoggingHealth};
 use crate::snapshot::ActiveAlarms;

@@ -54,10 +54,8 @@ fn of_schema(schema: &Value, draw: &mut dyn FnMut(usize) -> usize) -> Value {
     if let Some(values) = list("enum") {
         return pick(values, draw).clone();
     }
-    let kind = match &schema["type"] {
-        Value::Array(kinds) => pick(kinds, draw),
-        kind => kind,
-    };
+    let kinds = list("type");
+    let kind = kinds.map_or(&schema["type"], |kinds| pick(kinds, draw));
     match kind.as_str() {
         Some("boolean") => json!(draw(2) == 0),
         Some("number") => json!(number(schema, draw)),

@@ -10,8 +10,6 @@
 //!            Alarms ──reaction──▶ react: Thermal, Motion, Supervisor, Outlets
 //! ```
 
-#![deny(clippy::wildcard_enum_match_arm)]
-
 mod commands;
 mod reactions;
 mod restored;

@@ -384,7 +384,15 @@ impl SensorChannel {
             // as many as took it out.
             let needed = match self.reading {
                 Reading::Starting | Reading::ColdOrOpen => 1,
-                _ => CONFIRM,
+                Reading::Good(_)
+                | Reading::Uncertain(_)
+                | Reading::Stale
+                | Reading::Open
+                | Reading::Shorted
+                | Reading::Jumping
+                | Reading::Frozen
+                | Reading::BusError
+                | Reading::NotFitted => CONFIRM,
             };
             if self.steady_run < needed {
                 return;

@@ -138,10 +138,8 @@ fn or_text(schema: Value, min: f64, max: f64) -> Value {
 /// A section as commands take it: numbers and booleans may come as texts.
 fn lenient(schema: &Value) -> Value {
     let Value::Object(members) = schema else {
-        return match schema {
-            Value::Array(list) => list.iter().map(lenient).collect(),
-            other => other.clone(),
-        };
+        let list = schema.as_array().map(|list| list.iter().map(lenient).collect());
+        return list.unwrap_or_else(|| schema.clone());
     };
     let bound = |key: &str| members.get(key).and_then(Value::as_f64);
     match members.get("type").and_then(Value::as_str) {

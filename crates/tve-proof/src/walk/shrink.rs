@@ -176,7 +176,9 @@ fn scenario(script: &Script, violation: &Violation) -> String {
                 (t + lasting.secs()).min(violation.at_s + TAIL_S),
                 kind.text_on(machine)
             ),
-            other => writeln!(text, "\n# at {t:.3} s: {other:?}"),
+            Event::Restart(_) | Event::Stall(_) | Event::Jitter | Event::WallClock(_) => {
+                writeln!(text, "\n# at {t:.3} s: {event:?}")
+            }
         };
     }
     let expectation = if violation.invariant.starts_with("heat") {
@@ -208,7 +210,7 @@ fn toml_value(value: &Value) -> String {
             format!("[{}]", items.join(", "))
         }
         // Numbers, texts and truth values are written alike in both formats.
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
     }
 }
 

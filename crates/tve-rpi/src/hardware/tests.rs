@@ -161,7 +161,7 @@ fn readings_arrive_per_channel_and_a_dead_bus_is_a_value() {
     });
     let codes = inputs.adc.map(|reading| match reading {
         AdcReading::Sample { code, .. } => code,
-        other => panic!("{other:?}"),
+        AdcReading::None | AdcReading::BusError => panic!("{reading:?}"),
     });
     assert_eq!(codes, [0, 0x100, 0x200, 0x300]);
     board.take_bus_away(true);
@@ -181,7 +181,7 @@ fn celsius_of(inputs: &Inputs, sensor: Sensor) -> Option<(f64, Quality)> {
         SensorInput::Sample { quantity: Quantity::Celsius(celsius), quality, .. } => {
             Some((celsius, quality))
         }
-        _ => None,
+        SensorInput::None | SensorInput::Sample { .. } | SensorInput::BusError => None,
     }
 }
 

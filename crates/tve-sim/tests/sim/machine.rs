@@ -78,7 +78,7 @@ fn sample_times_are_those_of_the_caller_whatever_its_clock_starts_at() {
     sim.read(start + Micros::from_millis(70), &mut inputs).unwrap();
     let taken = |i: usize, inputs: &Inputs| match inputs.adc[i] {
         AdcReading::Sample { taken_at, .. } => Some(taken_at),
-        _ => None,
+        AdcReading::None | AdcReading::BusError => None,
     };
     assert_eq!(taken(0, &inputs), Some(start));
     assert_eq!(taken(1, &inputs), Some(start + Micros::from_millis(50)));

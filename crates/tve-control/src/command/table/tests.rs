@@ -99,9 +99,10 @@ fn a_required_parameter_that_is_missing_is_refused_by_its_code() {
             value.as_object_mut().unwrap().remove(&*parameter.key);
             let refusal = kind.parse(Some(&value), &names()).unwrap_err();
             // An alarm that is not named is no alarm that is not found.
-            let code = match kind {
-                CommandKind::AcknowledgeAlarm => RefusalCode::InvalidValue,
-                _ => parameter.shape.code,
+            let code = if *kind == CommandKind::AcknowledgeAlarm {
+                RefusalCode::InvalidValue
+            } else {
+                parameter.shape.code
             };
             assert_eq!(refusal.code, code, "{} {}", kind.row().name, parameter.key);
         }
