@@ -14,7 +14,7 @@ use super::spec::{Param, Spec};
 use crate::refusal::{Refusal, RefusalCode};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use tve_machine::Right;
+use tve_machine::{Name, Right};
 
 /// Where in the API a command comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +126,18 @@ pub(super) fn args(endpoint: Endpoint, value: Option<&Value>) -> Result<Args<'_>
     }
 }
 
+/// Refuses a key that is none of these names: what it asks for would be done to nothing.
+pub(super) fn only<'n>(
+    args: Args<'_>,
+    names: impl Iterator<Item = &'n Name> + Clone,
+) -> Result<(), Refusal> {
+    let foreign = |key: &&String| !names.clone().any(|name| name.as_str() == key.as_str());
+    let Some(key) = args.and_then(|args| args.keys().find(foreign)) else { return Ok(()) };
+    let known: Vec<&str> = names.map(Name::as_str).collect();
+    let known = known.join(", ");
+    Err(Refusal::invalid(key, format!("the value has a key that is none of {known}")))
+}
+
 /// Reads the parameter at `key`.
 pub(super) fn take<S: Spec>(spec: &S, args: Args<'_>, key: &str) -> Result<S::Value, Refusal> {
     spec.read(args.and_then(|args| args.get(key)), key)
@@ -178,6 +190,11 @@ macro_rules! commands {
                 match self { $(Self::$kind => commands!(@ignores $parameters),)+ }
             }
 
+            /// Whether its value has no other keys than its parameters.
+            pub const fn is_closed(self) -> bool {
+                match self { $(Self::$kind => commands!(@closed $parameters),)+ }
+            }
+
             /// The command of this kind that `value` asks for on a machine of these names; a missing
             /// or null value counts as `{}`.
             ///
@@ -217,6 +234,12 @@ macro_rules! commands {
     (@ignores $other:tt) => {
         false
     };
+    (@closed { $(#[doc = $doc:literal])+ each $key:ident: $spec:expr, }) => {
+        true
+    };
+    (@closed $other:tt) => {
+        false
+    };
     (@parse $self:ident, $value:ident, $names:ident {} => $make:expr) => {
         args($self.row().endpoint, $value).map(|_| $make)
     };
@@ -224,6 +247,7 @@ macro_rules! commands {
         $(#[doc = $doc:literal])+ each $key:ident: $spec:expr,
     } => $make:expr) => {{
         let args = args($self.row().endpoint, $value)?;
+        only(args, $names.zones.iter())?;
         let mut $key = PerZone::new($names.zones.len());
         for (zone, name) in $names.zones.entries() {
             $key[zone] = take(&$spec, args, name.as_str())?;

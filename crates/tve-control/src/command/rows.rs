@@ -3,7 +3,7 @@
 //! To add a command: its variant in [`Command`], its row here, what it does in the controller, and a
 //! test. What a row consists of is explained in `row.rs`.
 
-use super::row::{CommandRow, Effect, Endpoint, args, commands, describe, take};
+use super::row::{CommandRow, Effect, Endpoint, args, commands, describe, only, take};
 use super::settings::{AlarmId, Calibration, Label, PinMap, PwmChannel, section};
 use super::spec::{
     Choice, Level, Nullable, Number, Param, Pin, Spec, Truth, choice, named, number, whole_number,
@@ -49,7 +49,7 @@ commands! {
             mode: choice(Mode::from_name, || Mode::ALL.map(Mode::name).to_vec())
                 .or(RefusalCode::InvalidMode),
         } => Command::SetMode(mode);
-    /// Sets target temperatures; a zone that is not named keeps its own.
+    /// Sets target temperatures; a zone that is not named keeps its own, a name of no zone is refused.
     SetTarget "SET_TARGET" (Endpoint::Control, At(Operator), Effect::CalmsAtZero(targets_are_zero))
         [Self::SetTarget { .. }] {
             /// Target of the zone of that name.

@@ -99,6 +99,9 @@ fn value_of(kind: CommandKind, names: &Names) -> Value {
     if !required.is_empty() {
         schema["required"] = json!(required);
     }
+    if kind.is_closed() {
+        schema["additionalProperties"] = json!(false);
+    }
     schema
 }
 
@@ -214,5 +217,13 @@ mod tests {
             }
         }
         assert!(number(50.0, 250.0).get("anyOf").is_none());
+    }
+
+    #[test]
+    fn a_value_whose_keys_are_zones_is_described_without_others() {
+        let names = tve_config::Config::embedded().names();
+        let of = |kind| value_of(kind, &names)["additionalProperties"].clone();
+        assert_eq!(of(CommandKind::SetTarget), json!(false));
+        assert_eq!(of(CommandKind::SetHeater), Value::Null);
     }
 }

@@ -26,6 +26,9 @@ fn numbers_may_come_as_numeric_strings_and_never_as_nan() {
     for bad in [json!("NaN"), json!("inf"), json!([1]), json!(null), json!({}), json!(true)] {
         assert_eq!(msg("SET_TARGET", &json!({"z1": bad})), "INVALID_VALUE:z1", "{bad}");
     }
+    for value in [json!({"z9": 200}), json!({"z1": 200, "z9": 200}), json!({"z9": null})] {
+        assert_eq!(msg("SET_TARGET", &value), "INVALID_VALUE:z9", "{value}");
+    }
 }
 
 #[test]
