@@ -43,8 +43,8 @@ mod thermal;
 mod tune;
 
 pub use alarm::{
-    AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Evidence, Reaction,
-    RestoredAlarm, Severity, Subject, UnreadName, alarms_markdown,
+    About, AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Evidence, Reaction,
+    RestoredAlarm, Scope, Severity, Subject, UnreadName, alarms_markdown,
 };
 pub use capabilities::{Capabilities, HARDWARE_PWM_PINS, MAX_PULSE_RATE, THREAD_PULSE_RATE};
 pub use command::{

@@ -8,8 +8,8 @@ use tve_config::MachineConfig;
 use tve_hal::{PWM_CHANNELS, PerMotor, PerSensor, PerZone, Pull, Reading};
 use tve_units::{Bcm, Celsius, Duty, Micros, Rpm, WallMillis};
 
-/// Most alarms that can be active at once: each code is active at most once a zone, and a dozen of
-/// them is about zones.
+/// Most alarms that can be active at once: each code is active at most once for each thing of its
+/// [`Scope`](crate::Scope), and a dozen of them is about zones.
 pub const MAX_ACTIVE_ALARMS: usize = 96;
 
 /// What the machine is doing.

@@ -9,7 +9,7 @@ mod record;
 mod table;
 
 pub use docs::alarms_markdown;
-pub use record::{AlarmEvent, AlarmRecord, Cause, RestoredAlarm, Subject, UnreadName};
+pub use record::{About, AlarmEvent, AlarmRecord, Cause, RestoredAlarm, Subject, UnreadName};
 pub use table::AlarmCode;
 
 /// How loudly an alarm speaks.
@@ -56,6 +56,28 @@ impl Reaction {
     }
 }
 
+/// What there can be one active alarm of a code for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The machine as a whole.
+    Machine,
+    /// Each zone.
+    Zone,
+    /// Each motor.
+    Motor,
+}
+
+impl Scope {
+    /// Name in documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Machine => "machine",
+            Self::Zone => "zone",
+            Self::Motor => "motor",
+        }
+    }
+}
+
 /// When CLEAR_ALARM may take an alarm away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClearRule {
@@ -70,7 +92,7 @@ pub enum ClearRule {
 }
 
 /// What the controller looks at to see whether the cause of an alarm still stands. *Zone* means the
-/// zone that the alarm is about, or any where it is about none.
+/// zone that the alarm is about, or any where it is about none; *motor* likewise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
     /// The emergency-stop contact asks for a stop.
@@ -147,6 +169,8 @@ pub struct AlarmRow {
     pub name: &'static str,
     /// What the machine does.
     pub reaction: Reaction,
+    /// What there can be one of it for.
+    pub scope: Scope,
     /// When it may be cleared.
     pub clear: ClearRule,
     /// Longest time from the first sample that shows the cause to the reaction, in seconds, as a

@@ -1,7 +1,7 @@
 //! What an alarm does to the machine, what clearing takes, and what still stands in its way.
 
 use super::Controller;
-use crate::alarm::{AlarmCode, AlarmRecord, Cause, ClearRule, Evidence, Reaction, Subject};
+use crate::alarm::{About, AlarmCode, AlarmRecord, Cause, ClearRule, Evidence, Reaction, Subject};
 use crate::alarms::Finding;
 use crate::command::{AlarmSelector, Reply};
 use crate::refusal::{Refusal, RefusalCode};
@@ -20,7 +20,7 @@ impl Controller {
         let subject = Subject::of(&cause, &self.config);
         match self.alarms.raise(self.now, self.wall, Finding::new(code, cause), subject) {
             Some(Reaction::Trip) => self.trip(),
-            Some(Reaction::ZoneTrip) => self.trip_zone(subject.zone),
+            Some(Reaction::ZoneTrip) => self.trip_zone(subject.zone()),
             Some(Reaction::Stop) => self.halt(),
             Some(Reaction::Note) | None => {}
         }
@@ -61,20 +61,22 @@ impl Controller {
             ClearRule::Always => false,
             ClearRule::Never => true,
             ClearRule::Acknowledged => !alarm.acknowledged,
-            ClearRule::While(evidence) => self.stands(evidence, alarm.zone()),
+            ClearRule::While(evidence) => self.stands(evidence, alarm.subject.about),
         }
     }
 
-    /// Whether the controller still sees what an alarm about `zone` (or any) was raised for.
-    fn stands(&self, evidence: Evidence, zone: Option<Zone>) -> bool {
+    /// Whether the controller still sees what an alarm about `about`, or any of it, was raised for.
+    fn stands(&self, evidence: Evidence, about: About) -> bool {
         let readings = self.readings();
-        let mut zones = self.thermal.ids().filter(|z| zone.is_none_or(|about| about == *z));
+        let is_meant = |one: About| about == About::Machine || about == one;
+        let mut zones = self.thermal.ids().filter(|zone| is_meant(About::Zone(*zone)));
         let above = |sensor: Sensor, limit: f64| {
             let reading = readings.of(sensor);
             is_bad(reading) || reading.value().is_some_and(|t| t.get() > limit)
         };
         let (config, safety) = (&self.config, &self.config.safety);
-        let motors = || config.motors.iter().filter_map(|motor| motor.sensor);
+        let meant = config.motors.entries().filter(|(motor, _)| is_meant(About::Motor(*motor)));
+        let mut motors = meant.filter_map(|(_, motor)| motor.sensor);
         match evidence {
             Evidence::EstopContact => self.estop_is_pressed(),
             Evidence::ZoneSensorBad => zones.any(|z| is_bad(readings.zone(z))),
@@ -93,8 +95,8 @@ impl Controller {
                     || reading.value().is_some_and(below)
             }),
             Evidence::ZoneRises => zones.any(|z| self.thermal.rises(z, &readings)),
-            Evidence::MotorTooHot => motors().any(|sensor| above(sensor, safety.motor_max)),
-            Evidence::MotorSensorBad => motors().any(|sensor| is_bad(readings.of(sensor))),
+            Evidence::MotorTooHot => motors.any(|sensor| above(sensor, safety.motor_max)),
+            Evidence::MotorSensorBad => motors.any(|sensor| is_bad(readings.of(sensor))),
             Evidence::ThroatTooHot => {
                 config.feed_throat.is_some_and(|sensor| above(sensor, safety.feed_throat_max))
             }

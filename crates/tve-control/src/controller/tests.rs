@@ -5,7 +5,7 @@ mod commands;
 
 use super::*;
 use crate::{
-    AlarmSelector, Cause, Command, Refusal, RefusalCode, Reply, RestoredAlarm, Snapshot,
+    About, AlarmSelector, Cause, Command, Refusal, RefusalCode, Reply, RestoredAlarm, Snapshot,
     UnreadName, carry_out, parse_control, parse_tune_start,
 };
 use serde_json::{Value, json};
