@@ -5,7 +5,7 @@ use crate::alarm::{About, AlarmCode, AlarmRecord, Cause, ClearRule, Evidence, Re
 use crate::alarms::Finding;
 use crate::command::{AlarmSelector, Reply};
 use crate::refusal::{Refusal, RefusalCode};
-use crate::sensors::is_bad;
+use crate::sensors::is_unknown;
 use crate::supervisor::estop_pressed;
 use tve_config::EstopContact;
 use tve_hal::{Reading, Sensor, Zone};
@@ -66,20 +66,21 @@ impl Controller {
     }
 
     /// Whether the controller still sees what an alarm about `about`, or any of it, was raised for.
+    /// What it cannot see yet, because a sensor has only begun, counts as still there.
     fn stands(&self, evidence: Evidence, about: About) -> bool {
         let readings = self.readings();
         let is_meant = |one: About| about == About::Machine || about == one;
         let mut zones = self.thermal.ids().filter(|zone| is_meant(About::Zone(*zone)));
         let above = |sensor: Sensor, limit: f64| {
             let reading = readings.of(sensor);
-            is_bad(reading) || reading.value().is_some_and(|t| t.get() > limit)
+            is_unknown(reading) || reading.value().is_some_and(|t| t.get() > limit)
         };
         let (config, safety) = (&self.config, &self.config.safety);
         let meant = config.motors.entries().filter(|(motor, _)| is_meant(About::Motor(*motor)));
         let mut motors = meant.filter_map(|(_, motor)| motor.sensor);
         match evidence {
             Evidence::EstopContact => self.estop_is_pressed(),
-            Evidence::ZoneSensorBad => zones.any(|z| is_bad(readings.zone(z))),
+            Evidence::ZoneSensorBad => zones.any(|z| is_unknown(readings.zone(z))),
             Evidence::ZoneSensorSilent => self.thermal.ids().any(|z| {
                 matches!(readings.zone(z), Reading::Stale | Reading::BusError | Reading::Starting)
             }),
@@ -90,18 +91,18 @@ impl Controller {
                 let reading = readings.zone(z);
                 let floor = config.zones[z].limits.under_temperature;
                 let below = |t: Celsius| t.get() < floor;
-                is_bad(reading)
+                is_unknown(reading)
                     || matches!(reading, Reading::ColdOrOpen)
                     || reading.value().is_some_and(below)
             }),
             Evidence::ZoneRises => zones.any(|z| self.thermal.rises(z, &readings)),
             Evidence::MotorTooHot => motors.any(|sensor| above(sensor, safety.motor_max)),
-            Evidence::MotorSensorBad => motors.any(|sensor| is_bad(readings.of(sensor))),
+            Evidence::MotorSensorBad => motors.any(|sensor| is_unknown(readings.of(sensor))),
             Evidence::ThroatTooHot => {
                 config.feed_throat.is_some_and(|sensor| above(sensor, safety.feed_throat_max))
             }
             Evidence::ThroatSensorBad => {
-                config.feed_throat.is_some_and(|sensor| is_bad(readings.of(sensor)))
+                config.feed_throat.is_some_and(|sensor| is_unknown(readings.of(sensor)))
             }
             Evidence::DriveInput => self.inputs.drive_alarm,
             Evidence::PwmReadBack => self.pwm_mismatched(),

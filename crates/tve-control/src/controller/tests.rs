@@ -28,13 +28,17 @@ impl Bench {
     }
 
     fn with(config: Config, t: f64, restored: Restored) -> Self {
+        let mut bench = Self::unsampled(config, t, restored);
+        bench.run(1.0);
+        bench
+    }
+
+    /// Before its first tick.
+    fn unsampled(config: Config, t: f64, restored: Restored) -> Self {
         let controller = Controller::new(config.machine(), MachineKind::Simulator, restored);
         let file = Arc::new(config);
         let inputs = Inputs { estop: Contact::Closed, ..Inputs::default() };
-        let mut bench =
-            Self { controller, file, now: Micros::ZERO, inputs, channels: [30.0, t, 30.0, t] };
-        bench.run(1.0);
-        bench
+        Self { controller, file, now: Micros::ZERO, inputs, channels: [30.0, t, 30.0, t] }
     }
 
     fn run(&mut self, seconds: f64) {

@@ -56,6 +56,11 @@ pub(crate) const fn is_bad(reading: Reading) -> bool {
     }
 }
 
+/// Nobody can say what the sensor measures: it is bad, or not judged yet.
+pub(crate) const fn is_unknown(reading: Reading) -> bool {
+    is_bad(reading) || matches!(reading, Reading::Starting)
+}
+
 /// Volts of a code: `code / 32768 * fsr` (ADS1115 data sheet, table 3).
 pub fn volts(code: i16, fsr: f64) -> Volts {
     Volts::clamped(f64::from(code) * fsr / 32768.0)

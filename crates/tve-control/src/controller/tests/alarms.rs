@@ -341,6 +341,58 @@ fn a_latched_trip_survives_a_restart() {
     bench.ok("CLEAR_ALARM", json!(null));
 }
 
+/// What is latched of `code` at the start of a machine that is `t` °C warm, before any sample.
+fn just_restarted(code: AlarmCode, about: About, t: f64) -> Bench {
+    let latched = vec![RestoredAlarm {
+        id: 41,
+        code,
+        cause: Cause::Restored(about),
+        wall: WallMillis::new(5),
+        acknowledged: true,
+    }];
+    let restored = Restored { latched, next_alarm_id: 42, ..Restored::default() };
+    Bench::unsampled(Config::embedded(), t, restored)
+}
+
+#[test]
+fn a_latched_alarm_of_a_sensor_is_not_cleared_before_the_sensor_has_been_judged() {
+    let zone = About::Zone(Zone::at(0));
+    let motor = About::Motor(Motor::at(0));
+    for (code, about) in [
+        (AlarmCode::HeaterSensorFailure, zone),
+        (AlarmCode::TempDataStale, zone),
+        (AlarmCode::HeaterOverTemperature, zone),
+        (AlarmCode::HeaterUnderTemperature, zone),
+        (AlarmCode::HeaterStuckOn, zone),
+        (AlarmCode::SensorFrozen, zone),
+        (AlarmCode::MotorOverheat, motor),
+        (AlarmCode::MotorSensorFailure, motor),
+        (AlarmCode::FeedThroatHot, About::Machine),
+        (AlarmCode::FeedSensorFailure, About::Machine),
+    ] {
+        let mut bench = just_restarted(code, about, 200.0);
+        for _ in 0..2 {
+            bench.tick();
+            let refusal = bench.send("CLEAR_ALARM", json!(null)).expect_err(code.name());
+            assert_eq!(refusal.code, RefusalCode::CausePresent);
+            assert_eq!(bench.active(), [code.name()]);
+        }
+        bench.run(3.0);
+        bench.ok("CLEAR_ALARM", json!(null));
+        assert!(bench.active().is_empty(), "{}", code.name());
+    }
+}
+
+#[test]
+fn a_barrel_that_is_still_too_hot_after_a_restart_stays_latched() {
+    let zone = About::Zone(Zone::at(0));
+    let mut bench = just_restarted(AlarmCode::HeaterOverTemperature, zone, 290.0);
+    for _ in 0..100 {
+        bench.tick();
+        assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    }
+}
+
 #[test]
 fn a_stall_of_the_loop_trips() {
     let mut bench = Bench::at(200.0);
