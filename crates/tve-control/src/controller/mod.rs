@@ -313,7 +313,8 @@ impl Controller {
         }
         let readings = self.sensors.readings(config, now);
         for (zone, settings) in config.zones.entries() {
-            coolers[zone] = settings.has_cooler && self.thermal.cools(zone, &readings);
+            coolers[zone] =
+                settings.has_cooler && self.thermal.cools(zone, &readings, coolers[zone]);
         }
         let demand = Demand {
             status: self.status(),

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod commands;
+mod coolers;
 
 use super::*;
 use crate::{
