@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (1, "3f41cbc8e1448e6ddac841e11685451928312d3cec83986b471231c3f7534e46");
+    (2, "8c1c20545db201a2dbe86c31343029eb5cc5fcd9ebabe065dfef6abec538bee7");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.
