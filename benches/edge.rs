@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use tve_control::{Snapshot, lenient_json, parse_control};
 use tve_http::{Cached, data_text, status_text};
-use tve_recorder::{Layout, Row, RunText};
+use tve_recorder::{Layout, RunText};
 use tve_tags::Tags;
 
 fn command_parse(c: &mut Criterion) {
@@ -58,7 +58,7 @@ fn csv_row(c: &mut Criterion) {
     let mut snapshot = Snapshot::default();
     rig.controller.snapshot(&mut snapshot);
     let layout = Arc::new(Layout::of(&rig.config().machine()));
-    let row = Row::of(&layout, &snapshot);
+    let row = layout.row(&snapshot);
     let text = RunText::of_system(layout);
     let mut out = Vec::with_capacity(4096);
     c.bench_function("csv_row", |b| {

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -117,35 +117,8 @@ fn request(path: &str) -> Vec<u8> {
 /// One request on a kept connection; the size of the body.
 async fn one(stream: &mut TcpStream, request: &[u8]) -> Result<usize> {
     stream.write_all(request).await?;
-    let mut buffer = vec![0; 16 * 1024];
-    let mut have = 0;
-    loop {
-        let n = stream.read(&mut buffer[have..]).await?;
-        if n == 0 {
-            return Err("the server closed the connection".into());
-        }
-        have += n;
-        let Some(head) = buffer[..have].windows(4).position(|w| w == b"\r\n\r\n") else { continue };
-        let text = std::str::from_utf8(&buffer[..head])?.to_ascii_lowercase();
-        let length: usize = text
-            .lines()
-            .find_map(|l| l.strip_prefix("content-length:"))
-            .ok_or("no content-length")?
-            .trim()
-            .parse()?;
-        let whole = head + 4 + length;
-        if whole > buffer.len() {
-            buffer.resize(whole, 0);
-        }
-        while have < whole {
-            let n = stream.read(&mut buffer[have..whole]).await?;
-            if n == 0 {
-                return Err("the server closed the connection".into());
-            }
-            have += n;
-        }
-        return Ok(length);
-    }
+    let (_, body) = tve_testkit::read_raw(stream, true).await?;
+    Ok(body.len())
 }
 
 async fn round(server: &Server, path: &str) -> Result<Round> {

@@ -30,7 +30,7 @@ impl Client {
             IpAddr::V6(v6) if !v6.is_loopback() => {
                 IpAddr::V6(Ipv6Addr::from(u128::from(v6) & (!0 << 64)))
             }
-            other => other,
+            IpAddr::V4(_) | IpAddr::V6(_) => address,
         };
         Self { user: user.map(Arc::from), address }
     }

@@ -53,14 +53,14 @@ pub const fn command(kind: CommandKind) -> Option<Need> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tve_control::{Door, Effect};
+    use tve_control::{Effect, Endpoint};
 
     #[test]
     fn whatever_comes_from_outside_needs_a_role_or_is_a_stop_and_the_rest_nobody_may_send() {
         for kind in CommandKind::ALL {
             let row = kind.row();
             match command(*kind) {
-                None => assert_eq!(row.door, Door::Inside, "{}", row.name),
+                None => assert_eq!(row.endpoint, Endpoint::Inside, "{}", row.name),
                 Some(Stop) => assert!(matches!(row.effect, Effect::Calms), "{}", row.name),
                 Some(need) => assert!(matches!(need, At(_)), "{}", row.name),
             }

@@ -135,7 +135,7 @@ pub fn masked(mut value: Value) -> Value {
                 }
             }
             Value::Array(list) => list.iter_mut().for_each(walk),
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
     walk(&mut value);

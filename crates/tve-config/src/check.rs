@@ -1,9 +1,9 @@
 //! Rules between keys, and warnings about accepted configurations.
 
-use crate::config::OF_TWO;
+use crate::classic::OF_TWO;
 use crate::field::quoted;
 use crate::issue::{Issue, join, unknown};
-use crate::machine::CONVERTER_INPUTS;
+use crate::sections::board::CONVERTER_INPUTS;
 use crate::{Config, MachineConfig};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! The whole configuration: its sections, parsing and serialisation.
 
+use crate::classic::{OF_LISTS, OF_TWO, classic_names};
 use crate::field::Nullable;
 use crate::issue::ConfigErrors;
 use crate::section::{section, sub};
@@ -77,22 +78,12 @@ section! {
     }
 }
 
-/// Keys that only a file with a list of zones has, and that only one without has.
-pub(crate) const OF_LISTS: [&str; 3] = ["zones", "motors", "feed_throat"];
-pub(crate) const OF_TWO: [&str; 2] = ["z1", "z2"];
-
 /// The machine of two is shown as it always was, any other by its lists.
 fn hide_other_form(config: &Config, map: &mut Map<String, Value>) {
     let hidden: &[&str] = if config.is_classic() { &OF_LISTS } else { &OF_TWO };
     for key in hidden {
         map.remove(*key);
     }
-}
-
-/// The names of the machine of two zones, screw and feeder.
-pub(crate) fn classic_names() -> Names {
-    let name = |text| Name::new(text).unwrap_or_default();
-    Names { zones: ["z1", "z2"].map(name).into(), motors: ["main", "feed"].map(name).into() }
 }
 
 impl Config {

@@ -106,7 +106,9 @@ fn number(value: &Value, how: Leniency) -> Result<f64, String> {
     let x = match value {
         Value::Number(n) => n.as_f64(),
         Value::String(s) if how == Leniency::Lenient => s.trim().parse().ok(),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        }
     };
     // Adding zero turns -0.0 into 0.0, which is what a reader expects to see.
     x.filter(|x| x.is_finite())
@@ -254,7 +256,11 @@ impl Scalar<bool> for Flag {
             Value::Number(n) if lenient && n.as_f64() == Some(1.0) => Some(true),
             Value::String(s) if lenient && s == "false" => Some(false),
             Value::String(s) if lenient && s == "true" => Some(true),
-            _ => None,
+            Value::Null
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => None,
         }
         .ok_or_else(|| format!("must be true or false, not {}", shown(value)))
     }

@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, and where.
 
+use serde_json::Value;
 use std::fmt;
 
 /// Longest part of a foreign key or value that a message repeats, in characters.
@@ -50,12 +51,12 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// A foreign value as a message may repeat it.
-pub(crate) fn shown(value: &serde_json::Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     match value {
-        serde_json::Value::String(s) => format!("\"{}\"", printable(s)),
-        serde_json::Value::Array(_) => "a list".to_owned(),
-        serde_json::Value::Object(_) => "an object".to_owned(),
-        other => other.to_string(),
+        Value::String(s) => format!("\"{}\"", printable(s)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod check;
 mod check_layout;
+mod classic;
 mod config;
 mod docs;
 mod field;
@@ -24,14 +25,16 @@ pub use docs::{json_schema, reference_markdown};
 pub use field::Leniency;
 pub use issue::{ConfigErrors, Issue};
 pub use machine::{
-    CONVERTER_INPUTS, Changes, Converter, Device, MAX_CONVERTERS, MachineConfig, MotorConfig,
-    MotorRole, Prepared, PwmBoard, PwmPlan, PwmUse, SensorPoint, Sequences, Serves, ServiceConfig,
-    SignalPlan, Source, Step, ZoneConfig, ZoneLimits, ZoneModel,
+    Changes, Converter, Device, MachineConfig, MotorConfig, Prepared, PwmBoard, PwmPlan, PwmUse,
+    SensorPoint, Sequences, Serves, ServiceConfig, SignalPlan, Source, Step, ZoneConfig,
+    ZoneLimits, ZoneModel,
 };
-pub use sections::board::{Adc, AdcPatch, MoreAdc, MoreAdcPatch, MoreAdcs, Pwm, PwmPatch};
+pub use sections::board::{
+    Adc, AdcPatch, CONVERTER_INPUTS, MAX_CONVERTERS, MoreAdc, MoreAdcPatch, MoreAdcs, Pwm, PwmPatch,
+};
 pub use sections::gains::{Control, ControlPatch, Dm556, Dm556Patch, PidGains, PidGainsPatch};
 pub use sections::labels::check_label;
-pub use sections::layout::{MotorEntry, MotorEntryPatch, ZoneEntry, ZoneEntryPatch};
+pub use sections::layout::{MotorEntry, MotorEntryPatch, MotorRole, ZoneEntry, ZoneEntryPatch};
 pub use sections::pins::{Pins, PinsPatch};
 pub use sections::plant::{Plant, PlantPatch};
 pub use sections::safety::{EstopContact, EstopDeclaration, Safety, SafetyPatch};

@@ -18,9 +18,11 @@ fn four_zone() -> Value {
 fn changed(pointer: &str, value: Value) -> Result<Config, String> {
     let mut file = four_zone();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
-    match file.pointer_mut(parent).unwrap() {
-        Value::Array(list) => list[key.parse::<usize>().unwrap()] = value,
-        parent => parent[key] = value,
+    let parent = file.pointer_mut(parent).unwrap();
+    if parent.is_array() {
+        parent[key.parse::<usize>().unwrap()] = value;
+    } else {
+        parent[key] = value;
     }
     Config::parse(&file.to_string()).map_err(|errors| errors.to_string())
 }

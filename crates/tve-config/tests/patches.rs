@@ -9,10 +9,8 @@ use tve_config::{
 use tve_units::Bcm;
 
 fn map(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => panic!("{other} is no object"),
-    }
+    let Value::Object(map) = value else { panic!("{value} is no object") };
+    map
 }
 
 fn lines(errors: &[Issue]) -> Vec<String> {

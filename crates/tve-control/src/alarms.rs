@@ -3,11 +3,8 @@
 //! It decides nothing about the machine: [`Alarms::raise`] says which reaction is due, and the
 //! controller lets the other parts carry it out.
 
-#![deny(clippy::wildcard_enum_match_arm)]
-
-use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, Subject};
+use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, RestoredAlarm, Subject};
 use crate::command::{AlarmSelector, LoggingHealth};
-use crate::controller::RestoredAlarm;
 use crate::snapshot::ActiveAlarms;
 use std::collections::VecDeque;
 use tve_config::MachineConfig;
@@ -159,8 +156,7 @@ impl Alarms {
         Finding { code, cause }: Finding,
         subject: Subject,
     ) -> Option<Reaction> {
-        let zone = subject.zone;
-        if self.active.iter().any(|a| a.code == code && (a.zone() == zone || a.zone().is_none())) {
+        if self.active.iter().any(|alarm| alarm.is_of(code, &subject)) {
             return None;
         }
         let record = AlarmRecord {
@@ -247,24 +243,17 @@ impl Alarms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alarm::Scope;
     use crate::snapshot::MAX_ACTIVE_ALARMS;
-    use tve_machine::MAX_ZONES;
+    use tve_machine::{MAX_MOTORS, MAX_ZONES};
 
     #[test]
-    fn there_is_room_for_every_alarm_of_every_zone() {
-        // Raised for one zone at a time.
-        let of_zones = [
-            AlarmCode::HeaterSensorFailure,
-            AlarmCode::TempDataStale,
-            AlarmCode::HeaterOverTemperature,
-            AlarmCode::HeaterUnderTemperature,
-            AlarmCode::HeaterNotHeating,
-            AlarmCode::HeaterStuckOn,
-            AlarmCode::SensorFrozen,
-            AlarmCode::ZonesSwapped,
-            AlarmCode::ColdZone,
-        ];
-        let others = AlarmCode::ALL.len() - of_zones.len();
-        assert!(of_zones.len() * MAX_ZONES + others <= MAX_ACTIVE_ALARMS);
+    fn there_is_room_for_every_alarm_of_every_zone_and_motor() {
+        let most = |code: &AlarmCode| match code.row().scope {
+            Scope::Machine => 1,
+            Scope::Zone => MAX_ZONES,
+            Scope::Motor => MAX_MOTORS,
+        };
+        assert!(AlarmCode::ALL.iter().map(most).sum::<usize>() <= MAX_ACTIVE_ALARMS);
     }
 }

@@ -33,29 +33,31 @@ mod controller;
 mod motion;
 mod outlets;
 mod permissives;
+mod prepare;
 mod proposal;
 mod refusal;
 mod sensors;
 mod snapshot;
 mod supervisor;
 mod thermal;
+mod tune;
 
 pub use alarm::{
-    AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Evidence, Reaction, Severity,
-    Subject, UnreadName, alarms_markdown,
+    About, AlarmCode, AlarmEvent, AlarmRecord, AlarmRow, Cause, ClearRule, Evidence, Reaction,
+    RestoredAlarm, Scope, Severity, Subject, UnreadName, alarms_markdown,
 };
 pub use capabilities::{Capabilities, HARDWARE_PWM_PINS, MAX_PULSE_RATE, THREAD_PULSE_RATE};
 pub use command::{
-    AlarmSelector, Command, CommandKind, CommandRow, Door, Effect, LoggingHealth, Mode, Param,
-    PinMode, Relay, Reply, Shape, TuneMethod, commands_markdown, control_kind, gpio_kind,
-    lenient_json, parse_control, parse_gpio, parse_named, parse_tune_start, random_value,
+    AlarmSelector, Command, CommandKind, CommandRow, Effect, Endpoint, LoggingHealth, Mode, Param,
+    PinMode, Relay, Reply, Shape, commands_markdown, control_kind, gpio_kind, lenient_json,
+    parse_control, parse_gpio, parse_named, parse_tune_start, random_value,
 };
-pub use controller::{Controller, Restored, RestoredAlarm, Unclean};
+pub use controller::{Controller, Restored, Unclean};
 pub use permissives::{Condition, ConditionKind, Conditions, Permissives};
-pub use proposal::{Proposal, carry_out};
+pub use prepare::carry_out;
+pub use proposal::Proposal;
 pub use refusal::{Refusal, RefusalClass, RefusalCode};
 pub use sensors::{celsius, ohms, share, volts};
-pub use snapshot::{
-    ActiveAlarms, MAX_ACTIVE_ALARMS, PinView, Snapshot, Status, TuneResult, TuneStatus, TuneView,
-};
+pub use snapshot::{ActiveAlarms, MAX_ACTIVE_ALARMS, PinView, Snapshot, Status};
 pub use thermal::{Pid, PidInput};
+pub use tune::{TuneMethod, TuneResult, TuneStatus, TuneView};

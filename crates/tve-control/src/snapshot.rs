@@ -1,15 +1,16 @@
 //! The machine as published each tick: one plain value, copied without allocation.
 
 use crate::alarm::{AlarmRecord, Reaction};
-use crate::command::{Mode, TuneMethod};
+use crate::command::Mode;
 use crate::permissives::Permissives;
+use crate::tune::TuneView;
 use tve_config::MachineConfig;
-use tve_hal::{PWM_CHANNELS, PerMotor, PerSensor, PerZone, Pull, Reading, Zone};
+use tve_hal::{PWM_CHANNELS, PerMotor, PerSensor, PerZone, Pull, Reading};
 use tve_units::{Bcm, Celsius, Duty, Micros, Rpm, WallMillis};
 
-/// Most alarms that can be active at once: each code is active at most once a zone, and a dozen of
-/// them is about zones.
-pub const MAX_ACTIVE_ALARMS: usize = 96;
+/// Most alarms that can be active at once: each code is active at most once for each thing of its
+/// [`Scope`](crate::Scope), and a dozen of them is about zones.
+pub const MAX_ACTIVE_ALARMS: usize = 128;
 
 /// What the machine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,76 +43,6 @@ impl Status {
             Self::Alarm => "ALARM",
         }
     }
-}
-
-/// Where an autotune stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub enum TuneStatus {
-    /// None has run.
-    #[default]
-    Idle,
-    /// Approaching the setpoint.
-    Starting,
-    /// Relay high.
-    Heating,
-    /// Relay low.
-    Cooling,
-    /// A result waits.
-    Done,
-    /// Given up or stopped.
-    Failed,
-}
-
-impl TuneStatus {
-    /// Name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Idle => "IDLE",
-            Self::Starting => "STARTING",
-            Self::Heating => "HEATING",
-            Self::Cooling => "COOLING",
-            Self::Done => "DONE",
-            Self::Failed => "FAILED",
-        }
-    }
-
-    /// Whether a tune is under way.
-    pub const fn is_running(self) -> bool {
-        matches!(self, Self::Starting | Self::Heating | Self::Cooling)
-    }
-}
-
-/// Gains that a tune proposes, with what it measured.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub struct TuneResult {
-    /// Zone.
-    pub zone: Zone,
-    /// Rule.
-    pub method: TuneMethod,
-    /// %/°C.
-    pub kp: f64,
-    /// %/(°C s).
-    pub ki: f64,
-    /// % s/°C.
-    pub kd: f64,
-    /// Ultimate gain, %/°C.
-    pub ku: f64,
-    /// Ultimate period, s.
-    pub pu: f64,
-}
-
-/// The tune as shown.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub struct TuneView {
-    /// Where it stands.
-    pub status: TuneStatus,
-    /// Finished relay cycles.
-    pub cycle: u8,
-    /// The newest result.
-    pub result: Option<TuneResult>,
 }
 
 /// The active alarms, first-out order, in place.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tve_config::{Config, MachineConfig, PidGains, SensorConfig, Source};
 use tve_control::{
-    CommandKind, Controller, Door, Pid, PidInput, Restored, Snapshot, carry_out, celsius,
+    CommandKind, Controller, Endpoint, Pid, PidInput, Restored, Snapshot, carry_out, celsius,
     lenient_json, ohms, parse_control, parse_gpio, parse_tune_start, random_value, share, volts,
 };
 use tve_hal::{AdcReading, Contact, Inputs, MachineKind, SensorInput};
@@ -94,8 +94,11 @@ fn value() -> impl Strategy<Value = Value> {
 /// A body of POST /api/control: a command of the table with a value that is anything, or one drawn
 /// from the table.
 fn body() -> impl Strategy<Value = Value> {
-    let kinds: Vec<CommandKind> =
-        CommandKind::ALL.iter().copied().filter(|kind| kind.row().door == Door::Control).collect();
+    let kinds: Vec<CommandKind> = CommandKind::ALL
+        .iter()
+        .copied()
+        .filter(|kind| kind.row().endpoint == Endpoint::Control)
+        .collect();
     (prop::sample::select(kinds), prop_oneof![value().prop_map(Ok), any::<u64>().prop_map(Err)])
         .prop_map(|(kind, value)| {
             let value = value.unwrap_or_else(|seed| drawn(kind, seed));

@@ -8,7 +8,7 @@ use crate::reply::{ApiError, success};
 use axum::extract::{Extension, Request, State};
 use serde_json::Value;
 use tve_access::Caller;
-use tve_control::{Command, CommandKind, Door, Refusal, control_kind, parse_gpio};
+use tve_control::{Command, CommandKind, Endpoint, Refusal, control_kind, parse_gpio};
 use tve_hal::Names;
 use tve_runtime::access::{Arrival, Lane};
 
@@ -136,9 +136,9 @@ async fn tune(
     kind: CommandKind,
     request: Request,
 ) -> Answered {
-    let name = match kind.row().door {
-        Door::Route(route) => route,
-        Door::Control | Door::Gpio | Door::Inside => kind.row().name,
+    let name = match kind.row().endpoint {
+        Endpoint::Route(route) => route,
+        Endpoint::Control | Endpoint::Gpio | Endpoint::Inside => kind.row().name,
     };
     let body = json_body(request).await;
     let command = match &body {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tve_config::{Config, MachineConfig};
 use tve_control::{Mode, Snapshot, Status};
-use tve_recorder::{Layout, Row, Samples};
+use tve_recorder::{Layout, Samples};
 use tve_tags::Tags;
 use tve_units::{Celsius, Duty, Micros, Rpm, WallMillis};
 
@@ -56,7 +56,7 @@ fn page() -> String {
         let data = text(view::data_text(&snapshot, &tags));
         let state = text(view::state_json(&snapshot, &tags, "simulator", &[], b"[]"));
         let permissives = text(view::json(&view::permissives(&snapshot.permissives, &tags)));
-        let samples = Samples::of(&layout, &[Row::of(&layout, &snapshot)]);
+        let samples = Samples::of(&layout, &[layout.row(&snapshot)]);
         let history = text(view::json(&view::history(&samples, &tags)[0]));
         let metrics = crate::metrics::machine_text(&snapshot, &tags);
         let events = sockets::told(&snapshot, &tags);

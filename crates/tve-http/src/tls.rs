@@ -49,6 +49,7 @@ fn read(files: &Files) -> Result<ServerConfig, TlsError> {
     let fault = |key, path: &str, error: &pem::Error| TlsError::File {
         key,
         path: path.into(),
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the faults are of another crate")]
         reason: match error {
             pem::Error::Io(error) => format!("cannot be read: {error}"),
             pem::Error::NoItemsFound => format!("holds no {key}"),

@@ -4,6 +4,8 @@
 
 mod nearest;
 
+pub use nearest::Margin;
+
 use crate::crew;
 use crate::rig::Rig;
 use crate::subject::{Subject, set_gains};
@@ -39,19 +41,6 @@ pub struct FalseTrip {
     pub message: String,
     /// What had been done until then.
     pub log: Vec<String>,
-}
-
-/// How near a rule was.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Margin {
-    /// The rule.
-    pub rule: &'static str,
-    /// The nearest value seen; none when the rule's condition never came up.
-    pub nearest: Option<f64>,
-    /// What would have been a fault.
-    pub limit: f64,
-    /// Unit of both.
-    pub unit: &'static str,
 }
 
 /// The outcome of the run.

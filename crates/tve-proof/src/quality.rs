@@ -164,7 +164,8 @@ fn tuned(subject: &Subject) -> Option<PidGains> {
                 return tune.result.map(|r| PidGains { kp: r.kp, ki: r.ki, kd: r.kd });
             }
             TuneStatus::Failed => return None,
-            _ => {}
+            TuneStatus::Idle | TuneStatus::Starting | TuneStatus::Heating | TuneStatus::Cooling => {
+            }
         }
     }
     None

@@ -180,24 +180,17 @@ mod tests {
     use super::*;
     use crate::certify::families;
     use crate::subject::Subject;
-    use std::path::Path;
 
     #[test]
-    fn every_fault_is_shown_by_a_case_or_a_test_that_exists() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    fn every_fault_is_shown_and_every_case_that_shows_one_is_played() {
         let families = families(&Subject::embedded());
         for Survival { fault, shown } in SURVIVED {
             assert!(!shown.is_empty(), "nothing shows that this is survived: {fault}");
             for shown in *shown {
                 match shown {
                     Case(family) => assert!(families.contains(family), "{fault}: {family}"),
-                    Test(file, name) => {
-                        let source = std::fs::read_to_string(root.join(file)).unwrap();
-                        let before = source.split(&format!("fn {name}(")).next().unwrap();
-                        let is_test = before.len() < source.len()
-                            && before.lines().rev().take(4).any(|line| line.contains("test"));
-                        assert!(is_test, "{fault}: {file} has no test {name}");
-                    }
+                    // Whether it is there is known to Cargo: `deploy/ci/named-tests.sh` asks it.
+                    Test(..) => {}
                 }
             }
         }

@@ -129,7 +129,7 @@ mod tests {
 
     fn line(snapshot: &Snapshot) -> String {
         let layout = layout();
-        text(&layout, &Row::of(&layout, snapshot))
+        text(&layout, &layout.row(snapshot))
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
             motors: [Rpm::clamped(5.0), Rpm::clamped(6.0)].into(),
             ..Snapshot::default()
         };
-        let text = text(&layout, &Row::of(&layout, &snapshot));
+        let text = text(&layout, &layout.row(&snapshot));
         assert_eq!(
             text,
             "0.000,00:00:00.000,READY,20.00,21.00,22.00,23.00,24.00,25.0,26.00,0.0,1.0,2.0,3.0,\
@@ -177,7 +177,7 @@ mod tests {
         let layout = layout();
         let mut written = snapshot([Some(25.12), None, Some(180.5), Some(41.0)]);
         written.heater_duty = [33.3, 0.0].map(Duty::clamped).into();
-        let written = Row::of(&layout, &written);
+        let written = layout.row(&written);
         let read = parse(&layout, text(&layout, &written).as_bytes()).unwrap();
         assert_eq!((read.wall, read.status), (written.wall, written.status));
         for column in layout.columns() {

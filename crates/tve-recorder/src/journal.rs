@@ -11,14 +11,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tve_append::Growing;
-use tve_control::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, RestoredAlarm, UnreadName};
+use tve_control::{
+    About, AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, RestoredAlarm, UnreadName,
+};
 use tve_machine::Names;
 use tve_units::WallMillis;
 
 const JOURNAL_FILE: &str = "alarms.jsonl";
 /// The layout of a line; every process notes it before its first one. Lines from before it had a
 /// number are of layout 1.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Alarms in `state.alarm_history`.
 const SHOWN: usize = 200;
 /// Alarms that a compacted journal keeps, beside those that are still latched.
@@ -42,6 +44,9 @@ pub struct JournalEntry {
     pub reaction: String,
     /// Name of the zone when the alarm is about one.
     pub zone: Option<String>,
+    /// Name of the motor when the alarm is about one; lines of layout 1 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motor: Option<String>,
     /// The sentence for the operator.
     pub message: String,
     /// When it was raised, seconds since the Unix epoch.
@@ -55,12 +60,19 @@ pub struct JournalEntry {
 impl From<&AlarmRecord> for JournalEntry {
     fn from(record: &AlarmRecord) -> Self {
         let row = record.code.row();
+        let name = Some(record.subject.about_name.to_string());
+        let (zone, motor) = match record.subject.about {
+            About::Machine => (None, None),
+            About::Zone(_) => (name, None),
+            About::Motor(_) => (None, name),
+        };
         Self {
             id: record.id,
             kind: row.name.into(),
             severity: row.severity().name().into(),
             reaction: row.reaction.name().into(),
-            zone: record.zone().map(|_| record.subject.zone_name.to_string()),
+            zone,
+            motor,
             message: record.to_string(),
             timestamp: record.wall.secs(),
             acknowledged: record.acknowledged,
@@ -76,7 +88,7 @@ const REACTIONS: [Reaction; 4] =
 impl JournalEntry {
     /// The alarm as the controller takes it over, unless it is over. What no row of today's table
     /// is comes back as a TRIP that names it: nobody here can tell what it would have to stop.
-    /// An alarm of a zone that the machine does not have any more is one of every zone.
+    /// An alarm of a zone or motor that the machine does not have any more is one of every one.
     fn latched(&self, names: &Names) -> Option<RestoredAlarm> {
         if self.cleared {
             return None;
@@ -86,9 +98,7 @@ impl JournalEntry {
             .find(|r| r.name() == self.reaction)
             .and_then(|reaction| AlarmCode::from_name(&self.kind, reaction));
         let (code, cause) = match known {
-            Some(code) => {
-                (code, Cause::Restored(self.zone.as_deref().and_then(|zone| names.zone(zone))))
-            }
+            Some(code) => (code, Cause::Restored(self.about(names))),
             None => (AlarmCode::JournalUnreadable, Cause::Unread(UnreadName::new(&self.kind))),
         };
         Some(RestoredAlarm {
@@ -98,6 +108,15 @@ impl JournalEntry {
             wall: WallMillis::new((self.timestamp * 1000.0).round() as i64),
             acknowledged: self.acknowledged,
         })
+    }
+}
+
+impl JournalEntry {
+    /// What it is about on a machine of these names.
+    fn about(&self, names: &Names) -> About {
+        let zone = self.zone.as_deref().and_then(|name| names.zone(name)).map(About::Zone);
+        let motor = || self.motor.as_deref().and_then(|name| names.motor(name)).map(About::Motor);
+        zone.or_else(motor).unwrap_or_default()
     }
 }
 

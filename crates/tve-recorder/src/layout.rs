@@ -4,7 +4,7 @@
 use crate::row::Row;
 use std::sync::Arc;
 use tve_config::MachineConfig;
-use tve_control::{Mode, Status};
+use tve_control::{Mode, Snapshot, Status};
 use tve_tags::{Form, MAX_KEPT, Tag, Tags};
 use tve_units::WallMillis;
 
@@ -104,6 +104,16 @@ impl Layout {
         self.slots.iter().map(|slot| slot.tag)
     }
 
+    /// The row of a published snapshot.
+    pub fn row(&self, snapshot: &Snapshot) -> Row {
+        let mut values = [0.0; MAX_KEPT];
+        for (value, tag) in values.iter_mut().zip(self.kept()) {
+            *value = self.tags.read(tag, snapshot).number().unwrap_or(f64::NAN);
+        }
+        let Snapshot { now, wall, status, mode, .. } = *snapshot;
+        Row { now, wall, status, mode, values }
+    }
+
     /// Bytes of a sample of the history.
     pub(crate) const fn stride(&self) -> usize {
         self.stride
@@ -192,4 +202,50 @@ fn placed(tags: &Tags) -> (Vec<Slot>, usize) {
         bits += 1;
     }
     (slots, end + usize::from(bits).div_ceil(8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::layout;
+    use tve_machine::{Motor, Sensor, Zone};
+    use tve_tags::Channel;
+    use tve_units::{Celsius, Duty, Micros, Rpm};
+
+    #[test]
+    fn a_row_shows_published_temperatures_setpoints_and_duties_in_force() {
+        let mut snapshot = Snapshot {
+            now: Micros::from_secs(7),
+            wall: WallMillis::new(1234),
+            status: Status::Running,
+            mode: Mode::Manual,
+            temps: [Some(Celsius::clamped(20.5)), None, Some(Celsius::clamped(180.0)), None].into(),
+            targets: [Celsius::clamped(210.0), Celsius::ZERO].into(),
+            manual_duty: [Duty::clamped(1.0), Duty::clamped(2.0)].into(),
+            heater_duty: [Duty::clamped(40.0), Duty::clamped(50.0)].into(),
+            heater_on: [false, true].into(),
+            motors: [Rpm::clamped(10.0), Rpm::clamped(-5.0)].into(),
+            motors_actual: [Rpm::clamped(3.0), Rpm::ZERO].into(),
+            relays: [true, false],
+            ..Snapshot::default()
+        };
+        snapshot.pwm[15] = Duty::FULL;
+        let layout = layout();
+        let row = layout.row(&snapshot);
+        let by = |tag| row.value(layout.index(tag).unwrap());
+        let each = |tags: &[Tag]| tags.iter().map(|tag| by(*tag)).collect::<Vec<_>>();
+        let temps: Vec<_> = (0..4).map(|i| Tag::SensorTemperature(Sensor::at(i))).collect();
+        assert_eq!(each(&temps), [Some(20.5), None, Some(180.0), None]);
+        let zones = |of: fn(Zone) -> Tag| each(&[of(Zone::at(0)), of(Zone::at(1))]);
+        assert_eq!(zones(Tag::ZoneTarget), [Some(210.0), Some(0.0)]);
+        assert_eq!(zones(Tag::ZoneDuty), [Some(40.0), Some(50.0)]);
+        assert_eq!(zones(Tag::ZoneHeaterOn), [Some(0.0), Some(1.0)]);
+        let motors = [Motor::at(0), Motor::at(1)].map(Tag::MotorSetpoint);
+        assert_eq!(each(&motors), [Some(10.0), Some(-5.0)]);
+        assert_eq!(each(&[Tag::Fan, Tag::Pump]), [Some(1.0), Some(0.0)]);
+        let channels = [14, 15].map(|i| Tag::PwmDuty(Channel(i)));
+        assert_eq!(each(&channels), [Some(0.0), Some(100.0)]);
+        assert_eq!((row.now, row.wall), (snapshot.now, snapshot.wall));
+        assert_eq!((row.status, row.mode), (snapshot.status, snapshot.mode));
+    }
 }

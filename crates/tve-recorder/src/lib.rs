@@ -32,6 +32,7 @@ mod row;
 mod run;
 mod run_files;
 mod session;
+mod shared;
 mod thread;
 
 #[cfg(test)]
@@ -47,13 +48,14 @@ pub use data_dir::DataDir;
 pub use disk::{Disk, RealDisk};
 pub use error::RecorderError;
 pub use folder::{Naming, RunFile, RunList};
-pub use handle::{RecorderHandle, RecorderStatus};
+pub use handle::RecorderHandle;
 pub use history::{Sample, Samples};
 pub use journal::{AlarmHistory, JournalEntry, JournalState, load_journal};
 pub use layout::Layout;
 pub use row::Row;
 pub use run_files::{list_runs, open_run};
 pub use session::{Previous, load_previous_session};
+pub use shared::RecorderStatus;
 pub use thread::{Recorder, RecorderConfig};
 
 use tve_units::Micros;

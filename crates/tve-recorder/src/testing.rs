@@ -23,5 +23,5 @@ pub(crate) fn four_zones() -> Arc<Layout> {
 /// A row of a machine that shows nothing but these temperatures.
 pub(crate) fn row(now: Micros, wall: WallMillis, temps: [Option<f64>; 4]) -> Row {
     let temps = temps.map(|t| t.and_then(|t| Celsius::new(t).ok())).into();
-    Row::of(&layout(), &Snapshot { now, wall, temps, ..Snapshot::default() })
+    layout().row(&Snapshot { now, wall, temps, ..Snapshot::default() })
 }

@@ -435,7 +435,7 @@ mod tests {
                     AdcEvent::Sample { channel, taken_at, .. } if *channel == wanted => {
                         Some(*taken_at)
                     }
-                    _ => None,
+                    AdcEvent::Sample { .. } | AdcEvent::Gone => None,
                 })
                 .collect();
             assert!(times.len() >= 49, "channel {wanted}: {}", times.len());

@@ -253,7 +253,9 @@ impl SpiDevice for FakeThermocouple {
                     let end = pointer + bytes.len();
                     bytes.copy_from_slice(&state.thermocouple[pointer..end]);
                 }
-                other => panic!("no driver here asks for {other:?}"),
+                spi::Operation::Transfer(..)
+                | spi::Operation::TransferInPlace(_)
+                | spi::Operation::DelayNs(_) => panic!("no driver here asks for {step:?}"),
             }
         }
         Ok(())

@@ -111,14 +111,11 @@ impl Board for RppalBoard {
     fn bus(&self, number: u8) -> Result<Bus, HardwareError> {
         let bus = i2c::I2c::with_bus(number).map_err(|error| {
             let source = bus_error(error).0;
-            let remedy = match source.kind() {
-                io::ErrorKind::PermissionDenied => {
-                    "add the user to the group i2c and log in again, or install the udev rules"
-                }
-                _ => {
-                    "enable it with dtparam=i2c_arm=on in /boot/firmware/config.txt, load the \
-                     module i2c-dev, or correct adc.bus and pwm.bus"
-                }
+            let remedy = if source.kind() == io::ErrorKind::PermissionDenied {
+                "add the user to the group i2c and log in again, or install the udev rules"
+            } else {
+                "enable it with dtparam=i2c_arm=on in /boot/firmware/config.txt, load the module \
+                 i2c-dev, or correct adc.bus and pwm.bus"
             };
             HardwareError::Missing {
                 what: format!("/dev/i2c-{number} cannot be used: {source}"),
@@ -245,6 +242,7 @@ struct RppalPwm {
     running: bool,
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the faults are of another crate")]
 fn pwm_error(error: pwm::Error) -> io::Error {
     match error {
         pwm::Error::Io(source) => source,
@@ -282,6 +280,7 @@ impl Drop for RppalPwm {
 /// takes a short transfer for a whole one.
 struct RppalBus(i2c::I2c);
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the faults are of another crate")]
 fn bus_error(error: i2c::Error) -> BusError {
     BusError(match error {
         i2c::Error::Io(source) => source,
@@ -326,6 +325,7 @@ impl I2c for RppalBus {
 /// rppal's own device hides the number of a failed system call, which [`BusError`] keeps.
 struct RppalSpi(spi::Spi);
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the faults are of another crate")]
 fn spi_error(error: spi::Error) -> BusError {
     BusError(match error {
         spi::Error::Io(source) => source,

@@ -8,14 +8,16 @@
 //! that passwords cost at most one core. Commands that only calm the machine have a lane of their
 //! own and never wait behind a password of somebody else.
 
+mod queue;
+
 use crate::refused::ServiceError;
 use arc_swap::ArcSwap;
+use queue::{Queue, lock};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tve_access::{
     Admission, Buckets, Caller, Client, Credentials, Login, LoginThrottle, Need, PasswordHash,
@@ -23,12 +25,6 @@ use tve_access::{
 };
 use tve_config::Security;
 use tve_control::{CommandKind, Refusal, RefusalCode};
-
-/// Logins that may wait for their password check.
-const WAITING: usize = 64;
-
-/// Of these, from one address: a page opens six connections. Loopback may be a proxy for many.
-const WAITING_FROM_ONE: usize = 16;
 
 /// What a request shows of its sender, before anything is proven.
 #[derive(Debug, Clone)]
@@ -70,11 +66,6 @@ struct User {
     name: Arc<str>,
     role: Role,
     hash: Arc<PasswordHash>,
-}
-
-struct Queue {
-    turn: Arc<Semaphore>,
-    waiting: Mutex<Vec<IpAddr>>,
 }
 
 /// The policy in force.
@@ -226,9 +217,7 @@ impl Access {
             Lane::Ordinary => &self.ordinary,
             Lane::Calming => &self.calming,
         };
-        let place = queue.join(arrival.address)?;
-        let turn = Arc::clone(&queue.turn).acquire_owned().await;
-        drop(place);
+        let turn = queue.turn(arrival.address).await?;
         // While waiting, the same login may have been proven, or the pair been locked.
         if let Some(decided) = self.at_once(arrival) {
             return decided;
@@ -263,7 +252,7 @@ impl Access {
             Credentials::Basic(login) if self.ask(login, arrival.address) == Admission::Known => {
                 self.known(login, arrival.address).unwrap_or_else(|_| stranger())
             }
-            _ => stranger(),
+            Credentials::None | Credentials::Basic(_) | Credentials::Malformed => stranger(),
         }
     }
 
@@ -277,7 +266,7 @@ impl Access {
             Credentials::Bearer(token) => {
                 matches!(self.tokens.load().check(&token, since_1970()), Verdict::Good(_))
             }
-            _ => true,
+            Credentials::None | Credentials::Basic(_) | Credentials::Malformed => true,
         }
     }
 
@@ -357,42 +346,6 @@ impl Access {
     }
 }
 
-impl Queue {
-    fn new() -> Self {
-        Self { turn: Arc::new(Semaphore::new(1)), waiting: Mutex::new(Vec::new()) }
-    }
-
-    /// A place among those who wait; dropping it leaves the queue.
-    fn join(&self, address: IpAddr) -> Result<Place<'_>, ServiceError> {
-        let mut waiting = lock(&self.waiting);
-        let alike = waiting.iter().filter(|a| **a == address).count();
-        if waiting.len() >= WAITING || (alike >= WAITING_FROM_ONE && !address.is_loopback()) {
-            let wait = Duration::from_secs(1);
-            return Err(ServiceError::too_fast(
-                RefusalCode::LoginBusy,
-                "too many passwords wait to be checked",
-                wait,
-            ));
-        }
-        waiting.push(address);
-        Ok(Place { queue: self, address })
-    }
-}
-
-struct Place<'a> {
-    queue: &'a Queue,
-    address: IpAddr,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut waiting = lock(&self.queue.waiting);
-        if let Some(place) = waiting.iter().position(|a| *a == self.address) {
-            waiting.swap_remove(place);
-        }
-    }
-}
-
 /// Seconds since 1970, as tokens count them.
 fn since_1970() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
@@ -427,100 +380,5 @@ pub fn unusable(security: &Security) -> Vec<String> {
     security.users.iter().filter_map(fault).collect()
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Tables of counters are as good after a panic as before it.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::Ipv4Addr;
-    use tve_config::User;
-
-    /// Password "right", one round of PBKDF2.
-    const QUICK: &str =
-        "pbkdf2:sha256:1$salt$44ec8cfe2ba4d927331c58d8a2a0cc13d6f1f1bd9a55fd8826ebd9d2a2e751df";
-
-    fn access() -> Arc<Access> {
-        let user = User { hash: QUICK.to_owned(), role: Role::Operator };
-        let security = Security {
-            enabled: true,
-            users: BTreeMap::from([("anna".to_owned(), user)]),
-            ..Security::default()
-        };
-        Arc::new(Access::new(&security, [1; 32], TokenBook::default()))
-    }
-
-    fn arrival(user: &str, password: &str) -> Arrival {
-        let credentials = Credentials::Basic(Login::new(user, password));
-        Arrival { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), credentials }
-    }
-
-    async fn status(access: &Arc<Access>, user: &str, password: &str) -> u16 {
-        match access.authenticate(&arrival(user, password), Lane::Ordinary).await {
-            Ok(_) => 200,
-            Err(error) => error.status(),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lock_ends_after_fifteen_minutes_and_a_known_password_is_checked_again_after_one() {
-        let access = access();
-        let ok = || access.counts.ok.load(Ordering::Relaxed);
-        assert_eq!(status(&access, "anna", "right").await, 200);
-        tokio::time::advance(Duration::from_secs(59)).await;
-        assert_eq!((status(&access, "anna", "right").await, ok()), (200, 1));
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!((status(&access, "anna", "right").await, ok()), (200, 2));
-        for _ in 0..5 {
-            assert_eq!(status(&access, "anna", "wrong").await, 401);
-        }
-        assert_eq!(status(&access, "anna", "right").await, 429);
-        tokio::time::advance(Duration::from_secs(15 * 60 - 1)).await;
-        assert_eq!(status(&access, "anna", "right").await, 429);
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(status(&access, "anna", "right").await, 200);
-    }
-
-    #[tokio::test]
-    async fn guesses_sent_at_the_same_time_are_locked_like_guesses_one_by_one() {
-        let access = access();
-        let guesses: Vec<_> = (0..16)
-            .map(|i| {
-                let access = Arc::clone(&access);
-                tokio::spawn(async move { status(&access, "anna", &format!("guess {i}")).await })
-            })
-            .collect();
-        let mut statuses = Vec::new();
-        for guess in guesses {
-            statuses.push(guess.await.unwrap());
-        }
-        assert_eq!(statuses.iter().filter(|s| **s == 401).count(), 5, "{statuses:?}");
-        assert_eq!(access.counts.failed.load(Ordering::Relaxed), 5, "passwords compared");
-    }
-
-    #[tokio::test]
-    async fn one_address_cannot_fill_the_queue_for_the_others() {
-        let access = access();
-        let address = arrival("anna", "right").address;
-        let places: Vec<_> = (0..WAITING_FROM_ONE).map(|_| access.ordinary.join(address)).collect();
-        assert!(places.iter().all(Result::is_ok));
-        assert_eq!(status(&access, "anna", "right").await, 429);
-        let elsewhere = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
-        assert!(access.ordinary.join(elsewhere).is_ok());
-        drop(places);
-        assert_eq!(status(&access, "anna", "right").await, 200);
-    }
-
-    #[tokio::test]
-    async fn a_user_who_does_not_exist_takes_a_check_like_one_who_does() {
-        let access = access();
-        assert_eq!(status(&access, "nobody", "right").await, 401);
-        assert_eq!(access.counts.failed.load(Ordering::Relaxed), 1);
-        for _ in 0..4 {
-            assert_eq!(status(&access, "nobody", "right").await, 401);
-        }
-        assert_eq!(status(&access, "nobody", "right").await, 429, "locked like one who does");
-    }
-}
+mod tests;

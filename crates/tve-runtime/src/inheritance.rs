@@ -3,7 +3,9 @@
 use crate::clock::{SystemClock, WallClock as _};
 use crate::error::StartError;
 use std::path::Path;
-use tve_control::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Restored, RestoredAlarm, Subject};
+use tve_control::{
+    About, AlarmCode, AlarmEvent, AlarmRecord, Cause, Restored, RestoredAlarm, Subject,
+};
 use tve_machine::Names;
 use tve_recorder::{AlarmHistory, JournalState, load_journal, load_previous_session};
 use tve_units::Micros;
@@ -72,14 +74,14 @@ fn missed_overrun(journal: &mut JournalState) -> Option<AlarmEvent> {
     journal.latched.push(RestoredAlarm {
         id,
         code,
-        cause: Cause::Restored(None),
+        cause: Cause::Restored(About::Machine),
         wall,
         acknowledged: false,
     });
     let event = AlarmEvent::Raised(AlarmRecord {
         id,
         code,
-        cause: Cause::Restored(None),
+        cause: Cause::Restored(About::Machine),
         subject: Subject::default(),
         raised_at: Micros::ZERO,
         wall,

@@ -193,7 +193,14 @@ impl<'s> Watcher<'s> {
                     format!("{} at {:.2} s: {record}", record.code.name(), at.secs())
                 });
             }
-            _ => {}
+            Kind::NoAlarm { .. }
+            | Kind::Range { .. }
+            | Kind::Status { .. }
+            | Kind::HeatersOff { .. }
+            | Kind::MotorsStopped { .. }
+            | Kind::Settled { .. }
+            | Kind::Overshoot { .. }
+            | Kind::Tune { .. } => {}
         }
     }
 
@@ -215,7 +222,13 @@ impl<'s> Watcher<'s> {
         let (span, violated, sight) = match &self.expectation.0 {
             Kind::HeatersOff { span } => (span, heating, "a heater conducts"),
             Kind::MotorsStopped { span } => (span, moving, "a motor moves"),
-            _ => return,
+            Kind::Range { .. }
+            | Kind::Status { .. }
+            | Kind::Alarm { .. }
+            | Kind::NoAlarm { .. }
+            | Kind::Settled { .. }
+            | Kind::Overshoot { .. }
+            | Kind::Tune { .. } => return,
         };
         if span.holds(now) {
             self.looked = true;

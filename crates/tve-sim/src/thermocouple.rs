@@ -76,7 +76,9 @@ mod tests {
             SensorInput::Sample { quantity: Quantity::Celsius(celsius), quality, .. } => {
                 (celsius, quality)
             }
-            other => panic!("{other:?}"),
+            other @ (SensorInput::None | SensorInput::Sample { .. } | SensorInput::BusError) => {
+                panic!("{other:?}")
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The table of tags as a Markdown page.
 
-use crate::row::{Shape, TagRow};
-use crate::table::TAGS;
+use crate::row::Shape;
+use crate::table::{TAGS, TagRow};
 use core::fmt::Write as _;
 
 /// How the page is made anew; it begins with it.

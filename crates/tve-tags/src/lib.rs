@@ -17,7 +17,7 @@ mod table;
 pub use docs::tags_markdown;
 pub use named::{Column, Event, Group, Tags};
 pub use row::{
-    At, Category, Channel, Decimals, DropIn, Each, Form, Kept, MAX_KEPT, Metric, PWM_CHANNELS,
-    Place, RunColumn, Shape, Subject, TagRow, Unit, Value,
+    At, Category, Channel, Decimals, DropIn, Form, Kept, Metric, PWM_CHANNELS, Place, RunColumn,
+    Shape, Subject, Unit, Value,
 };
-pub use table::{TAGS, Tag};
+pub use table::{Each, MAX_KEPT, TAGS, Tag, TagRow};

@@ -1,9 +1,7 @@
 //! [`Tags`]: the rows with the names of one machine put to them.
 
-use crate::row::{
-    At, Category, Channel, Decimals, Each, Kept, PWM_CHANNELS, Place, Subject, Value,
-};
-use crate::table::{TAGS, Tag};
+use crate::row::{At, Category, Channel, Decimals, Kept, PWM_CHANNELS, Place, Subject, Value};
+use crate::table::{Each, TAGS, Tag};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tve_config::{MachineConfig, Serves};

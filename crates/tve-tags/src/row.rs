@@ -1,10 +1,9 @@
-//! What a row of the table consists of.
+//! What the fields of a row of the table can say.
 
-use crate::table::{TAGS, Tag};
 use serde::Serialize;
 use tve_config::MachineConfig;
 use tve_control::{AlarmCode, Snapshot};
-use tve_machine::{MAX_MOTORS, MAX_SENSORS, MAX_ZONES, Motor, Sensor, Zone};
+use tve_machine::{Motor, Sensor, Zone};
 
 /// Channels of the PWM board.
 pub const PWM_CHANNELS: usize = 16;
@@ -125,49 +124,6 @@ pub enum Subject {
     Channel(Channel),
     /// An alarm.
     Alarm(AlarmCode),
-}
-
-/// The tags that a row stands for.
-#[derive(Debug, Clone, Copy)]
-pub enum Each {
-    /// Just one.
-    Machine(Tag),
-    /// One a zone.
-    Zone(fn(Zone) -> Tag),
-    /// One a sensor.
-    Sensor(fn(Sensor) -> Tag),
-    /// One a motor.
-    Motor(fn(Motor) -> Tag),
-    /// One a named channel of the PWM board.
-    Channel(fn(Channel) -> Tag),
-    /// One an alarm of the table of alarms.
-    Alarm(fn(AlarmCode) -> Tag),
-}
-
-impl Each {
-    /// The word for what there is one of.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Machine(_) => "machine",
-            Self::Zone(_) => "zone",
-            Self::Sensor(_) => "sensor",
-            Self::Motor(_) => "motor",
-            Self::Channel(_) => "PWM channel",
-            Self::Alarm(_) => "alarm",
-        }
-    }
-
-    /// Most tags that the row can stand for.
-    const fn most(&self) -> usize {
-        match self {
-            Self::Machine(_) => 1,
-            Self::Zone(_) => MAX_ZONES,
-            Self::Sensor(_) => MAX_SENSORS,
-            Self::Motor(_) => MAX_MOTORS,
-            Self::Channel(_) => PWM_CHANNELS,
-            Self::Alarm(_) => AlarmCode::ALL.len(),
-        }
-    }
 }
 
 /// Category of an `io_update`; today's HMI spreads any category that it gets into an object, so
@@ -340,31 +296,3 @@ impl DropIn {
     /// Nowhere: the tag is new.
     pub const NONE: Self = Self { wire: &[], metric: None, kept: None };
 }
-
-/// What all tags of a kind have in common.
-#[derive(Debug, Clone, Copy)]
-pub struct TagRow {
-    /// The tags.
-    pub each: Each,
-    /// Id, with the subject's name in braces.
-    pub pattern: &'static str,
-    /// What it says, as a sentence.
-    pub doc: &'static str,
-    /// Its values.
-    pub shape: Shape,
-    /// Where clients of the original find it.
-    pub drop_in: DropIn,
-}
-
-/// Most values that the recorder keeps of any machine.
-pub const MAX_KEPT: usize = {
-    let mut most = 0;
-    let mut row = 0;
-    while row < TAGS.len() {
-        if TAGS[row].drop_in.kept.is_some() {
-            most += TAGS[row].each.most();
-        }
-        row += 1;
-    }
-    most
-};

@@ -3,12 +3,70 @@
 //! Run files and the page of figures follow the order of the rows.
 
 use crate::row::{
-    At, Channel, Decimals, DropIn, Each, Form, Kept, Metric, Place, RunColumn, Shape, Subject,
-    TagRow, Unit, Value,
+    At, Channel, Decimals, DropIn, Form, Kept, Metric, PWM_CHANNELS, Place, RunColumn, Shape,
+    Subject, Unit, Value,
 };
 use tve_control::{AlarmCode as Alarm, Mode, Status, TuneStatus};
-use tve_machine::{Motor, Sensor, Zone};
+use tve_machine::{MAX_MOTORS, MAX_SENSORS, MAX_ZONES, Motor, Sensor, Zone};
 use tve_units::{Celsius, Duty, Rpm};
+
+/// The tags that a row stands for.
+#[derive(Debug, Clone, Copy)]
+pub enum Each {
+    /// Just one.
+    Machine(Tag),
+    /// One a zone.
+    Zone(fn(Zone) -> Tag),
+    /// One a sensor.
+    Sensor(fn(Sensor) -> Tag),
+    /// One a motor.
+    Motor(fn(Motor) -> Tag),
+    /// One a named channel of the PWM board.
+    Channel(fn(Channel) -> Tag),
+    /// One an alarm of the table of alarms.
+    Alarm(fn(Alarm) -> Tag),
+}
+
+impl Each {
+    /// The word for what there is one of.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Machine(_) => "machine",
+            Self::Zone(_) => "zone",
+            Self::Sensor(_) => "sensor",
+            Self::Motor(_) => "motor",
+            Self::Channel(_) => "PWM channel",
+            Self::Alarm(_) => "alarm",
+        }
+    }
+
+    /// Most tags that the row can stand for.
+    const fn most(&self) -> usize {
+        match self {
+            Self::Machine(_) => 1,
+            Self::Zone(_) => MAX_ZONES,
+            Self::Sensor(_) => MAX_SENSORS,
+            Self::Motor(_) => MAX_MOTORS,
+            Self::Channel(_) => PWM_CHANNELS,
+            Self::Alarm(_) => Alarm::ALL.len(),
+        }
+    }
+}
+
+/// What all tags of a kind have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct TagRow {
+    /// The tags.
+    pub each: Each,
+    /// Id, with the subject's name in braces.
+    pub pattern: &'static str,
+    /// What it says, as a sentence.
+    pub doc: &'static str,
+    /// Its values.
+    pub shape: Shape,
+    /// Where clients of the original find it.
+    pub drop_in: DropIn,
+}
 
 macro_rules! each {
     ($variant:ident) => {
@@ -282,3 +340,16 @@ tags! {
 fn temperature(at: &At<'_>, sensor: Sensor) -> Value {
     Value::Number(at.snapshot.temps.get(sensor).copied().flatten().map(Celsius::get))
 }
+
+/// Most values that the recorder keeps of any machine.
+pub const MAX_KEPT: usize = {
+    let mut most = 0;
+    let mut row = 0;
+    while row < TAGS.len() {
+        if TAGS[row].drop_in.kept.is_some() {
+            most += TAGS[row].each.most();
+        }
+        row += 1;
+    }
+    most
+};

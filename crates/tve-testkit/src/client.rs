@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
 /// Longest wait for an answer; only a broken build gets there.
@@ -23,9 +24,19 @@ pub struct Answer {
     pub head: String,
     /// The body as JSON; a body that is none as a text.
     pub body: Value,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
+    fn of(head: String, bytes: Vec<u8>) -> io::Result<Self> {
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| strange("no status"))?;
+        let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
+        Ok(Self { status, head, body, bytes })
+    }
+
     /// `msg` of a refusal or reply; empty where there is none.
     pub fn msg(&self) -> &str {
         self.body["msg"].as_str().unwrap_or_default()
@@ -49,15 +60,19 @@ fn value_of<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     })
 }
 
-/// Reads one answer by its Content-Length; one to HEAD has a length and no body.
+fn strange(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
+}
+
+/// Reads one answer by its Content-Length, status line and headers apart from the body, and makes
+/// nothing of either; one to HEAD has a length and no body.
 ///
 /// # Errors
 /// When the stream ends before the answer does, or the answer is none of HTTP/1.
-pub async fn read_answer(
+pub async fn read_raw(
     stream: &mut (impl AsyncRead + Unpin),
     has_body: bool,
-) -> io::Result<Answer> {
-    let strange = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+) -> io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -70,8 +85,6 @@ pub async fn read_answer(
     let mut body = bytes.split_off(end + 4);
     bytes.truncate(end);
     let head = String::from_utf8(bytes).map_err(|_| strange("a head that is no text"))?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let status = status.ok_or_else(|| strange("no status"))?;
     let length = match value_of(&head, "content-length") {
         Some(length) => length.parse().map_err(|_| strange("no length"))?,
         None if value_of(&head, "transfer-encoding").is_some() => {
@@ -84,9 +97,19 @@ pub async fn read_answer(
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
-    let text = String::from_utf8_lossy(&body).into_owned();
-    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Ok(Answer { status, head, body })
+    Ok((head, body))
+}
+
+/// Reads one answer as [`read_raw`] does.
+///
+/// # Errors
+/// Of [`read_raw`], or when there is no status in it.
+pub async fn read_answer(
+    stream: &mut (impl AsyncRead + Unpin),
+    has_body: bool,
+) -> io::Result<Answer> {
+    let (head, bytes) = read_raw(stream, has_body).await?;
+    Answer::of(head, bytes)
 }
 
 /// Sends `head`, with its empty line, and `body`, and reads one answer.
@@ -104,22 +127,47 @@ pub async fn exchange(
     read_answer(stream, !head.starts_with("HEAD")).await
 }
 
-/// One request on a connection of its own, for tests that are not asynchronous; `line` is method and
-/// path, `headers` are whole lines, and a body is JSON.
+/// A connection that stays open for one request after another, for tests that are not asynchronous.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    runtime: Runtime,
+}
+
+impl Connection {
+    /// To the service at `address`.
+    ///
+    /// # Errors
+    /// When it does not accept.
+    pub fn open(address: SocketAddr) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let stream = runtime.block_on(TcpStream::connect(address))?;
+        // Head and body are two writes; the second must not wait for the first's receipt.
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, runtime })
+    }
+
+    /// One request; `line` is method and path, `headers` are whole lines, and a body is JSON.
+    ///
+    /// # Errors
+    /// When the service is gone or does not answer in time.
+    pub fn ask(&mut self, line: &str, headers: &str, body: &str) -> io::Result<Answer> {
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let asked = exchange(&mut self.stream, &head, body.as_bytes());
+        self.runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await? })
+    }
+}
+
+/// One request on a connection of its own, as [`Connection::ask`].
 ///
 /// # Errors
-/// When the service is gone or does not answer in time.
+/// As there.
 pub fn ask(address: SocketAddr, line: &str, headers: &str, body: &str) -> io::Result<Answer> {
-    let length = body.len();
-    let head = format!(
-        "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\
-         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
-    );
-    let asked = async {
-        let mut stream = TcpStream::connect(address).await?;
-        tokio::time::timeout(PATIENCE, exchange(&mut stream, &head, body.as_bytes())).await?
-    };
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(asked)
+    Connection::open(address)?.ask(line, &format!("Connection: close\r\n{headers}"), body)
 }
 
 /// Speaks to one service over a connection that it keeps while the service does.

@@ -101,10 +101,8 @@ async fn ten_thousand_broken_commands_never_answer_5xx_and_energise_nothing() {
         .flat_map(|(_, steps)| steps.as_array().cloned().unwrap_or_default())
         .filter(|step| step["method"] == "POST" && !step["body"].is_null())
         .map(|step| {
-            let body = match &step["body"] {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
+            let body = &step["body"];
+            let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
             (step["path"].as_str().unwrap_or_default().to_owned(), body)
         })
         .filter(|(_, body)| !body.contains("CLEAR_ALARM"))

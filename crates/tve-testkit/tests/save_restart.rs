@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tve_config::Config;
-use tve_control::{CommandKind, Door, random_value};
+use tve_control::{CommandKind, Endpoint, random_value};
 use tve_rig::{Dice, Rig};
 
 /// Seeds of the walks.
@@ -72,8 +72,9 @@ fn calibration(dice: &mut Dice) -> Value {
 
 /// The commands that change the configuration.
 fn configuring() -> Vec<CommandKind> {
-    let configures =
-        |kind: &CommandKind| kind.row().effect.configures() && kind.row().door == Door::Control;
+    let configures = |kind: &CommandKind| {
+        kind.row().effect.configures() && kind.row().endpoint == Endpoint::Control
+    };
     CommandKind::ALL.iter().copied().filter(configures).collect()
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tve_config::MachineConfig;
 use tve_control::{Snapshot, TuneMethod, TuneResult};
 use tve_machine::Names;
-use tve_recorder::{Layout, Row, RunText};
+use tve_recorder::{Layout, RunText};
 use tve_scenario::{Report, Run, Sample, Scenario, ScenarioError};
 use tve_units::{Celsius, Duty, Rpm};
 
@@ -107,7 +107,7 @@ fn write_csv(path: &Path, machine: &Arc<MachineConfig>, samples: &[Sample]) -> a
     let text = RunText::of_system(Arc::clone(&layout));
     let mut bytes = text.header().as_bytes().to_vec();
     for sample in samples {
-        text.line(&Row::of(&layout, &snapshot(sample)), &mut bytes);
+        text.line(&layout.row(&snapshot(sample)), &mut bytes);
     }
     std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -18,36 +18,13 @@ pub use changes::{Changes, Prepared};
 pub use plan::{PwmBoard, PwmPlan, PwmUse, SignalPlan};
 pub use sequences::{Device, Sequences, Step};
 
-use crate::field::choice;
 use crate::{
-    Control, DeviceName, Dm556, HardwareKind, History, Logging, Motion, PidGains, Plant, Safety,
-    Security, SensorConfig, Server, TempSettings, Thermocouple,
+    Control, DeviceName, Dm556, HardwareKind, History, Logging, Motion, MotorRole, PidGains, Plant,
+    Safety, Security, SensorConfig, Server, TempSettings, Thermocouple,
 };
 use std::collections::BTreeMap;
 use tve_machine::{Motor, Name, Names, PerMotor, PerSensor, PerZone, Sensor, Zone};
 use tve_units::Bcm;
-
-/// Inputs of an ADS1115.
-pub const CONVERTER_INPUTS: usize = 4;
-/// ADS1115 on a bus: the chip has four addresses.
-pub const MAX_CONVERTERS: usize = 4;
-
-choice! {
-    /// What a motor turns.
-    #[derive(Default)]
-    #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-    pub enum MotorRole {
-        /// The extruder screw: turns only while the permissives hold.
-        #[default]
-        Screw = "screw",
-        /// The feeder: stops before the screw does.
-        Feeder = "feeder",
-        /// The puller behind the die.
-        Puller = "puller",
-        /// Anything else.
-        Other = "other",
-    }
-}
 
 /// Limits of one zone, °C.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,11 +1,12 @@
 //! From the file to the machine: names become ids, inherited limits become each zone's own.
 
 use super::{
-    CONVERTER_INPUTS, Converter, MachineConfig, MotorConfig, MotorRole, PwmBoard, PwmPlan, PwmUse,
-    SensorPoint, Sequences, Serves, ServiceConfig, SignalPlan, Source, ZoneConfig, ZoneLimits,
-    ZoneModel,
+    Converter, MachineConfig, MotorConfig, PwmBoard, PwmPlan, PwmUse, SensorPoint, Sequences,
+    Serves, ServiceConfig, SignalPlan, Source, ZoneConfig, ZoneLimits, ZoneModel,
 };
-use crate::sections::layout::{MotorEntry, POWER_W, ZoneEntry};
+use crate::classic::classic_names;
+use crate::sections::board::CONVERTER_INPUTS;
+use crate::sections::layout::{MotorEntry, MotorRole, POWER_W, ZoneEntry};
 use crate::{Config, PidGains};
 use std::sync::Arc;
 use tve_machine::{
@@ -74,7 +75,7 @@ impl Config {
                 self.motors.clone().unwrap_or_default(),
             );
         }
-        let names = crate::config::classic_names();
+        let names = classic_names();
         let name = |text: &str| Name::new(text).unwrap_or_default();
         let zone = |(zone, sensor): (Zone, &str)| {
             let PidGains { kp, ki, kd } = self.gains(zone).unwrap_or_default();

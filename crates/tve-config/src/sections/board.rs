@@ -2,11 +2,14 @@
 
 use crate::field::{Flag, Leniency, OneOf, Scalar, Shape, Spec, int};
 use crate::issue::{Issue, join, shown};
-use crate::machine::MAX_CONVERTERS;
 use crate::section::{Section, object, section, sub};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// Inputs of an ADS1115.
+pub const CONVERTER_INPUTS: usize = 4;
+/// ADS1115 on a bus: the chip has four addresses.
+pub const MAX_CONVERTERS: usize = 4;
 /// Outputs of the PCA9685.
 const CHANNELS: u8 = 16;
 /// Longest channel name in characters: what a metric label and a display line take.

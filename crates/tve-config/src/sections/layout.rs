@@ -1,9 +1,8 @@
 //! Zones and motors of a machine that is not the one of two zones, screw and feeder.
 
 use crate::PidGains;
-use crate::field::{Choice, Flag, Leniency, Nullable, Scalar, Shape, Spec, int, num};
+use crate::field::{Choice, Flag, Leniency, Nullable, Scalar, Shape, Spec, choice, int, num};
 use crate::issue::{Issue, join, shown};
-use crate::machine::MotorRole;
 use crate::section::{Section, object, section, sub};
 use serde_json::{Value, json};
 use tve_machine::{MAX_MOTORS, MAX_ZONES, Name};
@@ -25,6 +24,23 @@ impl Scalar<Name> for NameText {
         let pattern = format!("^[a-z][a-z0-9_]{{0,{}}}$", Name::LONGEST - 1);
         let schema = json!({"type": "string", "pattern": pattern});
         Shape::new("name", format!("1 to {} of a-z, 0-9, _", Name::LONGEST), "", schema)
+    }
+}
+
+choice! {
+    /// What a motor turns.
+    #[derive(Default)]
+    #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+    pub enum MotorRole {
+        /// The extruder screw: turns only while the permissives hold.
+        #[default]
+        Screw = "screw",
+        /// The feeder: stops before the screw does.
+        Feeder = "feeder",
+        /// The puller behind the die.
+        Puller = "puller",
+        /// Anything else.
+        Other = "other",
     }
 }
 

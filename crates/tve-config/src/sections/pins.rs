@@ -80,7 +80,7 @@ impl PinsPatch {
 
 impl Default for Pins {
     fn default() -> Self {
-        let mut pins = Self::unwired(&crate::config::classic_names());
+        let mut pins = Self::unwired(&crate::classic::classic_names());
         for (name, pin) in FIELD {
             pins.set(name, Bcm::new(pin).ok());
         }
@@ -118,7 +118,7 @@ impl Pins {
             let path = join(path, name);
             if !SIGNALS.iter().any(|row| could_be(row, name)) {
                 // Whose machine this is may stand further down in the file.
-                let known: Vec<String> = always_shown(&crate::config::classic_names()).collect();
+                let known: Vec<String> = always_shown(&crate::classic::classic_names()).collect();
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
                 errors.push(Issue::new(path, unknown("key", name, &known)));
             } else if let Some(pin) = PinSpec.read(value, how, &path, errors) {
@@ -212,7 +212,7 @@ impl Spec<Pins, PinsPatch> for Wiring {
 
     fn shape(&self) -> Shape {
         let pin = PinSpec.describe();
-        let of_classic = crate::config::classic_names();
+        let of_classic = crate::classic::classic_names();
         let default = |row: &SignalRow| {
             let pins = Pins::default();
             let mut values = Signal::all(&of_classic)

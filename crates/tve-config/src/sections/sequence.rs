@@ -1,10 +1,10 @@
 //! What happens in which order at start, stop and emergency stop.
 
-use crate::config::classic_names;
+use crate::classic::classic_names;
 use crate::field::{Choice, Flag, Leniency, Named, Scalar, Shape, Spec, choice, num};
 use crate::issue::{Issue, join, shown, unknown};
-use crate::machine::MotorRole;
 use crate::section::{object, section};
+use crate::sections::layout::MotorRole;
 use core::fmt;
 use serde_json::{Map, Value, json};
 use tve_machine::{Name, Names};

@@ -14,11 +14,11 @@ pub fn alarms_markdown() -> String {
          *TRIP*: every heater, pulse, drive and the Peltier off at once. *ZONE TRIP*: the heater of \
          one zone off, motors as STOP; the others hold. *STOP*: feed to zero, then the screw, within \
          2 s; heat goes on. *NOTE*: nothing stops.\n\n\
-         *Within*: from the first sample that shows the cause to the reaction; 20 ms of polling come \
+         *One a*: what can have an active alarm of the code each. *Within*: from the first sample that shows the cause to the reaction; 20 ms of polling come \
          on top. *Cleared when*: CLEAR_ALARM takes the alarm away once this holds, and names it as \
          CAUSE_PRESENT before.\n\n\
-         | Alarm | Reaction | Within | Cause | Cleared when | What to do |\n\
-         | --- | --- | --- | --- | --- | --- |\n"
+         | Alarm | Reaction | One a | Within | Cause | Cleared when | What to do |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n"
     );
     for code in AlarmCode::ALL {
         let row = code.row();
@@ -26,9 +26,10 @@ pub fn alarms_markdown() -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             page,
-            "| `{}` | {} | {within} | {} | {} | {} |",
+            "| `{}` | {} | {} | {within} | {} | {} | {} |",
             row.name,
             row.reaction.name(),
+            row.scope.name(),
             row.cause.trim(),
             row.clear.text(),
             row.remedy,

@@ -4,14 +4,12 @@
 //! alarm is cleared. *Latch*: an alarm stays after its cause is gone. *First-out*: the order of the
 //! active alarms is the order in which they were raised.
 
-#![deny(clippy::wildcard_enum_match_arm)]
-
 mod docs;
 mod record;
 mod table;
 
 pub use docs::alarms_markdown;
-pub use record::{AlarmEvent, AlarmRecord, Cause, Subject, UnreadName};
+pub use record::{About, AlarmEvent, AlarmRecord, Cause, RestoredAlarm, Subject, UnreadName};
 pub use table::AlarmCode;
 
 /// How loudly an alarm speaks.
@@ -58,6 +56,28 @@ impl Reaction {
     }
 }
 
+/// What there can be one active alarm of a code for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The machine as a whole.
+    Machine,
+    /// Each zone.
+    Zone,
+    /// Each motor.
+    Motor,
+}
+
+impl Scope {
+    /// Name in documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Machine => "machine",
+            Self::Zone => "zone",
+            Self::Motor => "motor",
+        }
+    }
+}
+
 /// When CLEAR_ALARM may take an alarm away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClearRule {
@@ -72,7 +92,7 @@ pub enum ClearRule {
 }
 
 /// What the controller looks at to see whether the cause of an alarm still stands. *Zone* means the
-/// zone that the alarm is about, or any where it is about none.
+/// zone that the alarm is about, or any where it is about none; *motor* likewise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
     /// The emergency-stop contact asks for a stop.
@@ -149,6 +169,8 @@ pub struct AlarmRow {
     pub name: &'static str,
     /// What the machine does.
     pub reaction: Reaction,
+    /// What there can be one of it for.
+    pub scope: Scope,
     /// When it may be cleared.
     pub clear: ClearRule,
     /// Longest time from the first sample that shows the cause to the reaction, in seconds, as a

@@ -1,9 +1,9 @@
 //! A raised alarm: which, why, since when, and the sentence that an operator reads.
 
-use super::AlarmCode;
+use super::{AlarmCode, Scope};
 use core::fmt;
 use tve_config::{MachineConfig, Serves};
-use tve_hal::{Reading, Sensor, Zone};
+use tve_hal::{Motor, Reading, Sensor, Zone};
 use tve_machine::Name;
 use tve_units::{Micros, WallMillis};
 
@@ -57,7 +57,7 @@ pub enum Cause {
     /// A span of time, seconds.
     Seconds(f64),
     /// Restored from the journal; the original sentence is in the history.
-    Restored(Option<Zone>),
+    Restored(About),
     /// Latched in the journal under a name, or with a reaction, that no row of the table has.
     Unread(UnreadName),
     /// A zone cannot be seen and could be beyond its limit, °C.
@@ -100,14 +100,27 @@ impl UnreadName {
     }
 }
 
+/// What an alarm is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub enum About {
+    /// The machine, or nobody knows what of it.
+    #[default]
+    Machine,
+    /// A zone.
+    Zone(Zone),
+    /// A motor.
+    Motor(Motor),
+}
+
 /// Whom an alarm is about, by the names that held when it was raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct Subject {
-    /// The zone, where it is about one.
-    pub zone: Option<Zone>,
-    /// Name of that zone.
-    pub zone_name: Name,
+    /// The zone or motor.
+    pub about: About,
+    /// Name of that zone or motor.
+    pub about_name: Name,
     /// Name of the sensor or zone that the sentence speaks of.
     pub name: Name,
     /// Name of the other zone that it speaks of.
@@ -139,7 +152,19 @@ pub struct AlarmRecord {
 impl AlarmRecord {
     /// The zone that the alarm is about.
     pub const fn zone(&self) -> Option<Zone> {
-        self.subject.zone
+        self.subject.zone()
+    }
+
+    /// Whether it is the alarm that `code` would be about `subject`: what is not known to be about
+    /// one zone or motor stands for all of them.
+    pub(crate) fn is_of(&self, code: AlarmCode, subject: &Subject) -> bool {
+        self.code == code
+            && match code.row().scope {
+                Scope::Machine => true,
+                Scope::Zone | Scope::Motor => {
+                    self.subject.about == subject.about || self.subject.about == About::Machine
+                }
+            }
     }
 
     /// What is left of the cause after a restart: what it is about, not its numbers.
@@ -155,37 +180,49 @@ impl AlarmRecord {
             | Cause::Swapped { .. }
             | Cause::Seconds(_)
             | Cause::Restored(_)
-            | Cause::Unseen { .. } => Cause::Restored(self.subject.zone),
+            | Cause::Unseen { .. } => Cause::Restored(self.subject.about),
         }
     }
 }
 
 impl Subject {
+    /// The zone, where it is about one.
+    pub const fn zone(&self) -> Option<Zone> {
+        match self.about {
+            About::Zone(zone) => Some(zone),
+            About::Machine | About::Motor(_) => None,
+        }
+    }
+
     /// Whom `cause` is about on the machine of `config`.
     pub fn of(cause: &Cause, config: &MachineConfig) -> Self {
-        let zone_name = |zone: Zone| config.names.zones.get(zone).copied().unwrap_or_default();
-        let about = |zone: Zone| Self {
-            zone: Some(zone),
-            zone_name: zone_name(zone),
-            name: zone_name(zone),
-            other: Name::default(),
+        let name_of = |about: About| match about {
+            About::Machine => None,
+            About::Zone(zone) => config.names.zones.get(zone).copied(),
+            About::Motor(motor) => config.names.motors.get(motor).copied(),
+        };
+        let about = |about: About| {
+            let name = name_of(about).unwrap_or_default();
+            Self { about, about_name: name, name, other: Name::default() }
         };
         match *cause {
             Cause::Sensor(sensor, _)
             | Cause::Limit { sensor, .. }
             | Cause::Unseen { sensor, .. } => {
                 let point = &config.sensors[sensor];
-                let zone = match point.serves {
-                    Serves::Zone(zone) => about(zone),
-                    Serves::Motor(_) | Serves::FeedThroat | Serves::Display => Self::default(),
+                let served = match point.serves {
+                    Serves::Zone(zone) => About::Zone(zone),
+                    Serves::Motor(motor) => About::Motor(motor),
+                    Serves::FeedThroat | Serves::Display => About::Machine,
                 };
-                Self { name: point.name, ..zone }
+                Self { name: point.name, ..about(served) }
             }
-            Cause::Rate { zone, .. } | Cause::Runaway { zone, .. } => about(zone),
+            Cause::Rate { zone, .. } | Cause::Runaway { zone, .. } => about(About::Zone(zone)),
             Cause::Swapped { heated, other, .. } => {
-                Self { other: zone_name(other), ..about(heated) }
+                let other = name_of(About::Zone(other)).unwrap_or_default();
+                Self { other, ..about(About::Zone(heated)) }
             }
-            Cause::Restored(zone) => zone.map_or_else(Self::default, about),
+            Cause::Restored(what) => about(what),
             Cause::Plain | Cause::Seconds(_) | Cause::Unread(_) => Self::default(),
         }
     }
@@ -231,6 +268,21 @@ impl fmt::Display for AlarmRecord {
         }
         write!(f, ". {}.", self.code.row().remedy)
     }
+}
+
+/// A latched alarm found in the journal at start.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RestoredAlarm {
+    /// Its id then.
+    pub id: u64,
+    /// What.
+    pub code: AlarmCode,
+    /// What is left of its cause: [`AlarmRecord::restored_cause`], or the name that could not be read.
+    pub cause: Cause,
+    /// When.
+    pub wall: WallMillis,
+    /// Whether somebody had seen it.
+    pub acknowledged: bool,
 }
 
 /// A change in the life of an alarm, for the journal.

@@ -1,6 +1,6 @@
 //! The alarm table itself: one row an alarm. What a row lacks does not compile.
 
-use super::{AlarmRow, ClearRule, Evidence, Reaction};
+use super::{AlarmRow, ClearRule, Evidence, Reaction, Scope};
 
 use ClearRule::{Acknowledged, Always, Never, While};
 use Evidence::{
@@ -9,8 +9,17 @@ use Evidence::{
     ZoneTooHot,
 };
 
+macro_rules! scope {
+    () => {
+        Scope::Machine
+    };
+    ($scope:ident) => {
+        Scope::$scope
+    };
+}
+
 macro_rules! alarm_table {
-    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, $reaction:ident, $clear:expr, $within:literal, $headline:literal, $remedy:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, $reaction:ident $(each $scope:ident)?, $clear:expr, $within:literal, $headline:literal, $remedy:literal;)*) => {
         /// Every alarm the machine knows.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
@@ -29,6 +38,7 @@ macro_rules! alarm_table {
                     code: AlarmCode::$variant,
                     name: $name,
                     reaction: Reaction::$reaction,
+                    scope: scope!($($scope)?),
                     clear: $clear,
                     within_s: $within,
                     cause: concat!($($doc),*),
@@ -51,53 +61,53 @@ alarm_table! {
         "Emergency stop: button pressed or loop open",
         "Release the button (or mend the loop), then clear the alarm";
     /// A zone's thermistor is open, shorted or implausible.
-    HeaterSensorFailure = "HEATER_SENSOR_FAILURE", ZoneTrip, While(ZoneSensorBad), 1.0,
+    HeaterSensorFailure = "HEATER_SENSOR_FAILURE", ZoneTrip each Zone, While(ZoneSensorBad), 1.0,
         "A zone sensor failed",
         "Check the thermistor, its plug and its wires";
     /// No fresh samples.
-    TempDataStale = "TEMP_DATA_STALE", Trip, While(ZoneSensorSilent), 1.0,
+    TempDataStale = "TEMP_DATA_STALE", Trip each Zone, While(ZoneSensorSilent), 1.0,
         "No fresh temperatures",
         "Check the I2C wiring and the supply of the converter";
     /// A zone is above the over-temperature limit.
-    HeaterOverTemperature = "HEATER_OVER_TEMPERATURE", Trip, While(ZoneTooHot), 1.0,
+    HeaterOverTemperature = "HEATER_OVER_TEMPERATURE", Trip each Zone, While(ZoneTooHot), 1.0,
         "A zone is too hot",
         "Let the barrel cool; check the solid-state relay for a stuck contact";
     /// A heated zone reads below the under-temperature limit.
-    HeaterUnderTemperature = "HEATER_UNDER_TEMPERATURE", ZoneTrip, While(ZoneTooCold), 1.0,
+    HeaterUnderTemperature = "HEATER_UNDER_TEMPERATURE", ZoneTrip each Zone, While(ZoneTooCold), 1.0,
         "A heated zone reads far too cold",
         "Check the thermistor and its calibration";
     /// Heat goes in and the temperature does not follow.
-    HeaterNotHeating = "HEATER_NOT_HEATING", ZoneTrip, Always, 120.0,
+    HeaterNotHeating = "HEATER_NOT_HEATING", ZoneTrip each Zone, Always, 120.0,
         "A zone does not heat",
         "Check the heater band, its fuse and relay, and that the sensor sits in the barrel";
     /// The temperature rises without being asked to.
-    HeaterStuckOn = "HEATER_STUCK_ON", Trip, While(ZoneRises), 120.0,
+    HeaterStuckOn = "HEATER_STUCK_ON", Trip each Zone, While(ZoneRises), 120.0,
         "A heater stays on",
         "Cut the mains: a solid-state relay may have failed closed";
     /// Heat went in that the sensor does not show, for so long that a relay that sticks could have
     /// brought the zone beyond its limit. Where a contactor is fitted.
-    HeatUnaccounted = "HEAT_UNACCOUNTED", Trip, Always, 180.0,
+    HeatUnaccounted = "HEAT_UNACCOUNTED", Trip each Zone, Always, 180.0,
         "A zone may be too hot: its heat does not show",
         "Look whether the sensor sits in the barrel; let the barrel cool";
     /// A zone has more heat than anybody gave it, or is about to pass 290 °C.
-    HeatUnasked = "HEAT_UNASKED", Trip, While(ZoneRises), 120.0,
+    HeatUnasked = "HEAT_UNASKED", Trip each Zone, While(ZoneRises), 120.0,
         "A zone gets heat that nobody asked for",
         "Cut the mains: a solid-state relay may have failed closed";
     /// A zone's code stands still although the heater should have moved it.
-    SensorFrozen = "SENSOR_FROZEN", ZoneTrip, While(ZoneSensorBad), 30.0,
+    SensorFrozen = "SENSOR_FROZEN", ZoneTrip each Zone, While(ZoneSensorBad), 30.0,
         "A zone sensor stands still",
         "Check the converter and the thermistor";
     /// The zone that is heated is not the one that gets warm.
-    ZonesSwapped = "ZONES_SWAPPED", Trip, Always, 60.0,
+    ZonesSwapped = "ZONES_SWAPPED", Trip each Zone, Always, 60.0,
         "Heaters or sensors are exchanged",
         "Exchange the heater or the sensor plugs of the two zones";
-    /// Screw motor above its limit.
-    MotorOverheat = "MOTOR_OVERHEAT", Stop, While(MotorTooHot), 1.0,
-        "The screw motor is too hot",
+    /// A motor above its limit.
+    MotorOverheat = "MOTOR_OVERHEAT", Stop each Motor, While(MotorTooHot), 1.0,
+        "A motor is too hot",
         "Let the motor cool; check its load and its fan";
-    /// Screw motor thermistor bad.
-    MotorSensorFailure = "MOTOR_SENSOR_FAILURE", Stop, While(MotorSensorBad), 1.0,
-        "The motor sensor failed",
+    /// A motor's thermistor bad.
+    MotorSensorFailure = "MOTOR_SENSOR_FAILURE", Stop each Motor, While(MotorSensorBad), 1.0,
+        "A motor sensor failed",
         "Check the thermistor of the motor";
     /// Feed throat above its limit.
     FeedThroatHot = "FEED_THROAT_HOT", Stop, While(ThroatTooHot), 1.0,
@@ -112,7 +122,7 @@ alarm_table! {
         "A stepper drive reports a fault",
         "Look at the drive's fault lamp, check wiring and current, then clear the alarm";
     /// The screw turns and a zone is too cold for it.
-    ColdZone = "COLD_ZONE", Stop, Always, 5.0,
+    ColdZone = "COLD_ZONE", Stop each Zone, Always, 5.0,
         "The screw turned in a cold zone",
         "Wait until the zones are warm";
     /// The control loop stood still.

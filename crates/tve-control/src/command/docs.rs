@@ -1,6 +1,6 @@
 //! The table of commands as a Markdown page.
 
-use super::{CommandKind, Door};
+use super::{CommandKind, Endpoint};
 use std::fmt::Write as _;
 use tve_config::Config;
 use tve_machine::{Names, Right};
@@ -24,11 +24,11 @@ pub fn commands_markdown() -> String {
     let names = Config::embedded().names();
     for kind in CommandKind::ALL {
         let row = kind.row();
-        let place = match row.door {
-            Door::Control => "POST /api/control",
-            Door::Gpio => "POST /api/gpio",
-            Door::Route(route) => route,
-            Door::Inside => continue,
+        let place = match row.endpoint {
+            Endpoint::Control => "POST /api/control",
+            Endpoint::Gpio => "POST /api/gpio",
+            Endpoint::Route(route) => route,
+            Endpoint::Inside => continue,
         };
         let needs = match row.right {
             Right::Stop => "operator where `security.stop_needs_login`, else no login",

@@ -2,6 +2,7 @@
 
 mod docs;
 mod parse;
+mod row;
 mod rows;
 mod sample;
 mod settings;
@@ -13,14 +14,14 @@ pub use docs::commands_markdown;
 pub use parse::{
     control_kind, gpio_kind, lenient_json, parse_control, parse_gpio, parse_named, parse_tune_start,
 };
+pub use row::{CommandRow, Effect, Endpoint};
 pub use rows::CommandKind;
 pub(crate) use rows::{TUNE_MARGIN, TUNE_MIN};
 pub use sample::random_value;
 pub use spec::{Param, Shape};
-pub use table::{CommandRow, Door, Effect};
 
 use crate::proposal::Proposal;
-use crate::snapshot::TuneResult;
+use crate::tune::{TuneMethod, TuneResult};
 use std::sync::Arc;
 use tve_config::{
     Config, Dm556Patch, ExtruderSequencePatch, HistoryPatch, LoggingPatch, MotionPatch,
@@ -99,38 +100,6 @@ pub enum AlarmSelector {
     All,
     /// One, by id.
     Id(u64),
-}
-
-/// How a tune turns its measurement into gains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
-pub enum TuneMethod {
-    /// Kp = 0.4545 Ku, Ti = 2.2 Pu, Td = Pu / 6.3 (Tyreus and Luyben, 1992).
-    #[default]
-    TyreusLuyben,
-    /// Kp = 0.6 Ku, Ti = Pu / 2, Td = Pu / 8 (Ziegler and Nichols, 1942).
-    ZieglerNichols,
-    /// Kp = 0.2 Ku, Ti = Pu / 2, Td = Pu / 3.
-    NoOvershoot,
-}
-
-impl TuneMethod {
-    /// Every method.
-    pub const ALL: [Self; 3] = [Self::TyreusLuyben, Self::ZieglerNichols, Self::NoOvershoot];
-
-    /// Name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TyreusLuyben => "tyreus_luyben",
-            Self::ZieglerNichols => "ziegler_nichols",
-            Self::NoOvershoot => "no_overshoot",
-        }
-    }
-
-    /// The method with a name from the wire.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.name() == name)
-    }
 }
 
 /// Everything a client may ask for. Values are in range; whether the moment is right is the

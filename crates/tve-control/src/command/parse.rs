@@ -1,6 +1,6 @@
 //! JSON → [`Command`]: shape and range are checked here, once; afterwards commands are trusted.
 
-use super::{Command, CommandKind, Door};
+use super::{Command, CommandKind, Endpoint};
 use crate::refusal::{Refusal, RefusalCode};
 use serde_json::Value;
 use tve_machine::Names;
@@ -54,7 +54,7 @@ fn quote_bare_floats(bytes: &[u8]) -> Vec<u8> {
 /// # Errors
 /// `INVALID_BODY` or `UNKNOWN_COMMAND`.
 pub fn control_kind(body: &Value) -> Result<CommandKind, Refusal> {
-    kind(body, Door::Control, RefusalCode::UnknownCommand)
+    kind(body, Endpoint::Control, RefusalCode::UnknownCommand)
 }
 
 /// The kind of command that the body of POST /api/gpio names.
@@ -62,15 +62,15 @@ pub fn control_kind(body: &Value) -> Result<CommandKind, Refusal> {
 /// # Errors
 /// `INVALID_BODY` or `UNKNOWN_GPIO_COMMAND`.
 pub fn gpio_kind(body: &Value) -> Result<CommandKind, Refusal> {
-    kind(body, Door::Gpio, RefusalCode::UnknownGpioCommand)
+    kind(body, Endpoint::Gpio, RefusalCode::UnknownGpioCommand)
 }
 
-fn kind(body: &Value, door: Door, unknown: RefusalCode) -> Result<CommandKind, Refusal> {
+fn kind(body: &Value, endpoint: Endpoint, unknown: RefusalCode) -> Result<CommandKind, Refusal> {
     if !body.is_object() {
         return Err(Refusal::with(RefusalCode::InvalidBody, "the body must be an object"));
     }
     let name = body.get("command").and_then(Value::as_str);
-    name.and_then(|name| CommandKind::at(door, name)).ok_or_else(|| unknown.into())
+    name.and_then(|name| CommandKind::at(endpoint, name)).ok_or_else(|| unknown.into())
 }
 
 /// The body of POST /api/control.

@@ -1,15 +1,16 @@
 //! The one table of commands: a row says everything that has to be said about one.
 //!
 //! To add a command: its variant in [`Command`], its row here, what it does in the controller, and a
-//! test. What a row consists of is explained in `table.rs`.
+//! test. What a row consists of is explained in `row.rs`.
 
+use super::row::{CommandRow, Effect, Endpoint, args, commands, describe, only, take};
 use super::settings::{AlarmId, Calibration, Label, PinMap, PwmChannel, section};
 use super::spec::{
     Choice, Level, Nullable, Number, Param, Pin, Spec, Truth, choice, named, number, whole_number,
 };
-use super::table::{CommandRow, Door, Effect, commands, describe, take};
-use super::{Command, Mode, PinMode, Relay, TuneMethod};
+use super::{Command, Mode, PinMode, Relay};
 use crate::refusal::{Refusal, RefusalCode};
+use crate::tune::TuneMethod;
 use serde_json::Value;
 use tve_config::{
     Dm556, ExtruderSequence, History, Logging, Motion, PidGains, Safety, TempSettings,
@@ -24,39 +25,39 @@ commands! {
     of names;
 
     /// Runs the start sequence: each device of `extruder_sequence.startup` that is fitted.
-    Start "START" (Door::Control, At(Operator), Effect::Acts)
+    Start "START" (Endpoint::Control, At(Operator), Effect::Acts)
         [Self::Start] {} => Command::Start;
     /// Runs the stop sequence, which ends with both motors at rest. Works in every state.
-    Stop "STOP" (Door::Control, Stop, Effect::Calms)
+    Stop "STOP" (Endpoint::Control, Stop, Effect::Calms)
         [Self::Stop] {} => Command::Stop;
     /// Turns everything off and latches an alarm, whatever its value or the rest of the body is.
-    EmergencyStop "EMERGENCY_STOP" (Door::Control, Stop, Effect::Calms)
+    EmergencyStop "EMERGENCY_STOP" (Endpoint::Control, Stop, Effect::Calms)
         [Self::EmergencyStop] anything => Command::EmergencyStop;
     /// Clears the latched alarms whose causes are gone.
-    ClearAlarm "CLEAR_ALARM" (Door::Control, At(Operator), Effect::Acts)
+    ClearAlarm "CLEAR_ALARM" (Endpoint::Control, At(Operator), Effect::Acts)
         [Self::ClearAlarm] {} => Command::ClearAlarm;
     /// Says that an alarm has been seen; it stays latched.
-    AcknowledgeAlarm "ACKNOWLEDGE_ALARM" (Door::Control, At(Operator), Effect::Acts)
+    AcknowledgeAlarm "ACKNOWLEDGE_ALARM" (Endpoint::Control, At(Operator), Effect::Acts)
         [Self::AcknowledgeAlarm(_)] {
             /// Which one.
             alarm_id: AlarmId,
         } => Command::AcknowledgeAlarm(alarm_id);
     /// Chooses who decides the heater duty: the PID or the operator. Bumpless.
-    SetMode "SET_MODE" (Door::Control, At(Operator), Effect::Acts)
+    SetMode "SET_MODE" (Endpoint::Control, At(Operator), Effect::Acts)
         [Self::SetMode(_)] {
             /// The mode.
             mode: choice(Mode::from_name, || Mode::ALL.map(Mode::name).to_vec())
                 .or(RefusalCode::InvalidMode),
         } => Command::SetMode(mode);
-    /// Sets target temperatures; a zone that is not named keeps its own.
-    SetTarget "SET_TARGET" (Door::Control, At(Operator), Effect::CalmsAtZero(targets_are_zero))
+    /// Sets target temperatures; a zone that is not named keeps its own, a name of no zone is refused.
+    SetTarget "SET_TARGET" (Endpoint::Control, At(Operator), Effect::CalmsAtZero(targets_are_zero))
         [Self::SetTarget { .. }] {
             /// Target of the zone of that name.
             each zones: target().optional(),
         } => Command::SetTarget { zones };
     /// Sets the duty of a heater in MANUAL; in AUTO it answers AUTO_ACTIVE and changes nothing.
     SetHeater "SET_HEATER" (
-        Door::Control,
+        Endpoint::Control,
         At(Operator),
         Effect::CalmsAtZero(|c| matches!(c, Command::SetHeater { duty, .. } if duty.is_zero()))
     )
@@ -68,7 +69,7 @@ commands! {
         } => Command::SetHeater { zone, duty };
     /// Sets the speed of a motor, reached by the ramps of `motion`. Zero is never refused.
     SetMotor "SET_MOTOR" (
-        Door::Control,
+        Endpoint::Control,
         At(Operator),
         Effect::CalmsAtZero(|c| matches!(c, Command::SetMotor { rpm, .. } if rpm.is_zero()))
     )
@@ -79,7 +80,7 @@ commands! {
             rpm: number(Rpm::MIN, Rpm::MAX, "rpm").map(Rpm::clamped),
         } => Command::SetMotor { motor, rpm };
     /// Switches an auxiliary; at most every 0.25 s.
-    SetRelay "SET_RELAY" (Door::Control, At(Operator), Effect::Acts)
+    SetRelay "SET_RELAY" (Endpoint::Control, At(Operator), Effect::Acts)
         [Self::SetRelay { .. }] {
             /// The auxiliary.
             relay: choice(Relay::from_name, || Relay::ALL.map(Relay::name).to_vec())
@@ -89,7 +90,7 @@ commands! {
         } => Command::SetRelay { relay, on: state };
     /// Sets the duty of the Peltier element of the feed throat.
     SetPeltier "SET_PELTIER" (
-        Door::Control,
+        Endpoint::Control,
         At(Operator),
         Effect::CalmsAtZero(|c| matches!(c, Command::SetPeltier(duty) if duty.is_zero()))
     )
@@ -98,7 +99,7 @@ commands! {
             duty: duty().map(Duty::clamped),
         } => Command::SetPeltier(duty);
     /// Sets the duty of a channel of the PWM board that the controller does not drive itself.
-    SetPwmOutput "SET_PWM_OUTPUT" (Door::Control, At(Operator), Effect::Acts)
+    SetPwmOutput "SET_PWM_OUTPUT" (Endpoint::Control, At(Operator), Effect::Acts)
         [Self::SetPwmOutput { .. }] {
             /// The channel; other machines have others.
             name: PwmChannel,
@@ -106,13 +107,13 @@ commands! {
             duty: duty().map(Duty::clamped),
         } => Command::SetPwmOutput { name, duty };
     /// Sets the wished level of the hopper; nothing is driven by it.
-    SetFillTarget "SET_FILL_TARGET" (Door::Control, At(Operator), Effect::Acts)
+    SetFillTarget "SET_FILL_TARGET" (Endpoint::Control, At(Operator), Effect::Acts)
         [Self::SetFillTarget { .. }] {
             /// The level.
             level: number(0.0, 1000.0, "cm"),
         } => Command::SetFillTarget { level_cm: level };
     /// Turns a motor that stands by a number of steps.
-    MoveMotorSteps "MOVE_MOTOR_STEPS" (Door::Control, At(Operator), Effect::Acts)
+    MoveMotorSteps "MOVE_MOTOR_STEPS" (Endpoint::Control, At(Operator), Effect::Acts)
         [Self::MoveMotorSteps { .. }] {
             /// The motor.
             motor: named(&names.motors).or(RefusalCode::InvalidMotor),
@@ -125,13 +126,13 @@ commands! {
                 .or(RefusalCode::InvalidMoveParams),
         } => Command::MoveMotorSteps { motor, steps, rate: speed };
     /// Ends a move by steps.
-    StopManualMove "STOP_MANUAL_MOVE" (Door::Control, At(Operator), Effect::Calms)
+    StopManualMove "STOP_MANUAL_MOVE" (Endpoint::Control, At(Operator), Effect::Calms)
         [Self::StopManualMove(_)] {
             /// The motor.
             motor: named(&names.motors).or(RefusalCode::InvalidMotor),
         } => Command::StopManualMove(motor);
     /// Sets the gains of a zone.
-    UpdatePid "UPDATE_PID" (Door::Control, At(Engineer), Effect::Configures)
+    UpdatePid "UPDATE_PID" (Endpoint::Control, At(Engineer), Effect::Configures)
         [Self::UpdatePid { .. }] {
             /// The zone.
             zone: named(&names.zones).or(RefusalCode::InvalidZoneOrParams),
@@ -139,7 +140,7 @@ commands! {
             params: section(PidGains::SECTION, PidGains::patch_from, RefusalCode::InvalidZoneOrParams),
         } => Command::UpdatePid { zone, patch: params };
     /// Wires functions to header pins, and gives other pins labels.
-    UpdatePins "UPDATE_PINS" (Door::Control, At(Engineer), Effect::Configures)
+    UpdatePins "UPDATE_PINS" (Endpoint::Control, At(Engineer), Effect::Configures)
         [Self::UpdatePins { .. }] {
             /// Pins by function; null is not fitted.
             pins: PinMap(names),
@@ -148,7 +149,7 @@ commands! {
             Command::UpdatePins { functions, labels }
         };
     /// Gives a header pin a function or a label; none takes its label away.
-    SetPinName "SET_PIN_NAME" (Door::Control, At(Engineer), Effect::Configures)
+    SetPinName "SET_PIN_NAME" (Endpoint::Control, At(Engineer), Effect::Configures)
         [Self::SetPinName { .. }] {
             /// The pin.
             pin: Pin.or(RefusalCode::InvalidArgs),
@@ -156,7 +157,7 @@ commands! {
             name: Label,
         } => Command::SetPinName { pin, name };
     /// Changes the start, stop and emergency sequences, merged by device.
-    UpdateExtruderSeq "UPDATE_EXTRUDER_SEQ" (Door::Control, At(Engineer), Effect::Configures)
+    UpdateExtruderSeq "UPDATE_EXTRUDER_SEQ" (Endpoint::Control, At(Engineer), Effect::Configures)
         [Self::UpdateExtruderSeq(_)] {
             /// The changes.
             sequence: section(
@@ -166,13 +167,13 @@ commands! {
             ),
         } => Command::UpdateExtruderSeq(sequence);
     /// Changes the settings of the stepper drives.
-    UpdateDm556 "UPDATE_DM556" (Door::Control, At(Engineer), Effect::Configures)
+    UpdateDm556 "UPDATE_DM556" (Endpoint::Control, At(Engineer), Effect::Configures)
         [Self::UpdateDm556(_)] {
             /// The changes.
             params: section("dm556", Dm556::patch_from, RefusalCode::InvalidDm556Params),
         } => Command::UpdateDm556(params);
     /// Changes how temperatures are published; control is not affected.
-    SetTempSettings "SET_TEMP_SETTINGS" (Door::Control, At(Engineer), Effect::Configures)
+    SetTempSettings "SET_TEMP_SETTINGS" (Endpoint::Control, At(Engineer), Effect::Configures)
         [Self::SetTempSettings(_)] {
             /// The changes.
             params: section(
@@ -182,26 +183,26 @@ commands! {
             ),
         } => Command::SetTempSettings(params);
     /// Changes how runs are recorded.
-    SetLoggingSettings "SET_LOGGING_SETTINGS" (Door::Control, At(Engineer), Effect::Configures)
+    SetLoggingSettings "SET_LOGGING_SETTINGS" (Endpoint::Control, At(Engineer), Effect::Configures)
         [Self::SetLoggingSettings(_)] {
             /// The changes.
             params: section("logging", Logging::patch_from, RefusalCode::InvalidLoggingParams),
         } => Command::SetLoggingSettings(params);
     /// Changes the ramps of the motors; 0 means the built-in safe default.
-    UpdateMotionConfig "UPDATE_MOTION_CONFIG" (Door::Control, At(Engineer), Effect::Configures)
+    UpdateMotionConfig "UPDATE_MOTION_CONFIG" (Endpoint::Control, At(Engineer), Effect::Configures)
         [Self::UpdateMotionConfig(_)] {
             /// The changes.
             params: section("motion", Motion::patch_from, RefusalCode::InvalidValue),
         } => Command::UpdateMotionConfig(params);
     /// Changes how the panel draws its curves.
-    SetHistorySettings "SET_HISTORY_SETTINGS" (Door::Control, At(Operator), Effect::Configures)
+    SetHistorySettings "SET_HISTORY_SETTINGS" (Endpoint::Control, At(Operator), Effect::Configures)
         [Self::SetHistorySettings(_)] {
             /// The changes.
             params: section("history", History::patch_from, RefusalCode::InvalidValue),
         } => Command::SetHistorySettings(params);
     /// Changes what a sensor channel measures and how; only while the heaters are off.
     SetSensorCalibration "SET_SENSOR_CALIBRATION" (
-        Door::Control,
+        Endpoint::Control,
         At(Engineer),
         Effect::Configures
     )
@@ -213,7 +214,7 @@ commands! {
             Command::SetSensorCalibration { channel, patch }
         };
     /// Makes a header pin that the controller does not own an input or an output.
-    GpioConfig "GPIO_CONFIG" (Door::Control, At(Engineer), Effect::Acts)
+    GpioConfig "GPIO_CONFIG" (Endpoint::Control, At(Engineer), Effect::Acts)
         [Self::GpioConfig { .. }] {
             /// The pin.
             pin: Pin.or(RefusalCode::InvalidPin),
@@ -223,7 +224,7 @@ commands! {
             pull: pull(),
         } => Command::GpioConfig { pin, mode: direction.with(pull) };
     /// Sets the level of a header pin that the controller does not own; at most every 0.25 s.
-    GpioWrite "GPIO_WRITE" (Door::Control, At(Engineer), Effect::Acts)
+    GpioWrite "GPIO_WRITE" (Endpoint::Control, At(Engineer), Effect::Acts)
         [Self::GpioWrite { debounced: true, .. }] {
             /// The pin.
             pin: Pin.or(RefusalCode::InvalidPin),
@@ -231,17 +232,17 @@ commands! {
             state: Level.or(RefusalCode::InvalidGpioState),
         } => Command::GpioWrite { pin, high: state, debounced: true };
     /// Answers the level of a header pin in `value`.
-    GpioRead "GPIO_READ" (Door::Control, At(Viewer), Effect::Reads)
+    GpioRead "GPIO_READ" (Endpoint::Control, At(Viewer), Effect::Reads)
         [Self::GpioRead(_)] {
             /// The pin.
             pin: Pin.or(RefusalCode::InvalidPin),
         } => Command::GpioRead(pin);
     /// Writes the configuration in force to its file, atomically; ten older ones are kept.
-    SaveConfig "SAVE_CONFIG" (Door::Control, At(Engineer), Effect::Saves)
+    SaveConfig "SAVE_CONFIG" (Endpoint::Control, At(Engineer), Effect::Saves)
         [Self::SaveConfig] {} => Command::SaveConfig;
     // GPIO_CONFIG with other keys.
     /// Makes a header pin that the controller does not own an input or an output.
-    SetGpioMode "SET_GPIO_MODE" (Door::Gpio, At(Engineer), Effect::Acts)
+    SetGpioMode "SET_GPIO_MODE" (Endpoint::Gpio, At(Engineer), Effect::Acts)
         [] {
             /// The pin.
             pin: Pin.or(RefusalCode::InvalidPinOrValue),
@@ -251,7 +252,7 @@ commands! {
             pull_up_down: pull().or(RefusalCode::InvalidPinOrValue),
         } => Command::GpioConfig { pin, mode: mode.with(pull_up_down) };
     /// Sets the level of a header pin that the controller does not own, which makes it an output.
-    SetGpioValue "SET_GPIO_VALUE" (Door::Gpio, At(Engineer), Effect::Acts)
+    SetGpioValue "SET_GPIO_VALUE" (Endpoint::Gpio, At(Engineer), Effect::Acts)
         [Self::GpioWrite { debounced: false, .. }] {
             /// The pin.
             pin: Pin.or(RefusalCode::InvalidPinOrValue),
@@ -259,7 +260,7 @@ commands! {
             value: Level.or(RefusalCode::InvalidPinOrValue),
         } => Command::GpioWrite { pin, high: value, debounced: false };
     /// Starts a relay autotune of a zone.
-    TuneStart "TUNE_START" (Door::Route("POST /api/tune/start"), At(Engineer), Effect::Acts)
+    TuneStart "TUNE_START" (Endpoint::Route("POST /api/tune/start"), At(Engineer), Effect::Acts)
         [Self::TuneStart { .. }] {
             /// The zone.
             zone: named(&names.zones).or(RefusalCode::InvalidZone),
@@ -273,24 +274,24 @@ commands! {
                 .unless_given(TuneMethod::TyreusLuyben),
         } => Command::TuneStart { zone, setpoint, method };
     /// Gives an autotune up, which only turns heaters down.
-    TuneStop "TUNE_STOP" (Door::Route("POST /api/tune/stop"), At(Operator), Effect::Calms)
+    TuneStop "TUNE_STOP" (Endpoint::Route("POST /api/tune/stop"), At(Operator), Effect::Calms)
         [Self::TuneStop] anything => Command::TuneStop;
     /// Takes the gains over that an autotune has found.
     TuneApply "TUNE_APPLY" (
-        Door::Route("POST /api/tune/apply"),
+        Endpoint::Route("POST /api/tune/apply"),
         At(Engineer),
         Effect::ConfiguresAndSaves
     )
         [Self::TuneApply] anything => Command::TuneApply;
     // A change of users, roles or what is served needs an admin; the route judges that.
     /// Takes a whole configuration over.
-    ReplaceConfig "REPLACE_CONFIG" (Door::Inside, At(Engineer), Effect::Configures)
+    ReplaceConfig "REPLACE_CONFIG" (Endpoint::Inside, At(Engineer), Effect::Configures)
         [Self::ReplaceConfig(_)] inside;
     /// Takes a change of the configuration over that was made outside the control thread.
-    Adopt "ADOPT" (Door::Inside, Service, Effect::Configures)
+    Adopt "ADOPT" (Endpoint::Inside, Service, Effect::Configures)
         [Self::Adopt(_)] inside;
     /// Reports what the recorder says about its disk.
-    ReportLogging "REPORT_LOGGING" (Door::Inside, Service, Effect::Acts)
+    ReportLogging "REPORT_LOGGING" (Endpoint::Inside, Service, Effect::Acts)
         [Self::ReportLogging(_)] inside;
 }
 

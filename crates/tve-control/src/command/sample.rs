@@ -54,10 +54,8 @@ fn of_schema(schema: &Value, draw: &mut dyn FnMut(usize) -> usize) -> Value {
     if let Some(values) = list("enum") {
         return pick(values, draw).clone();
     }
-    let kind = match &schema["type"] {
-        Value::Array(kinds) => pick(kinds, draw),
-        kind => kind,
-    };
+    let kinds = list("type");
+    let kind = kinds.map_or(&schema["type"], |kinds| pick(kinds, draw));
     match kind.as_str() {
         Some("boolean") => json!(draw(2) == 0),
         Some("number") => json!(number(schema, draw)),
@@ -113,7 +111,7 @@ fn object(schema: &Value, draw: &mut dyn FnMut(usize) -> usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Door;
+    use crate::command::Endpoint;
 
     #[test]
     fn every_command_from_outside_is_drawn_good_and_bad() {
@@ -124,7 +122,7 @@ mod tests {
             (state >> 33) as usize % n
         };
         let names = tve_config::Config::embedded().names();
-        for kind in CommandKind::ALL.iter().filter(|kind| kind.row().door != Door::Inside) {
+        for kind in CommandKind::ALL.iter().filter(|kind| kind.row().endpoint != Endpoint::Inside) {
             let (mut good, mut bad) = (0, 0);
             for _ in 0..400 {
                 match kind.parse(Some(&random_value(*kind, &names, &mut draw)), &names) {

@@ -86,10 +86,7 @@ impl Spec for PinMap<'_> {
             }
             let path = format!("{key}.{name}");
             check_label(name).map_err(|sentence| Refusal::invalid(&path, sentence))?;
-            let pin = match value {
-                Value::Null => None,
-                some => Some(Pin.read(Some(some), &path)?),
-            };
+            let pin = if value.is_null() { None } else { Some(Pin.read(Some(value), &path)?) };
             labels.push((name.clone(), pin));
         }
         Ok((patch(&functions, key, Pins::patch_from)?, labels))

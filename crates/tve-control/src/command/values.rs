@@ -8,7 +8,7 @@ pub(super) fn finite(value: &Value) -> Option<f64> {
     let number = match value {
         Value::Number(n) => n.as_f64()?,
         Value::String(s) => s.trim().parse().ok()?,
-        _ => return None,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
     // Adding zero turns -0.0 into 0.0.
     number.is_finite().then_some(number + 0.0)
@@ -28,7 +28,9 @@ pub(super) fn boolean(value: &Value) -> Option<bool> {
         Value::Number(n) if n.as_f64() == Some(1.0) => Some(true),
         Value::String(s) if s == "true" => Some(true),
         Value::String(s) if s == "false" => Some(false),
-        _ => None,
+        Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        }
     }
 }
 

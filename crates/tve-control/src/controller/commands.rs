@@ -5,12 +5,11 @@
 
 use super::Controller;
 use crate::alarm::{AlarmCode, Cause};
-use crate::command::{
-    Command, LoggingHealth, Mode, Relay, Reply, TUNE_MARGIN, TUNE_MIN, TuneMethod,
-};
+use crate::command::{Command, LoggingHealth, Mode, Relay, Reply, TUNE_MARGIN, TUNE_MIN};
 use crate::motion::{highest_rpm, pulse_rate};
 use crate::refusal::{Refusal, RefusalCode};
-use crate::snapshot::{Status, TuneStatus};
+use crate::snapshot::Status;
+use crate::tune::{TuneMethod, TuneStatus};
 use tve_config::{Action, Device, PwmUse};
 use tve_hal::{Motor, PerZone, Zone};
 use tve_machine::PwmOutput;

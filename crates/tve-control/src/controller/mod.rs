@@ -10,8 +10,6 @@
 //!            Alarms ──reaction──▶ react: Thermal, Motion, Supervisor, Outlets
 //! ```
 
-#![deny(clippy::wildcard_enum_match_arm)]
-
 mod commands;
 mod reactions;
 mod restored;
@@ -19,7 +17,7 @@ mod settings;
 mod view;
 mod watch;
 
-pub use restored::{Restored, RestoredAlarm, Unclean};
+pub use restored::{Restored, Unclean};
 
 use crate::alarm::{AlarmCode, AlarmEvent, Cause};
 use crate::alarms::{Alarms, Finding};
@@ -315,7 +313,8 @@ impl Controller {
         }
         let readings = self.sensors.readings(config, now);
         for (zone, settings) in config.zones.entries() {
-            coolers[zone] = settings.has_cooler && self.thermal.cools(zone, &readings);
+            coolers[zone] =
+                settings.has_cooler && self.thermal.cools(zone, &readings, coolers[zone]);
         }
         let demand = Demand {
             status: self.status(),

@@ -1,11 +1,11 @@
 //! What an alarm does to the machine, what clearing takes, and what still stands in its way.
 
 use super::Controller;
-use crate::alarm::{AlarmCode, AlarmRecord, Cause, ClearRule, Evidence, Reaction, Subject};
+use crate::alarm::{About, AlarmCode, AlarmRecord, Cause, ClearRule, Evidence, Reaction, Subject};
 use crate::alarms::Finding;
 use crate::command::{AlarmSelector, Reply};
 use crate::refusal::{Refusal, RefusalCode};
-use crate::sensors::is_bad;
+use crate::sensors::is_unknown;
 use crate::supervisor::estop_pressed;
 use tve_config::EstopContact;
 use tve_hal::{Reading, Sensor, Zone};
@@ -20,7 +20,7 @@ impl Controller {
         let subject = Subject::of(&cause, &self.config);
         match self.alarms.raise(self.now, self.wall, Finding::new(code, cause), subject) {
             Some(Reaction::Trip) => self.trip(),
-            Some(Reaction::ZoneTrip) => self.trip_zone(subject.zone),
+            Some(Reaction::ZoneTrip) => self.trip_zone(subject.zone()),
             Some(Reaction::Stop) => self.halt(),
             Some(Reaction::Note) | None => {}
         }
@@ -61,23 +61,26 @@ impl Controller {
             ClearRule::Always => false,
             ClearRule::Never => true,
             ClearRule::Acknowledged => !alarm.acknowledged,
-            ClearRule::While(evidence) => self.stands(evidence, alarm.zone()),
+            ClearRule::While(evidence) => self.stands(evidence, alarm.subject.about),
         }
     }
 
-    /// Whether the controller still sees what an alarm about `zone` (or any) was raised for.
-    fn stands(&self, evidence: Evidence, zone: Option<Zone>) -> bool {
+    /// Whether the controller still sees what an alarm about `about`, or any of it, was raised for.
+    /// What it cannot see yet, because a sensor has only begun, counts as still there.
+    fn stands(&self, evidence: Evidence, about: About) -> bool {
         let readings = self.readings();
-        let mut zones = self.thermal.ids().filter(|z| zone.is_none_or(|about| about == *z));
+        let is_meant = |one: About| about == About::Machine || about == one;
+        let mut zones = self.thermal.ids().filter(|zone| is_meant(About::Zone(*zone)));
         let above = |sensor: Sensor, limit: f64| {
             let reading = readings.of(sensor);
-            is_bad(reading) || reading.value().is_some_and(|t| t.get() > limit)
+            is_unknown(reading) || reading.value().is_some_and(|t| t.get() > limit)
         };
         let (config, safety) = (&self.config, &self.config.safety);
-        let motors = || config.motors.iter().filter_map(|motor| motor.sensor);
+        let meant = config.motors.entries().filter(|(motor, _)| is_meant(About::Motor(*motor)));
+        let mut motors = meant.filter_map(|(_, motor)| motor.sensor);
         match evidence {
             Evidence::EstopContact => self.estop_is_pressed(),
-            Evidence::ZoneSensorBad => zones.any(|z| is_bad(readings.zone(z))),
+            Evidence::ZoneSensorBad => zones.any(|z| is_unknown(readings.zone(z))),
             Evidence::ZoneSensorSilent => self.thermal.ids().any(|z| {
                 matches!(readings.zone(z), Reading::Stale | Reading::BusError | Reading::Starting)
             }),
@@ -88,18 +91,18 @@ impl Controller {
                 let reading = readings.zone(z);
                 let floor = config.zones[z].limits.under_temperature;
                 let below = |t: Celsius| t.get() < floor;
-                is_bad(reading)
+                is_unknown(reading)
                     || matches!(reading, Reading::ColdOrOpen)
                     || reading.value().is_some_and(below)
             }),
             Evidence::ZoneRises => zones.any(|z| self.thermal.rises(z, &readings)),
-            Evidence::MotorTooHot => motors().any(|sensor| above(sensor, safety.motor_max)),
-            Evidence::MotorSensorBad => motors().any(|sensor| is_bad(readings.of(sensor))),
+            Evidence::MotorTooHot => motors.any(|sensor| above(sensor, safety.motor_max)),
+            Evidence::MotorSensorBad => motors.any(|sensor| is_unknown(readings.of(sensor))),
             Evidence::ThroatTooHot => {
                 config.feed_throat.is_some_and(|sensor| above(sensor, safety.feed_throat_max))
             }
             Evidence::ThroatSensorBad => {
-                config.feed_throat.is_some_and(|sensor| is_bad(readings.of(sensor)))
+                config.feed_throat.is_some_and(|sensor| is_unknown(readings.of(sensor)))
             }
             Evidence::DriveInput => self.inputs.drive_alarm,
             Evidence::PwmReadBack => self.pwm_mismatched(),

@@ -1,22 +1,6 @@
 //! What a controller takes over from the process before it.
 
-use crate::alarm::{AlarmCode, Cause};
-use tve_units::WallMillis;
-
-/// A latched alarm found in the journal at start.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RestoredAlarm {
-    /// Its id then.
-    pub id: u64,
-    /// What.
-    pub code: AlarmCode,
-    /// What is left of its cause: [`AlarmRecord::restored_cause`](crate::AlarmRecord::restored_cause), or the name that could not be read.
-    pub cause: Cause,
-    /// When.
-    pub wall: WallMillis,
-    /// Whether somebody had seen it.
-    pub acknowledged: bool,
-}
+use crate::alarm::RestoredAlarm;
 
 /// How the last process ended when it did not end well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,11 +2,12 @@
 
 mod alarms;
 mod commands;
+mod coolers;
 
 use super::*;
 use crate::{
-    AlarmSelector, Cause, Command, Refusal, RefusalCode, Reply, Snapshot, UnreadName, carry_out,
-    parse_control, parse_tune_start,
+    About, AlarmSelector, Cause, Command, Refusal, RefusalCode, Reply, RestoredAlarm, Snapshot,
+    UnreadName, carry_out, parse_control, parse_tune_start,
 };
 use serde_json::{Value, json};
 use tve_config::Config;
@@ -33,15 +34,19 @@ impl Bench {
     }
 
     fn with(config: Config, t: f64, restored: Restored) -> Self {
+        let mut bench = Self::unsampled(config, t, restored);
+        bench.run(1.0);
+        bench
+    }
+
+    /// Before its first tick.
+    fn unsampled(config: Config, t: f64, restored: Restored) -> Self {
         let controller = Controller::new(config.machine(), MachineKind::Simulator, restored);
         let file = Arc::new(config);
         let (motors, sensors) =
             (controller.machine().motors.len(), controller.machine().sensors.len());
         let inputs = Inputs { estop: Contact::Closed, ..Inputs::unread(motors, sensors) };
-        let mut bench =
-            Self { controller, file, now: Micros::ZERO, inputs, channels: [30.0, t, 30.0, t] };
-        bench.run(1.0);
-        bench
+        Self { controller, file, now: Micros::ZERO, inputs, channels: [30.0, t, 30.0, t] }
     }
 
     fn run(&mut self, seconds: f64) {

@@ -69,7 +69,8 @@ impl Controller {
         }
         for zone in self.thermal.ids() {
             let readings = self.sensors.readings(&self.config, self.now);
-            let found = self.thermal.account(zone, &readings, screw_turns, &self.config);
+            let cooled = self.outputs.coolers[zone];
+            let found = self.thermal.account(zone, &readings, screw_turns, cooled, &self.config);
             self.report(found);
         }
         for zone in self.thermal.ids() {

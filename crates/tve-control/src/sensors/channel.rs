@@ -56,6 +56,11 @@ pub(crate) const fn is_bad(reading: Reading) -> bool {
     }
 }
 
+/// Nobody can say what the sensor measures: it is bad, or not judged yet.
+pub(crate) const fn is_unknown(reading: Reading) -> bool {
+    is_bad(reading) || matches!(reading, Reading::Starting)
+}
+
 /// Volts of a code: `code / 32768 * fsr` (ADS1115 data sheet, table 3).
 pub fn volts(code: i16, fsr: f64) -> Volts {
     Volts::clamped(f64::from(code) * fsr / 32768.0)
@@ -384,7 +389,15 @@ impl SensorChannel {
             // as many as took it out.
             let needed = match self.reading {
                 Reading::Starting | Reading::ColdOrOpen => 1,
-                _ => CONFIRM,
+                Reading::Good(_)
+                | Reading::Uncertain(_)
+                | Reading::Stale
+                | Reading::Open
+                | Reading::Shorted
+                | Reading::Jumping
+                | Reading::Frozen
+                | Reading::BusError
+                | Reading::NotFitted => CONFIRM,
             };
             if self.steady_run < needed {
                 return;

@@ -6,7 +6,7 @@
 mod boxcar;
 mod channel;
 
-pub(crate) use channel::{HeatContext, is_bad};
+pub(crate) use channel::{HeatContext, is_bad, is_unknown};
 pub use channel::{celsius, ohms, share, volts};
 
 use crate::alarm::{AlarmCode, Cause};

@@ -14,8 +14,7 @@
 //! *Automatica* 20, 1984, pp. 645-651). Peaks are tracked after a switch: the zone goes on in the
 //! old direction for the dead time, and the extreme lies there.
 
-use crate::command::TuneMethod;
-use crate::snapshot::{TuneResult, TuneStatus};
+use crate::tune::{TuneMethod, TuneResult, TuneStatus};
 use tve_config::{PidGains, ZoneModel};
 use tve_hal::Zone;
 use tve_units::Micros;

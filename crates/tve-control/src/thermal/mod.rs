@@ -23,9 +23,9 @@ pub(crate) use runaway::PERIOD;
 
 use crate::alarm::{AlarmCode, Cause};
 use crate::alarms::{Finding, Latches};
-use crate::command::{Mode, TuneMethod};
+use crate::command::Mode;
 use crate::sensors::{HeatContext, Readings};
-use crate::snapshot::{TuneResult, TuneStatus, TuneView};
+use crate::tune::{TuneMethod, TuneResult, TuneStatus, TuneView};
 use autotune::{APPROACH_CALM, APPROACH_TRUST, Autotune, Progress, TuneDrive, approach_gains};
 use balance::HeatBalance;
 use cross_wiring::{CrossWiringDetector, PULSE, ZoneView};
@@ -47,6 +47,9 @@ const WAITING_SHARE: f64 = 0.7;
 const WARM_UP_GAP: f64 = 20.0;
 /// A zone this near its target is in band, °C.
 const IN_BAND: f64 = 5.0;
+/// A cooler that runs stops this far above the target, °C: well below [`IN_BAND`], where it starts,
+/// so that noise does not switch it with every sample.
+const COOLED: f64 = 2.0;
 /// Ki of gains made for the original's law is limited to Kp over this, s.
 const CONVERTED_TI: f64 = 200.0;
 /// Kd of such gains is raised to Kp times this, s.
@@ -458,11 +461,13 @@ impl Thermal {
         Some(Finding::new(AlarmCode::TuneNeeded, Cause::Plain))
     }
 
-    /// Whether the cooler of a zone runs: while the zone is too warm for its target.
-    pub(crate) fn cools(&self, zone: Zone, readings: &Readings<'_>) -> bool {
+    /// Whether the cooler of a zone runs, which it did (`cooled`) or did not until now: from where
+    /// the zone is too warm for its target until it nearly has it, and never against its heater.
+    pub(crate) fn cools(&self, zone: Zone, readings: &Readings<'_>, cooled: bool) -> bool {
         let control = &self.zones[zone];
         let target = control.target().get();
-        let too_warm = readings.temperature(zone).is_some_and(|t| t > target + IN_BAND);
+        let limit = target + if cooled { COOLED } else { IN_BAND };
+        let too_warm = readings.temperature(zone).is_some_and(|t| t > limit);
         target > 0.0 && too_warm && control.duty().is_zero()
     }
 

@@ -55,6 +55,7 @@ impl Thermal {
         zone: Zone,
         readings: &Readings<'_>,
         screw_turns: bool,
+        cooled: bool,
         config: &MachineConfig,
     ) -> Option<Finding> {
         let beside = |zone: Option<Zone>| {
@@ -67,7 +68,7 @@ impl Thermal {
             duty: self.zones[zone].duty().get(),
             neighbours: [beside(before), beside(self.next(zone))],
             screw_turns,
-            cooled: config.zones[zone].has_cooler && self.cools(zone, readings),
+            cooled,
         };
         let model = Model::of(config, zone);
         let monitor = &self.monitors[zone];

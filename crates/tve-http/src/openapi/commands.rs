@@ -1,17 +1,17 @@
 //! The schemas of command bodies: one alternative per command, as lenient as the parser.
 
 use serde_json::{Map, Value, json};
-use tve_control::{CommandKind, Door, Param, RefusalCode};
+use tve_control::{CommandKind, Endpoint, Param, RefusalCode};
 use tve_machine::Names;
 
 /// A body of `POST /api/control`.
 pub(super) fn control(names: &Names) -> Value {
-    by_name(Door::Control, names)
+    by_name(Endpoint::Control, names)
 }
 
 /// A body of `POST /api/gpio`.
 pub(super) fn gpio(names: &Names) -> Value {
-    by_name(Door::Gpio, names)
+    by_name(Endpoint::Gpio, names)
 }
 
 /// A body of `POST /api/tune/start`.
@@ -53,10 +53,10 @@ fn or_empty(schema: &Value) -> Value {
     json!({"anyOf": [schema, {"type": "string", "maxLength": 0}]})
 }
 
-/// The commands that come in at `door` by their names, one alternative each, on a machine of these
-/// names.
-fn by_name(door: Door, names: &Names) -> Value {
-    let kinds = CommandKind::ALL.iter().filter(|kind| kind.row().door == door);
+/// The commands that come in at `endpoint` by their names, one alternative each, on a machine of
+/// these names.
+fn by_name(endpoint: Endpoint, names: &Names) -> Value {
+    let kinds = CommandKind::ALL.iter().filter(|kind| kind.row().endpoint == endpoint);
     let alternatives: Vec<Value> = kinds
         .map(|kind| {
             let row = kind.row();
@@ -99,6 +99,9 @@ fn value_of(kind: CommandKind, names: &Names) -> Value {
     if !required.is_empty() {
         schema["required"] = json!(required);
     }
+    if kind.is_closed() {
+        schema["additionalProperties"] = json!(false);
+    }
     schema
 }
 
@@ -138,10 +141,8 @@ fn or_text(schema: Value, min: f64, max: f64) -> Value {
 /// A section as commands take it: numbers and booleans may come as texts.
 fn lenient(schema: &Value) -> Value {
     let Value::Object(members) = schema else {
-        return match schema {
-            Value::Array(list) => list.iter().map(lenient).collect(),
-            other => other.clone(),
-        };
+        let list = schema.as_array().map(|list| list.iter().map(lenient).collect());
+        return list.unwrap_or_else(|| schema.clone());
     };
     let bound = |key: &str| members.get(key).and_then(Value::as_f64);
     match members.get("type").and_then(Value::as_str) {
@@ -180,7 +181,7 @@ mod tests {
         let mut table: Vec<&str> = CommandKind::ALL
             .iter()
             .map(|kind| kind.row())
-            .filter(|row| matches!(row.door, Door::Control | Door::Gpio))
+            .filter(|row| matches!(row.endpoint, Endpoint::Control | Endpoint::Gpio))
             .map(|row| row.name)
             .collect();
         names.sort_unstable();
@@ -216,5 +217,13 @@ mod tests {
             }
         }
         assert!(number(50.0, 250.0).get("anyOf").is_none());
+    }
+
+    #[test]
+    fn a_value_whose_keys_are_zones_is_described_without_others() {
+        let names = tve_config::Config::embedded().names();
+        let of = |kind| value_of(kind, &names)["additionalProperties"].clone();
+        assert_eq!(of(CommandKind::SetTarget), json!(false));
+        assert_eq!(of(CommandKind::SetHeater), Value::Null);
     }
 }

@@ -73,10 +73,12 @@ pub(crate) fn play(subject: &Subject, row: &Row, state: State) -> Case {
             next_push = rig.now() + BARREL_EVERY;
             push_barrel(subject.machine(), &mut rig, target);
         }
-        let dt = match row.stimulus {
-            Stimulus::Stall(ms) if watch.ticks == 0 => Micros::from_millis(ms),
-            _ => TICK,
-        };
+        let mut dt = TICK;
+        if let Stimulus::Stall(ms) = row.stimulus
+            && watch.ticks == 0
+        {
+            dt = Micros::from_millis(ms);
+        }
         rig.tick_after(dt);
         watch.look(&mut rig);
     }
@@ -160,9 +162,10 @@ impl<'a> Watch<'a> {
             ticks: 0,
             cause: None,
             last_sample: machine.zones.ids().map(sampled).min(),
-            twin_code: match row.source {
-                Source::TwinMoved(sensor) => twin(rig, machine, sensor).map(|s| s.code),
-                _ => None,
+            twin_code: if let Source::TwinMoved(sensor) = row.source {
+                twin(rig, machine, sensor).map(|s| s.code)
+            } else {
+                None
             },
             reaction: None,
             others: Vec::new(),
@@ -213,7 +216,15 @@ impl<'a> Watch<'a> {
         match self.row.source {
             Source::Above(sensor, limit) => newest(sensor).is_some_and(|t| t > limit),
             Source::Below(sensor, limit) => newest(sensor).is_some_and(|t| t < limit),
-            _ => true,
+            Source::Event
+            | Source::Sample(_)
+            | Source::Wires(_)
+            | Source::LastSample
+            | Source::Contact
+            | Source::DriveInput
+            | Source::ReadBack
+            | Source::TwinMoved(_)
+            | Source::FirstHeat => true,
         }
     }
 

@@ -130,7 +130,7 @@ fn lost_samples(subject: &Subject, state: State) -> Result<String, String> {
         Tuning | Running | Stopping | Manual | Heating => {
             (1..=20).chain([50, 100, 200, 500, 1000]).collect()
         }
-        _ => (1..=1000).collect(),
+        Cold | Idle | Holding | Alarm => (1..=1000).collect(),
     };
     let mut trips = 0;
     for n in &lengths {

@@ -1,20 +1,21 @@
 //! The rows of the fault table of a machine: what befalls a zone is played on every zone.
 
 mod machine;
+mod row;
 #[cfg(test)]
 mod tests;
 
 use super::states::{HIGH, PULSE, State, WORKING};
 use super::table::{Bound, Expected, Row, Source, Stimulus};
+use row::{BAND, Place, one, row};
 use tve_config::{MachineConfig, ZoneConfig};
 use tve_control::AlarmCode as A;
 use tve_hal::{Sensor, Signal, Zone};
-use tve_machine::Name;
 use tve_sim::FaultKind as F;
 
 use Bound::{Own, Shifted};
-use Expected::{Alarm, Nothing};
-use Source::{Above, Below, Event, FirstHeat, TwinMoved};
+use Expected::Alarm;
+use Source::{Above, Below, FirstHeat, TwinMoved};
 use State::{Alarm as Tripped, Cold, Heating, Holding, Idle, Manual, Running, Stopping, Tuning};
 use Stimulus::{Barrel, Breaks, BreaksThenDuty, BreaksThenTarget};
 
@@ -23,15 +24,10 @@ const LOOP: &[State] = &[Holding, Running, Stopping];
 /// The same, and the tune that the other zones sit out at their targets.
 const LOOP_OR_TUNED_ELSEWHERE: &[State] = &[Holding, Running, Stopping, Tuning];
 const ASKING: &[State] = &[Heating, Holding, Running, Stopping, Tuning];
-const HOT: &[State] = State::HOT;
-/// For what shows at once, s.
-const SOON: f64 = 5.0;
 /// How far beyond its limit the barrel is driven, °C.
 const BEYOND: f64 = 12.0;
 /// A higher target for a machine that holds one, °C.
 const STEPPED: f64 = 240.0;
-/// A zone that holds is no further below its target, °C.
-const BAND: f64 = 5.0;
 /// A zone that its relay warms by itself is plainly above its target from here on, °C.
 const UNASKED_ABOVE: f64 = 10.0;
 /// A zone that was at its target is not this far above it, °C.
@@ -46,7 +42,6 @@ const COOL: Expected = Alarm(&[A::HeaterNotHeating]);
 /// The balance of heat may find a relay before the rules about targets do, and never later.
 const STUCK: Expected = Alarm(&[A::HeaterStuckOn, A::HeatUnasked]);
 const UNASKED: Expected = Alarm(&[A::HeatUnasked]);
-const STALE: Expected = Alarm(&[A::TempDataStale]);
 const FROZEN: Expected = Alarm(&[A::SensorFrozen]);
 const TOO_HOT: Expected = Alarm(&[A::HeaterOverTemperature, A::HeatUnasked]);
 const UNBELIEVABLE: Expected = Alarm(&[A::HeaterUnderTemperature, A::HeaterSensorFailure]);
@@ -74,95 +69,6 @@ pub fn fault_table(machine: &MachineConfig) -> Vec<Row> {
     rows.extend(machine::of_stops(&places[0]));
     rows.extend(machine::of_the_process());
     rows
-}
-
-/// A zone, as its rows speak of it.
-#[derive(Clone, Copy)]
-struct Place<'m> {
-    zone: Zone,
-    config: &'m ZoneConfig,
-    sensor: Sensor,
-    sensor_name: Name,
-    /// By which sample of it faults of its wires count.
-    wires: Source,
-}
-
-impl<'m> Place<'m> {
-    fn new(machine: &MachineConfig, (zone, config): (Zone, &'m ZoneConfig)) -> Self {
-        let sensor = config.sensor;
-        let point = &machine.sensors[sensor];
-        let wires = match point.source {
-            Some(tve_config::Source::Max31856(_)) => Source::Wires(sensor),
-            Some(tve_config::Source::Adc { .. }) | None => Source::Sample(sensor),
-        };
-        Self { zone, config, sensor, sensor_name: point.name, wires }
-    }
-
-    /// Whether it is the zone that is tuned where one is.
-    const fn is_tuned(&self) -> bool {
-        self.zone.index() == 0
-    }
-
-    /// A row about its sensor.
-    fn sensor_row(&self, family: &'static str, fault: &str, stimulus: Stimulus) -> Row {
-        let fault = format!("zone {} sensor {fault}", self.zone.index() + 1);
-        row(family, format!("{family}-{}", self.sensor_name), fault, stimulus)
-    }
-
-    /// A row about its heater and what switches it.
-    fn heater_row(&self, family: &'static str, fault: &str, stimulus: Stimulus) -> Row {
-        let fault = format!("zone {} {fault}", self.zone.index() + 1);
-        row(family, format!("{family}-{}", self.config.name), fault, stimulus)
-    }
-}
-
-/// A row about whatever a hot machine does, after which nothing may follow; [`Row`]'s methods say
-/// what is otherwise.
-fn row(family: &'static str, id: String, fault: String, stimulus: Stimulus) -> Row {
-    Row {
-        family,
-        id,
-        fault,
-        states: HOT,
-        expected: Nothing,
-        zone: None,
-        bound: Own,
-        source: Event,
-        watch_s: SOON,
-        stimulus,
-    }
-}
-
-/// A row of which a machine has one.
-fn one(family: &'static str, fault: impl Into<String>, stimulus: Stimulus) -> Row {
-    row(family, family.to_owned(), fault.into(), stimulus)
-}
-
-impl Row {
-    fn strikes(self, states: &'static [State]) -> Self {
-        Self { states, ..self }
-    }
-
-    fn raises(self, expected: Expected) -> Self {
-        Self { expected, ..self }
-    }
-
-    /// The alarm must be about this zone.
-    fn about(self, place: &Place<'_>) -> Self {
-        Self { zone: Some(place.zone), ..self }
-    }
-
-    fn from(self, source: Source) -> Self {
-        Self { source, ..self }
-    }
-
-    fn within(self, bound: Bound) -> Self {
-        Self { bound, ..self }
-    }
-
-    fn watched(self, watch_s: f64) -> Self {
-        Self { watch_s, ..self }
-    }
 }
 
 fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {

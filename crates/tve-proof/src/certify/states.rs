@@ -64,7 +64,12 @@ impl State {
             Self::Cold => ROOM,
             Self::Heating => HALF_WAY,
             Self::Manual => HAND_HELD,
-            _ => WORKING,
+            Self::Idle
+            | Self::Holding
+            | Self::Running
+            | Self::Tuning
+            | Self::Stopping
+            | Self::Alarm => WORKING,
         }
     }
 }
@@ -155,7 +160,12 @@ pub(crate) fn reach(subject: &Subject, state: State, twin: bool) -> Rig {
                 rig.run_for(1.0);
             }
         }
-        _ => {}
+        State::Cold
+        | State::Idle
+        | State::Heating
+        | State::Holding
+        | State::Manual
+        | State::Alarm => {}
     }
     match state {
         State::Stopping => {
@@ -166,7 +176,13 @@ pub(crate) fn reach(subject: &Subject, state: State, twin: bool) -> Rig {
             order(&mut rig, "EMERGENCY_STOP", &Value::Null);
             rig.run_for(INTO_ALARM);
         }
-        _ => {}
+        State::Cold
+        | State::Idle
+        | State::Heating
+        | State::Holding
+        | State::Running
+        | State::Tuning
+        | State::Manual => {}
     }
     rig.raised.clear();
     rig

@@ -1,8 +1,8 @@
 //! How near a healthy machine came to each rule, by readings, duties and codes seen from outside.
 
-use super::Margin;
 use crate::rig::{Rig, sample};
 use crate::subject::{motor_sensors, sensor_of};
+use serde::Serialize;
 use std::sync::Arc;
 use tve_config::MachineConfig;
 use tve_control::{Mode, Snapshot};
@@ -17,6 +17,19 @@ const HIGH_DUTY: f64 = 80.0;
 const APPROACH_S: u32 = 105;
 /// Without heat for this long, what was stored has arrived, s.
 const COAST_S: u32 = 120;
+
+/// How near a rule was.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Margin {
+    /// The rule.
+    pub rule: &'static str,
+    /// The nearest value seen; none when the rule's condition never came up.
+    pub nearest: Option<f64>,
+    /// What would have been a fault.
+    pub limit: f64,
+    /// Unit of both.
+    pub unit: &'static str,
+}
 
 /// What is remembered of one zone.
 #[derive(Debug, Clone, Copy)]

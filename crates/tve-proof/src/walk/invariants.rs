@@ -205,7 +205,37 @@ impl Observer {
                 let by = rig.now() + SEQUENCE_REST;
                 self.rest_by = Some(self.rest_by.map_or(by, |earlier| earlier.min(by)));
             }
-            _ => {}
+            Command::EmergencyStop
+            | Command::ClearAlarm
+            | Command::AcknowledgeAlarm(_)
+            | Command::SetMode(_)
+            | Command::SetHeater { .. }
+            | Command::SetMotor { .. }
+            | Command::SetRelay { .. }
+            | Command::SetPeltier(_)
+            | Command::SetPwmOutput { .. }
+            | Command::SetFillTarget { .. }
+            | Command::MoveMotorSteps { .. }
+            | Command::StopManualMove(_)
+            | Command::GpioConfig { .. }
+            | Command::GpioWrite { .. }
+            | Command::GpioRead(_)
+            | Command::TuneStop
+            | Command::TuneApply
+            | Command::SaveConfig
+            | Command::ReportLogging(_)
+            | Command::UpdatePid { .. }
+            | Command::UpdatePins { .. }
+            | Command::SetPinName { .. }
+            | Command::UpdateExtruderSeq(_)
+            | Command::UpdateDm556(_)
+            | Command::SetTempSettings(_)
+            | Command::SetLoggingSettings(_)
+            | Command::UpdateMotionConfig(_)
+            | Command::SetHistorySettings(_)
+            | Command::SetSensorCalibration { .. }
+            | Command::ReplaceConfig(_)
+            | Command::Adopt(_) => {}
         }
         Ok(())
     }

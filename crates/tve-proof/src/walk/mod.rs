@@ -1,31 +1,24 @@
 //! Random walks: what nobody listed, found by machines under random hands and faults.
 
 mod invariants;
+mod play;
 mod script;
 mod second_opinion;
 mod shrink;
 
 pub(crate) use invariants::Observer;
 pub use invariants::Violation;
+pub use shrink::Finding;
 
 use crate::crew;
-use crate::rig::{Rig, TICK};
 use crate::subject::Subject;
-use script::{Event, Script};
+use play::{Count, play};
+use script::Script;
 use serde::Serialize;
-use tve_control::{Command, Refusal, Snapshot, Unclean, parse_named};
-use tve_sim::FaultKind;
 use tve_units::Micros;
 
 /// Machine time of one walk.
 const WALK: Micros = Micros::from_secs(3600);
-/// A jittering loop's ticks, ms: early, late, and one far too late.
-const JITTER_MS: [u64; 7] = [5, 15, 8, 12, 1, 30, 90];
-/// One in so many commands is looked at to the last bit.
-const DEEP: u64 = 4;
-/// How long a loop jitters.
-const JITTER_FOR: Micros = Micros::from_secs(2);
-
 /// The outcome of many walks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WalkReport {
@@ -43,32 +36,6 @@ pub struct WalkReport {
     pub alarms: u64,
     /// What did not hold.
     pub findings: Vec<Finding>,
-}
-
-/// A walk that broke an invariant, made as short as it goes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Finding {
-    /// Its seed.
-    pub seed: u64,
-    /// Which invariant.
-    pub invariant: &'static str,
-    /// When, in the shortened walk, s.
-    pub at_s: f64,
-    /// What was seen.
-    pub what: String,
-    /// Events left of how many.
-    pub events: (usize, usize),
-    /// The shortened walk as a scenario file.
-    pub scenario: String,
-}
-
-/// What one walk counted.
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    ticks: u64,
-    commands: u64,
-    refused: u64,
-    alarms: u64,
 }
 
 /// Walks `hours` machine-hours of a machine, an hour a walk, from `seed` on, on every processor.
@@ -108,110 +75,9 @@ fn one(subject: &Subject, seed: u64, duration: Micros) -> (Count, Option<Finding
     (count, finding)
 }
 
-/// Plays a script until its end or the first violation.
-fn play(script: &Script) -> (Count, Result<(), Violation>) {
-    let mut rig = Rig::new(script.subject.config());
-    rig.soak(script.start_temp);
-    let mut observer = Observer::new(&rig);
-    let mut count = Count::default();
-    let mut events = script.events.iter().peekable();
-    let mut jitter_until = Micros::ZERO;
-    while rig.plant_time < script.duration {
-        let mut dt = TICK;
-        while let Some((_, event)) = events.next_if(|(at, _)| *at <= rig.plant_time) {
-            let outcome = match event {
-                Event::Command(name, value) => {
-                    count.commands += 1;
-                    if let Ok(command) = parse_named(name, value, &rig.names()) {
-                        let deep = count.commands.is_multiple_of(DEEP);
-                        let depth = if deep { Depth::Everything } else { Depth::Shown };
-                        let answer = send(&mut rig, &mut observer, &command, depth);
-                        count.refused += u64::from(matches!(answer, Ok(false)));
-                        answer.map(|_| ())
-                    } else {
-                        count.refused += 1;
-                        Ok(())
-                    }
-                }
-                Event::Fault(kind, lasting) => {
-                    if matches!(kind, FaultKind::SsrStuckOn(_) | FaultKind::SsrLeaks(..)) {
-                        observer.relay_sticks();
-                    }
-                    rig.inject(*kind, Some(*lasting));
-                    Ok(())
-                }
-                Event::Restart(died) => {
-                    let unclean = died
-                        .then(|| Unclean { energised: rig.controller.outputs().is_energised() });
-                    rig.restart(unclean, false);
-                    observer.restarted(&rig)
-                }
-                Event::Stall(late) => {
-                    dt = *late;
-                    Ok(())
-                }
-                Event::Jitter => {
-                    jitter_until = rig.plant_time + JITTER_FOR;
-                    Ok(())
-                }
-                Event::WallClock(seconds) => {
-                    rig.step_wall_clock(*seconds);
-                    Ok(())
-                }
-            };
-            if outcome.is_err() {
-                return (count, outcome);
-            }
-        }
-        if dt == TICK && rig.plant_time < jitter_until {
-            let n = count.ticks as usize % JITTER_MS.len();
-            dt = Micros::from_millis(JITTER_MS[n]);
-        }
-        rig.tick_after(dt);
-        count.ticks += 1;
-        count.alarms += rig.raised.len() as u64;
-        let outcome = observer.ticked(&mut rig);
-        if outcome.is_err() {
-            return (count, outcome);
-        }
-    }
-    (count, Ok(()))
-}
-
-/// Sends a command under the eyes of the observer; whether it was accepted.
-fn send(
-    rig: &mut Rig,
-    observer: &mut Observer,
-    command: &Command,
-    depth: Depth,
-) -> Result<bool, Violation> {
-    let before = depth.digest(rig);
-    let answer: Result<_, Refusal> = rig.send(command.clone());
-    let changed = answer.is_err() && depth.digest(rig) != before;
-    observer.commanded(rig, command, answer.as_ref().map_err(|_| changed))?;
-    Ok(answer.is_ok())
-}
-
-/// How closely a refusal is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Depth {
-    /// What the machine shows.
-    Shown,
-    /// Every bit of the controller's memory; a hundred times as long.
-    Everything,
-}
-
-impl Depth {
-    fn digest(self, rig: &mut Rig) -> (Option<Box<Snapshot>>, u64) {
-        match self {
-            Self::Shown => (Some(Box::new(rig.snapshot())), 0),
-            Self::Everything => (None, rig.state_hash()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::script::Event;
     use super::*;
     use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use crate::subject::{Subject, fit_contactor, motor_sensors, sensor_of, set_gains};
 use serde_json::{Value, json};
 use tve_config::{Config, EstopContact, PidGains};
-use tve_control::{CommandKind, Door, random_value};
+use tve_control::{CommandKind, Endpoint, random_value};
 use tve_hal::Zone;
 use tve_rig::Dice;
 use tve_sim::FaultKind;
@@ -164,8 +164,9 @@ fn operator(subject: &Subject, dice: &mut Dice) -> Event {
 /// added to the table is walked with, too.
 fn any_command(subject: &Subject, dice: &mut Dice) -> (&'static str, Value) {
     const TRIES: usize = 8;
-    let walked =
-        |kind: &CommandKind| !kind.row().effect.configures() && kind.row().door != Door::Inside;
+    let walked = |kind: &CommandKind| {
+        !kind.row().effect.configures() && kind.row().endpoint != Endpoint::Inside
+    };
     let kinds: Vec<CommandKind> = CommandKind::ALL.iter().copied().filter(walked).collect();
     let kind = *dice.pick(&kinds);
     let names = subject.config().names();

@@ -1,8 +1,10 @@
 //! Making a failing walk short, and writing it down as a scenario file.
 
+use super::invariants::Violation;
+use super::play::play;
 use super::script::{Event, Script};
-use super::{Finding, Violation, play};
 use core::fmt::Write;
+use serde::Serialize;
 use serde_json::Value;
 use tve_config::{EstopContact, PidGains};
 use tve_control::parse_named;
@@ -12,6 +14,23 @@ use tve_units::Micros;
 const PLAYS: usize = 400;
 /// Machine time kept after the violation, s.
 const TAIL_S: f64 = 1.0;
+
+/// A walk that broke an invariant, made as short as it goes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// Its seed.
+    pub seed: u64,
+    /// Which invariant.
+    pub invariant: &'static str,
+    /// When, in the shortened walk, s.
+    pub at_s: f64,
+    /// What was seen.
+    pub what: String,
+    /// Events left of how many.
+    pub events: (usize, usize),
+    /// The shortened walk as a scenario file.
+    pub scenario: String,
+}
 
 /// The shortest walk that was found to break the same invariant.
 pub(super) fn shrink(mut script: Script, mut violation: Violation) -> Finding {
@@ -154,7 +173,9 @@ fn scenario(script: &Script, violation: &Violation) -> String {
                 (t + lasting.secs()).min(violation.at_s + TAIL_S),
                 kind.text_on(machine)
             ),
-            other => writeln!(text, "\n# at {t:.3} s: {other:?}"),
+            Event::Restart(_) | Event::Stall(_) | Event::Jitter | Event::WallClock(_) => {
+                writeln!(text, "\n# at {t:.3} s: {event:?}")
+            }
         };
     }
     let expectation = if violation.invariant.starts_with("heat") {
@@ -186,7 +207,7 @@ fn toml_value(value: &Value) -> String {
             format!("[{}]", items.join(", "))
         }
         // Numbers, texts and truth values are written alike in both formats.
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
     }
 }
 

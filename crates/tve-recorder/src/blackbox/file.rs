@@ -7,8 +7,8 @@
 //! ```
 //! Numbers are little-endian. The header holds each configuration once, without users and keys.
 
+use super::Trigger;
 use super::kept::Kept;
-use super::{IncidentError, Trigger};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -21,7 +21,33 @@ const MAGIC: &[u8; 8] = b"TVEBOX1\n";
 const CHECKSUM: usize = 32;
 /// The number of the layout: that of the file, of its records, and of the state in front of each
 /// segment. A build reads its own alone; `layout.rs` sees when one of them changes.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+
+/// Why a file cannot be replayed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum IncidentError {
+    /// Something else, or not even the beginning of one.
+    #[error("this is no incident file; GET /api/incidents lists them")]
+    NoIncident,
+    /// The checksum is wrong.
+    #[error("the checksum does not match: the file was changed or cut off; fetch it again")]
+    Damaged,
+    /// Recorded in another layout.
+    #[error(
+        "the file has format {found} and this build reads format {}; replay it with version \
+         {version}, which recorded it",
+        FORMAT
+    )]
+    Format {
+        /// The number of the layout.
+        found: u32,
+        /// The version that recorded it.
+        version: String,
+    },
+    /// The checksum is right and the content is not.
+    #[error("the file cannot be read by this build ({0}); replay it with the build that wrote it")]
+    Unreadable(&'static str),
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Header {

@@ -1,6 +1,6 @@
 //! A segment in the memory of the recorder, after its buffer has gone back to the control thread.
 
-use super::tape::Segment;
+use super::handover::Segment;
 use std::sync::Arc;
 use tve_config::Config;
 use tve_units::Micros;

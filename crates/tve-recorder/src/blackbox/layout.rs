@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (1, "3f41cbc8e1448e6ddac841e11685451928312d3cec83986b471231c3f7534e46");
+    (2, "2de8db82a804cef7c8229f461d65f3497bb21a7f45a3df3493a3fbbf22701316");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

@@ -14,6 +14,7 @@
 
 mod codec;
 mod file;
+mod handover;
 mod incidents;
 mod kept;
 #[cfg(test)]
@@ -24,13 +25,14 @@ mod tape;
 #[cfg(test)]
 mod tests;
 
+pub use file::IncidentError;
 pub use incidents::{list_incidents, open_incident};
-pub use replay::{Difference, IncidentError, Moment, Replayed, replay};
+pub use replay::{Difference, Moment, Replayed, replay};
 pub use tape::Tape;
 
+pub(crate) use handover::Handover;
 pub(crate) use incidents::incident_folder;
 pub(crate) use ring::Ring;
-pub(crate) use tape::Handover;
 
 use tve_control::{AlarmCode, Reaction};
 use tve_units::{Micros, WallMillis};

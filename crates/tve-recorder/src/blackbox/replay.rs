@@ -2,38 +2,12 @@
 //! against the recorded ones.
 
 use super::codec::{Reader, Record};
-use super::file::{self, Part};
+use super::file::{self, IncidentError, Part};
 use std::sync::Arc;
 use tve_config::MachineConfig;
 use tve_control::{Controller, Snapshot};
 use tve_hal::Outputs;
 use tve_units::{Micros, WallMillis};
-
-/// Why a file cannot be replayed.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum IncidentError {
-    /// Something else, or not even the beginning of one.
-    #[error("this is no incident file; GET /api/incidents lists them")]
-    NoIncident,
-    /// The checksum is wrong.
-    #[error("the checksum does not match: the file was changed or cut off; fetch it again")]
-    Damaged,
-    /// Recorded in another layout.
-    #[error(
-        "the file has format {found} and this build reads format {}; replay it with version \
-         {version}, which recorded it",
-        file::FORMAT
-    )]
-    Format {
-        /// The number of the layout.
-        found: u32,
-        /// The version that recorded it.
-        version: String,
-    },
-    /// The checksum is right and the content is not.
-    #[error("the file cannot be read by this build ({0}); replay it with the build that wrote it")]
-    Unreadable(&'static str),
-}
 
 /// A tick of the replay.
 #[derive(Debug, Clone, Copy)]

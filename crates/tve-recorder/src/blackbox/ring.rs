@@ -1,9 +1,9 @@
 //! The newest minute of segments, and the incident that is being gathered.
 
 use super::file;
+use super::handover::Segment;
 use super::incidents::{self, LARGEST_TOTAL};
 use super::kept::Kept;
-use super::tape::Segment;
 use super::{AFTER, BEFORE, Trigger};
 use crate::disk::Disk;
 use crate::local_time::LocalTime;

@@ -2,9 +2,9 @@
 //! over without waiting.
 
 use super::codec::{CommandImage, LONGEST_COMMAND, LONGEST_TICK, Writer};
+use super::handover::{SEGMENT_BYTES, SEGMENTS, Segment, TRIGGERS};
 use super::{Trigger, makes_incident};
-use crate::handle::{RecorderHandle, lock};
-use std::collections::VecDeque;
+use crate::shared::{Shared, lock};
 use std::sync::Arc;
 use tve_config::Config;
 use tve_control::{AlarmCode, AlarmEvent, Command, Controller};
@@ -14,73 +14,15 @@ use tve_units::{Micros, WallMillis};
 /// Longest time in one segment. Short segments lose less when one is lost, long ones spare the
 /// state at their beginning (some 8 kB).
 const LONGEST: Micros = Micros::from_secs(10);
-/// Room of a segment. Ten seconds take about 30 kB; a flood of 5000 commands a second 500 kB, which
-/// then is two segments. Memory that is not written to costs nothing.
-pub(super) const SEGMENT_BYTES: usize = 256 * 1024;
 /// Room for the state at the beginning of a segment; it takes some 8 kB.
 const STATE_BYTES: usize = 32 * 1024;
-/// Segments that can wait while the disk blocks, one that is being written included.
-const SEGMENTS: usize = 6;
-/// Alarms that one segment names.
-pub(super) const TRIGGERS: usize = 8;
 /// Time between two segments that an alarm ends early, so that a storm of alarms makes no storm of
 /// segments.
 const EARLY_PERIOD: Micros = Micros::from_secs(5);
 
-/// A stretch of records behind the state at its beginning.
-pub(crate) struct Segment {
-    /// State, then records; the capacity never changes.
-    pub(super) bytes: Vec<u8>,
-    pub(super) state_len: usize,
-    pub(super) config: Option<Arc<Config>>,
-    pub(super) began: Micros,
-    pub(super) ended: Micros,
-    pub(super) wall: WallMillis,
-    /// It begins in the state in which the one before ends.
-    pub(super) continues: bool,
-    pub(super) triggers: [Option<Trigger>; TRIGGERS],
-}
-
-impl Segment {
-    fn new() -> Self {
-        Self {
-            bytes: Vec::with_capacity(SEGMENT_BYTES),
-            state_len: 0,
-            config: None,
-            began: Micros::ZERO,
-            ended: Micros::ZERO,
-            wall: WallMillis::default(),
-            continues: false,
-            triggers: [None; TRIGGERS],
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-}
-
-/// What passes between the two threads.
-pub(crate) struct Handover {
-    pub(crate) full: VecDeque<Segment>,
-    pub(crate) free: Vec<Segment>,
-    /// Segments lost because the recorder did not come.
-    pub(crate) lost: u64,
-}
-
-impl Handover {
-    pub(crate) fn new() -> Self {
-        Self {
-            full: VecDeque::with_capacity(SEGMENTS),
-            free: Vec::with_capacity(SEGMENTS),
-            lost: 0,
-        }
-    }
-}
-
 /// Records what the control thread does. No method waits, and none allocates.
 pub struct Tape {
-    recorder: RecorderHandle,
+    shared: Arc<Shared>,
     current: Segment,
     writer: Writer,
     config: Arc<Config>,
@@ -100,18 +42,14 @@ pub struct Carrying {
 }
 
 impl Tape {
-    pub(crate) fn new(
-        recorder: RecorderHandle,
-        controller: &Controller,
-        config: &Arc<Config>,
-    ) -> Self {
-        let mut handover = lock(&recorder.shared().handover);
+    pub(crate) fn new(shared: Arc<Shared>, controller: &Controller, config: &Arc<Config>) -> Self {
+        let mut handover = lock(&shared.handover);
         while handover.free.len() + 1 < SEGMENTS {
             handover.free.push(Segment::new());
         }
         drop(handover);
         Self {
-            recorder,
+            shared,
             current: Segment::new(),
             writer: Writer::new(Micros::ZERO),
             config: Arc::clone(config),
@@ -167,7 +105,7 @@ impl Tape {
 
     /// Exchanges the current segment for an empty one. `false` when that was not possible.
     fn hand_over(&mut self) -> bool {
-        let Ok(mut handover) = self.recorder.shared().handover.try_lock() else {
+        let Ok(mut handover) = self.shared.handover.try_lock() else {
             return false;
         };
         let handover = &mut *handover;
@@ -180,7 +118,7 @@ impl Tape {
         let full = std::mem::replace(&mut self.current, free);
         self.current.bytes.clear();
         handover.full.push_back(full);
-        self.recorder.shared().wake();
+        self.shared.wake();
         true
     }
 
@@ -260,7 +198,7 @@ impl Drop for Tape {
         // The control thread is ending: what it has recorded last is still wanted.
         let current = std::mem::replace(&mut self.current, Segment::new());
         if !current.is_empty() {
-            lock(&self.recorder.shared().handover).full.push_back(current);
+            lock(&self.shared.handover).full.push_back(current);
         }
     }
 }

@@ -77,7 +77,7 @@ impl Machine {
 }
 
 fn lock_of(recorder: &Recorder) -> usize {
-    crate::handle::lock(&recorder.handle().shared().handover).full.len()
+    crate::shared::lock(&recorder.handle().shared().handover).full.len()
 }
 
 fn paths_in(folder: &TempDir) -> Vec<PathBuf> {
@@ -228,7 +228,7 @@ fn a_note_makes_no_incident_and_a_quiet_hour_no_file() {
 fn a_recorder_that_does_not_come_costs_segments_and_never_time() {
     let mut machine = Machine::new();
     let handle = machine.recorder.handle();
-    let held = crate::handle::lock(&handle.shared().handover);
+    let held = crate::shared::lock(&handle.shared().handover);
     // Without `run`, which waits for the recorder: the lock is held the whole time.
     for _ in 0..100 * 100 {
         let rig = &mut machine.rig;

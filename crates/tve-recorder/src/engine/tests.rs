@@ -303,7 +303,7 @@ fn an_alarm_is_in_the_journal_after_one_turn() {
     let mut rig = Rig::new();
     assert!(rig.inbox.alarm(AlarmEvent::Cleared { id: 3 }));
     rig.turn();
-    let lines = "{\"event\":\"format\",\"number\":1}\n{\"event\":\"cleared\",\"id\":3}\n";
+    let lines = "{\"event\":\"format\",\"number\":2}\n{\"event\":\"cleared\",\"id\":3}\n";
     assert_eq!(rig.disk.text("/data/alarms.jsonl"), lines);
 }
 

@@ -52,7 +52,7 @@ fn a_sample_takes_64_bytes_and_keeps_what_the_charts_show() {
     };
     snapshot.pwm[3] = Duty::clamped(62.5);
     let mut history = empty();
-    history.push(&Row::of(&layout, &snapshot));
+    history.push(&layout.row(&snapshot));
     let samples = history.newest(1);
     let s = samples.iter().next().unwrap();
     let by = |tag| s.value(layout.index(tag).unwrap());
@@ -75,7 +75,7 @@ fn the_lowest_and_highest_of_each_of_four_zones_survive_decimation() {
         let temps = PerSensor::from_fn(7, |sensor| {
             Celsius::new(if sensor.index() == zone + 1 { celsius } else { 200.0 }).ok()
         });
-        Row::of(&layout, &Snapshot { wall, temps, ..Snapshot::default() })
+        layout.row(&Snapshot { wall, temps, ..Snapshot::default() })
     };
     for t in 0..1000 {
         history.push(&match t {

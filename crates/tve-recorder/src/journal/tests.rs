@@ -4,7 +4,7 @@ use super::*;
 use crate::disk::RealDisk;
 use crate::fake_disk::FakeDisk;
 use tve_config::Config;
-use tve_control::{Cause, Subject};
+use tve_control::{About, Cause, Subject};
 use tve_hal::Sensor;
 use tve_units::Micros;
 
@@ -58,7 +58,7 @@ fn latched_alarms_and_the_next_id_survive_a_restart() {
             (4, AlarmCode::UncleanStop, false),
         ]
     );
-    assert_eq!(state.latched[0].cause, Cause::Restored(Some(tve_hal::Zone::at(1))));
+    assert_eq!(state.latched[0].cause, Cause::Restored(About::Zone(tve_hal::Zone::at(1))));
     assert_eq!(state.latched[0].wall, WallMillis::new(1_700_000_000_002));
     assert!(state.history.entries()[0].cleared);
     assert!(state.history.entries()[0].message.starts_with("t3 reads 281.0 °C"));
@@ -69,7 +69,7 @@ fn a_latched_alarm_of_a_zone_that_is_called_otherwise_now_is_one_of_every_zone()
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &[hot(1)]);
     let state = load_journal(dir.path(), &Names::default()).unwrap();
-    assert_eq!(state.latched[0].cause, Cause::Restored(None));
+    assert_eq!(state.latched[0].cause, Cause::Restored(About::Machine));
     assert_eq!(state.history.entries()[0].zone.as_deref(), Some("z2"));
 }
 

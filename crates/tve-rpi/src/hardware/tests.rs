@@ -192,7 +192,7 @@ fn celsius_of(inputs: &Inputs, sensor: Sensor) -> Option<(f64, Quality)> {
         SensorInput::Sample { quantity: Quantity::Celsius(celsius), quality, .. } => {
             Some((celsius, quality))
         }
-        _ => None,
+        SensorInput::None | SensorInput::Sample { .. } | SensorInput::BusError => None,
     }
 }
 

@@ -209,7 +209,9 @@ mod tests {
                 Act::Idle => return acts,
                 Act::WaitUntil(until) if until > to => return acts,
                 Act::WaitUntil(until) => now = until + late,
-                act => acts.push((now, act)),
+                act @ (Act::Direction(_) | Act::Pulse | Act::Peripheral(_)) => {
+                    acts.push((now, act));
+                }
             }
         }
     }

@@ -50,10 +50,12 @@ impl Asked {
 fn change(difference: Difference) -> Change {
     let Difference { path, old, new } = difference;
     let key = path.rsplit('.').next().unwrap_or_default().to_owned();
-    let mask = |value: Value| match value {
-        Value::Null => Value::Null,
-        // The key says whether its value is a secret.
-        value => masked(serde_json::json!({ key.clone(): value }))[&key].take(),
+    let mask = |value: Value| {
+        // The key says whether its value is a secret, but nothing is none.
+        if value.is_null() {
+            return value;
+        }
+        masked(serde_json::json!({ key.clone(): value }))[&key].take()
     };
     let (old, new) = (mask(old), mask(new));
     Change { path, old, new }

@@ -238,8 +238,8 @@ fn nested<T: DeserializeOwned>(
         let reason = format!("unknown field `{other}`, {key} stands alone");
         return Err(ScenarioError::invalid(place, reason));
     }
-    match value {
-        toml::Value::Table(inner) => read(place, inner.clone()).map(Some),
-        _ => Err(ScenarioError::invalid(place, format!("{key} must be a table"))),
+    match value.as_table() {
+        Some(inner) => read(place, inner.clone()).map(Some),
+        None => Err(ScenarioError::invalid(place, format!("{key} must be a table"))),
     }
 }

@@ -13,11 +13,12 @@ mod child;
 
 use child::{PATIENCE, Service, is_active, is_off};
 use serde_json::{Value, json};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tve_testkit::Connection;
 
 /// Connections that are opened and never used; more than the service gives places to.
 const IDLE: usize = 9700;
@@ -43,62 +44,16 @@ const P99_RATIO: f64 = 1.5;
 /// it on the same host, can only make things later.
 const TRIES: usize = 3;
 
-/// A connection that stays open, for requests one after another.
-struct Client {
-    stream: TcpStream,
-    buffer: Vec<u8>,
+/// Sends a command and reads its answer; the status.
+fn command(client: &mut Connection, command: &str, value: &Value) -> std::io::Result<u16> {
+    let body = json!({ "command": command, "value": value }).to_string();
+    Ok(client.ask("POST /api/control", "", &body)?.status)
 }
 
-impl Client {
-    fn connect(address: SocketAddr) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, buffer: vec![0; 64 * 1024] })
-    }
-
-    /// Sends a command and reads its answer; the status.
-    fn command(&mut self, command: &str, value: &Value) -> std::io::Result<u16> {
-        let body = json!({ "command": command, "value": value }).to_string();
-        Ok(self.ask("POST /api/control", &body)?.0)
-    }
-
-    fn ticks(&mut self) -> Ticks {
-        let (status, metrics) = self.ask("GET /metrics", "").unwrap();
-        assert_eq!(status, 200);
-        Ticks::of(&metrics)
-    }
-
-    /// Sends a request and reads its answer: status and body.
-    fn ask(&mut self, head: &str, body: &str) -> std::io::Result<(u16, String)> {
-        let request = format!(
-            "{head} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.stream.write_all(request.as_bytes())?;
-        let mut have = 0;
-        loop {
-            let read = self.stream.read(&mut self.buffer[have..])?;
-            if read == 0 {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            have += read;
-            let text = String::from_utf8_lossy(&self.buffer[..have]);
-            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let length = head
-                .lines()
-                .find_map(|l| {
-                    l.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned)
-                })
-                .and_then(|l| l.trim().parse::<usize>().ok())
-                .unwrap_or(0);
-            if body.len() >= length {
-                let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
-                return Ok((status, body.to_owned()));
-            }
-        }
-    }
+fn ticks(client: &mut Connection) -> Ticks {
+    let answer = client.ask("GET /metrics", "", "").unwrap();
+    assert_eq!(answer.status, 200);
+    Ticks::of(answer.text())
 }
 
 /// A Socket.IO client over a WebSocket that joins and never reads again.
@@ -254,8 +209,8 @@ fn attack(realtime: &str, window: Duration, descriptors: u64) -> Outcome {
     println!("--realtime {realtime} (granted: {granted})\n  idle: {idle}");
 
     // The operator was there before the attack.
-    let mut operator = Client::connect(address).unwrap();
-    assert_eq!(operator.command("STOP", &json!({})).unwrap(), 200);
+    let mut operator = Connection::open(address).unwrap();
+    assert_eq!(command(&mut operator, "STOP", &json!({})).unwrap(), 200);
 
     let over = AtomicBool::new(false);
     let commands = AtomicU64::new(0);
@@ -290,17 +245,18 @@ fn attack(realtime: &str, window: Duration, descriptors: u64) -> Outcome {
             scope.spawn(|| {
                 // Here before the places are taken. Ten thousand connections open in seconds while
                 // nothing else goes on, and in a minute beside the floods.
-                let mut client = Client::connect(address);
+                let mut client = Connection::open(address);
                 while opened.load(Ordering::SeqCst) == 0 && !over.load(Ordering::SeqCst) {
                     std::thread::sleep(Duration::from_millis(10));
                 }
                 let target = json!({ "z1": 215, "z2": 215 });
                 while !over.load(Ordering::SeqCst) {
-                    let answered = |open: &mut Client| open.command("SET_TARGET", &target).is_ok();
+                    let answered =
+                        |open: &mut Connection| command(open, "SET_TARGET", &target).is_ok();
                     if client.as_mut().is_ok_and(answered) {
                         commands.fetch_add(1, Ordering::Relaxed);
                     } else {
-                        client = Client::connect(address);
+                        client = Connection::open(address);
                     }
                 }
             });
@@ -311,19 +267,19 @@ fn attack(realtime: &str, window: Duration, descriptors: u64) -> Outcome {
         while opened.load(Ordering::SeqCst) == 0 || commands.load(Ordering::Relaxed) < 1000 {
             assert!(began.elapsed() < PATIENCE * 3, "the attack does not get under way");
             // A panel asks all the time; whoever is silent for 10 s loses his connection.
-            assert_eq!(operator.command("STOP", &json!({})).unwrap(), 200);
+            assert_eq!(command(&mut operator, "STOP", &json!({})).unwrap(), 200);
             std::thread::sleep(Duration::from_millis(100));
         }
         for _ in 0..WINDOWS {
-            let before = operator.ticks();
+            let before = ticks(&mut operator);
             for _ in 0..STOPS {
-                assert_eq!(operator.command("CLEAR_ALARM", &json!({})).unwrap(), 200);
+                assert_eq!(command(&mut operator, "CLEAR_ALARM", &json!({})).unwrap(), 200);
                 std::thread::sleep(window / STOPS as u32);
                 let asked = Instant::now();
-                assert_eq!(operator.command("EMERGENCY_STOP", &json!({})).unwrap(), 200);
+                assert_eq!(command(&mut operator, "EMERGENCY_STOP", &json!({})).unwrap(), 200);
                 all.push(asked.elapsed());
             }
-            let ticks = operator.ticks().since(&before);
+            let ticks = ticks(&mut operator).since(&before);
             println!("  attacked: {ticks}");
             windows.push(ticks);
         }

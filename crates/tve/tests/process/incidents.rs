@@ -2,8 +2,6 @@
 
 use crate::child::{PATIENCE, Service};
 use serde_json::{Value, json};
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -19,16 +17,9 @@ fn incidents(service: &Service) -> Value {
 
 /// The bytes of an incident as a client fetches them.
 fn fetch(service: &Service, name: &str) -> Vec<u8> {
-    let mut stream = TcpStream::connect(service.address).unwrap();
-    let request = format!(
-        "GET /api/incidents/{name} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let head = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
-    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..head]));
-    answer.split_off(head)
+    let answer = service.try_request(&format!("GET /api/incidents/{name}"), "").unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.head);
+    answer.bytes
 }
 
 #[test]

@@ -3,8 +3,10 @@
 mod access;
 mod audit;
 mod config;
+mod logins;
 mod refusals;
 mod rig;
+mod secured;
 mod service;
 mod sockets;
 mod tls;

@@ -50,6 +50,24 @@ async fn refusals_come_in_the_order_of_the_contract() {
 }
 
 #[tokio::test]
+async fn a_target_for_a_zone_that_is_not_there_is_refused_whole() {
+    let rig = Rig::start().await;
+    for (value, msg) in [
+        (json!({"z9": 200}), "INVALID_VALUE:z9"),
+        (json!({"z1": 150, "z9": 200}), "INVALID_VALUE:z9"),
+        (json!({"z1": 150, "Z2": 200}), "INVALID_VALUE:Z2"),
+        (json!({"z1": 150, "": 0}), "INVALID_VALUE"),
+        (json!({"z1": 0, "main": 0}), "INVALID_VALUE:main"),
+    ] {
+        let answer = rig.command("SET_TARGET", value.clone()).await;
+        assert_eq!((answer.status, answer.msg()), (400, msg), "{value}");
+        assert!(answer.body["reason"].as_str().unwrap().contains("z1, z2"), "{}", answer.body);
+    }
+    assert_eq!(rig.state().await["target_z1"], 0.0);
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
     let rig = Rig::start().await;
     let pad = |n: usize| {

@@ -26,6 +26,9 @@ fn numbers_may_come_as_numeric_strings_and_never_as_nan() {
     for bad in [json!("NaN"), json!("inf"), json!([1]), json!(null), json!({}), json!(true)] {
         assert_eq!(msg("SET_TARGET", &json!({"z1": bad})), "INVALID_VALUE:z1", "{bad}");
     }
+    for value in [json!({"z9": 200}), json!({"z1": 200, "z9": 200}), json!({"z9": null})] {
+        assert_eq!(msg("SET_TARGET", &value), "INVALID_VALUE:z9", "{value}");
+    }
 }
 
 #[test]
@@ -174,7 +177,7 @@ fn a_body_says_its_kind_whatever_its_value_is() {
     for (body, code) in [(json!([1]), "INVALID_BODY"), (json!({"command": 7}), "UNKNOWN_COMMAND")] {
         assert_eq!(control_kind(&body).unwrap_err().msg(), code);
     }
-    // What the service alone sends has no name outside, nor a command the name of another door.
+    // What the service alone sends has no name outside, nor a command the name of another endpoint.
     for name in ["REPORT_LOGGING", "REPLACE_CONFIG", "SET_GPIO_VALUE", "TUNE_APPLY"] {
         assert_eq!(msg(name, &json!({})), "UNKNOWN_COMMAND", "{name}");
     }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::command::parse_named;
-use serde_json::json;
+use crate::refusal::RefusalCode;
+use serde_json::{Value, json};
 use tve_machine::Names;
 
 fn names() -> Names {
@@ -70,7 +71,7 @@ fn a_command_belongs_to_the_row_that_it_came_by_or_to_one_with_the_same_right_an
     for kind in CommandKind::ALL {
         let row = kind.row();
         let parsed = parse_named(row.name, &example(*kind), &names());
-        if row.door == Door::Inside {
+        if row.endpoint == Endpoint::Inside {
             assert_eq!(parsed, Err(RefusalCode::UnknownCommand.into()), "{}", row.name);
             continue;
         }
@@ -90,7 +91,7 @@ fn a_command_belongs_to_the_row_that_it_came_by_or_to_one_with_the_same_right_an
 
 #[test]
 fn a_required_parameter_that_is_missing_is_refused_by_its_code() {
-    for kind in CommandKind::ALL.iter().filter(|kind| kind.row().door != Door::Inside) {
+    for kind in CommandKind::ALL.iter().filter(|kind| kind.row().endpoint != Endpoint::Inside) {
         for parameter in
             kind.parameters(&names()).iter().filter(|parameter| parameter.shape.required)
         {
@@ -98,9 +99,10 @@ fn a_required_parameter_that_is_missing_is_refused_by_its_code() {
             value.as_object_mut().unwrap().remove(&*parameter.key);
             let refusal = kind.parse(Some(&value), &names()).unwrap_err();
             // An alarm that is not named is no alarm that is not found.
-            let code = match kind {
-                CommandKind::AcknowledgeAlarm => RefusalCode::InvalidValue,
-                _ => parameter.shape.code,
+            let code = if *kind == CommandKind::AcknowledgeAlarm {
+                RefusalCode::InvalidValue
+            } else {
+                parameter.shape.code
             };
             assert_eq!(refusal.code, code, "{} {}", kind.row().name, parameter.key);
         }
@@ -109,7 +111,7 @@ fn a_required_parameter_that_is_missing_is_refused_by_its_code() {
 
 #[test]
 fn numbers_are_accepted_to_their_bounds_and_not_beyond() {
-    for kind in CommandKind::ALL.iter().filter(|kind| kind.row().door != Door::Inside) {
+    for kind in CommandKind::ALL.iter().filter(|kind| kind.row().endpoint != Endpoint::Inside) {
         for parameter in kind.parameters(&names()) {
             let bound = |key: &str| parameter.shape.schema[key].as_f64();
             let (Some(min), Some(max)) = (bound("minimum"), bound("maximum")) else { continue };

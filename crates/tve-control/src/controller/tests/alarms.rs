@@ -251,12 +251,82 @@ fn without_a_contactor_the_other_zone_holds_on_however_long_one_is_lost() {
     assert_eq!(bench.shown().targets[Z2].get(), 230.0);
 }
 
+/// One zone on t2, and two motors with a sensor each: `motor` and t3.
+fn two_measured_motors() -> Config {
+    let file = json!({
+        "zones": [{"name": "z1", "sensor": "t2"}],
+        "motors": [
+            {"name": "main", "role": "screw", "sensor": "motor"},
+            {"name": "feed", "role": "feeder", "sensor": "t3"},
+        ],
+        "sensors": {
+            "0": {"logical": "t1"},
+            "1": {"logical": "t2"},
+            "2": {"logical": "motor"},
+            "3": {"logical": "t3"},
+        },
+    });
+    Config::parse(&file.to_string()).unwrap()
+}
+
+/// Lets the motor on a channel get as warm as that, slowly enough to be believed.
+fn warm_motor(bench: &mut Bench, channel: usize, t: f64) {
+    while bench.channels[channel] < t {
+        bench.channels[channel] = (bench.channels[channel] + 5.0).min(t);
+        bench.run(0.4);
+    }
+    bench.run(1.0);
+}
+
+#[test]
+fn a_second_motor_that_is_too_hot_is_an_alarm_of_its_own_and_is_cleared_by_itself() {
+    let mut bench = Bench::with(two_measured_motors(), 30.0, Restored::default());
+    warm_motor(&mut bench, 2, 70.0);
+    assert_eq!(bench.active(), ["MOTOR_OVERHEAT"]);
+    warm_motor(&mut bench, 3, 70.0);
+    assert_eq!(bench.active(), ["MOTOR_OVERHEAT", "MOTOR_OVERHEAT"]);
+    let sentences: Vec<_> = bench.shown().alarms.iter().map(ToString::to_string).collect();
+    assert!(sentences[0].starts_with("motor reads"), "{sentences:?}");
+    assert!(sentences[1].starts_with("t3 reads"), "{sentences:?}");
+    bench.channels[2] = 62.0;
+    bench.run(1.0);
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    let left: Vec<_> = bench.shown().alarms.iter().map(|alarm| alarm.subject.about).collect();
+    assert_eq!(left, [About::Motor(Motor::at(1))]);
+}
+
+#[test]
+fn a_second_motor_sensor_that_fails_is_an_alarm_of_its_own() {
+    let mut bench = Bench::with(two_measured_motors(), 30.0, Restored::default());
+    for (channel, alarms) in [(2, 1), (3, 2)] {
+        bench.channels[channel] = 5000.0;
+        bench.run(2.0);
+        assert_eq!(bench.active(), vec!["MOTOR_SENSOR_FAILURE"; alarms]);
+    }
+}
+
+#[test]
+fn an_alarm_of_a_motor_that_nobody_knows_any_more_stands_for_every_motor() {
+    let latched = vec![RestoredAlarm {
+        id: 3,
+        code: AlarmCode::MotorOverheat,
+        cause: Cause::Restored(About::Machine),
+        wall: WallMillis::new(5),
+        acknowledged: false,
+    }];
+    let restored = Restored { latched, next_alarm_id: 4, ..Restored::default() };
+    let mut bench = Bench::with(two_measured_motors(), 30.0, restored);
+    warm_motor(&mut bench, 3, 70.0);
+    assert_eq!(bench.active(), ["MOTOR_OVERHEAT"]);
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+}
+
 #[test]
 fn a_latched_trip_survives_a_restart() {
     let latched = vec![RestoredAlarm {
         id: 41,
         code: AlarmCode::HeaterOverTemperature,
-        cause: Cause::Restored(Some(Z1)),
+        cause: Cause::Restored(About::Zone(Z1)),
         wall: WallMillis::new(5),
         acknowledged: false,
     }];
@@ -269,6 +339,58 @@ fn a_latched_trip_survives_a_restart() {
         RefusalCode::AlarmNotFound
     );
     bench.ok("CLEAR_ALARM", json!(null));
+}
+
+/// What is latched of `code` at the start of a machine that is `t` °C warm, before any sample.
+fn just_restarted(code: AlarmCode, about: About, t: f64) -> Bench {
+    let latched = vec![RestoredAlarm {
+        id: 41,
+        code,
+        cause: Cause::Restored(about),
+        wall: WallMillis::new(5),
+        acknowledged: true,
+    }];
+    let restored = Restored { latched, next_alarm_id: 42, ..Restored::default() };
+    Bench::unsampled(Config::embedded(), t, restored)
+}
+
+#[test]
+fn a_latched_alarm_of_a_sensor_is_not_cleared_before_the_sensor_has_been_judged() {
+    let zone = About::Zone(Zone::at(0));
+    let motor = About::Motor(Motor::at(0));
+    for (code, about) in [
+        (AlarmCode::HeaterSensorFailure, zone),
+        (AlarmCode::TempDataStale, zone),
+        (AlarmCode::HeaterOverTemperature, zone),
+        (AlarmCode::HeaterUnderTemperature, zone),
+        (AlarmCode::HeaterStuckOn, zone),
+        (AlarmCode::SensorFrozen, zone),
+        (AlarmCode::MotorOverheat, motor),
+        (AlarmCode::MotorSensorFailure, motor),
+        (AlarmCode::FeedThroatHot, About::Machine),
+        (AlarmCode::FeedSensorFailure, About::Machine),
+    ] {
+        let mut bench = just_restarted(code, about, 200.0);
+        for _ in 0..2 {
+            bench.tick();
+            let refusal = bench.send("CLEAR_ALARM", json!(null)).expect_err(code.name());
+            assert_eq!(refusal.code, RefusalCode::CausePresent);
+            assert_eq!(bench.active(), [code.name()]);
+        }
+        bench.run(3.0);
+        bench.ok("CLEAR_ALARM", json!(null));
+        assert!(bench.active().is_empty(), "{}", code.name());
+    }
+}
+
+#[test]
+fn a_barrel_that_is_still_too_hot_after_a_restart_stays_latched() {
+    let zone = About::Zone(Zone::at(0));
+    let mut bench = just_restarted(AlarmCode::HeaterOverTemperature, zone, 290.0);
+    for _ in 0..100 {
+        bench.tick();
+        assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    }
 }
 
 #[test]

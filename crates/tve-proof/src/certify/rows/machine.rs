@@ -1,6 +1,6 @@
 //! Rows of which a machine has one: wiring, motors, feed throat, stops, and the process itself.
 
-use super::{BAND, Place, STALE, one, row};
+use super::row::{BAND, Place, one, row};
 use crate::certify::states::State;
 use crate::certify::table::{Bound, Expected, Row, Source, Stimulus};
 use crate::subject::motor_sensors;
@@ -14,6 +14,7 @@ use Source::{Above, Below};
 use State::{Cold, Heating, Holding, Idle, Manual, Running, Stopping, Tuning};
 use Stimulus::{BarrelUnheated, Breaks, BreaksFor};
 
+const STALE: Expected = Alarm(&[A::TempDataStale]);
 const SETBACK: Bound = Shifted(1800.0, "`safety.idle_setback_min` of the configuration, 30 min");
 
 pub(super) fn of_the_wiring() -> Vec<Row> {

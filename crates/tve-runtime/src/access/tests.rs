@@ -1,0 +1,92 @@
+//! Locks, queues and what each login costs.
+
+use super::queue::WAITING_FROM_ONE;
+use super::*;
+use std::net::Ipv4Addr;
+use tve_config::User;
+
+/// Password "right", one round of PBKDF2.
+const QUICK: &str =
+    "pbkdf2:sha256:1$salt$44ec8cfe2ba4d927331c58d8a2a0cc13d6f1f1bd9a55fd8826ebd9d2a2e751df";
+
+fn access() -> Arc<Access> {
+    let user = User { hash: QUICK.to_owned(), role: Role::Operator };
+    let security = Security {
+        enabled: true,
+        users: BTreeMap::from([("anna".to_owned(), user)]),
+        ..Security::default()
+    };
+    Arc::new(Access::new(&security, [1; 32], TokenBook::default()))
+}
+
+fn arrival(user: &str, password: &str) -> Arrival {
+    let credentials = Credentials::Basic(Login::new(user, password));
+    Arrival { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), credentials }
+}
+
+async fn status(access: &Arc<Access>, user: &str, password: &str) -> u16 {
+    match access.authenticate(&arrival(user, password), Lane::Ordinary).await {
+        Ok(_) => 200,
+        Err(error) => error.status(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_ends_after_fifteen_minutes_and_a_known_password_is_checked_again_after_one() {
+    let access = access();
+    let ok = || access.counts.ok.load(Ordering::Relaxed);
+    assert_eq!(status(&access, "anna", "right").await, 200);
+    tokio::time::advance(Duration::from_secs(59)).await;
+    assert_eq!((status(&access, "anna", "right").await, ok()), (200, 1));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!((status(&access, "anna", "right").await, ok()), (200, 2));
+    for _ in 0..5 {
+        assert_eq!(status(&access, "anna", "wrong").await, 401);
+    }
+    assert_eq!(status(&access, "anna", "right").await, 429);
+    tokio::time::advance(Duration::from_secs(15 * 60 - 1)).await;
+    assert_eq!(status(&access, "anna", "right").await, 429);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(status(&access, "anna", "right").await, 200);
+}
+
+#[tokio::test]
+async fn guesses_sent_at_the_same_time_are_locked_like_guesses_one_by_one() {
+    let access = access();
+    let guesses: Vec<_> = (0..16)
+        .map(|i| {
+            let access = Arc::clone(&access);
+            tokio::spawn(async move { status(&access, "anna", &format!("guess {i}")).await })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for guess in guesses {
+        statuses.push(guess.await.unwrap());
+    }
+    assert_eq!(statuses.iter().filter(|s| **s == 401).count(), 5, "{statuses:?}");
+    assert_eq!(access.counts.failed.load(Ordering::Relaxed), 5, "passwords compared");
+}
+
+#[tokio::test]
+async fn one_address_cannot_fill_the_queue_for_the_others() {
+    let access = access();
+    let address = arrival("anna", "right").address;
+    let places: Vec<_> = (0..WAITING_FROM_ONE).map(|_| access.ordinary.join(address)).collect();
+    assert!(places.iter().all(Result::is_ok));
+    assert_eq!(status(&access, "anna", "right").await, 429);
+    let elsewhere = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+    assert!(access.ordinary.join(elsewhere).is_ok());
+    drop(places);
+    assert_eq!(status(&access, "anna", "right").await, 200);
+}
+
+#[tokio::test]
+async fn a_user_who_does_not_exist_takes_a_check_like_one_who_does() {
+    let access = access();
+    assert_eq!(status(&access, "nobody", "right").await, 401);
+    assert_eq!(access.counts.failed.load(Ordering::Relaxed), 1);
+    for _ in 0..4 {
+        assert_eq!(status(&access, "nobody", "right").await, 401);
+    }
+    assert_eq!(status(&access, "nobody", "right").await, 429, "locked like one who does");
+}
