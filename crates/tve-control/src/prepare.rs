@@ -78,6 +78,7 @@ impl Command {
             | Self::SetFillTarget { .. }
             | Self::MoveMotorSteps { .. }
             | Self::StopManualMove(_)
+            | Self::ReleaseZone { .. }
             | Self::GpioConfig { .. }
             | Self::GpioWrite { .. }
             | Self::GpioRead(_)

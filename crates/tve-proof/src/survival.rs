@@ -54,6 +54,7 @@ pub static SURVIVED: &[Survival] = &[
         Test(NET, "a_sensor_that_comes_loose_under_a_closed_loop_ends_the_heat"),
         Test(NET, "a_contactor_opens_before_a_relay_could_have_overheated_a_zone_whose_sensor_lies"),
     ] },
+    Survival { fault: "heater dead, cleared and asked for again", shown: &[Case("locked")] },
     Survival { fault: "clear and ask again over a sensor that lies", shown: &[
         Test(NET, "clearing_and_asking_again_does_not_forget_the_heat_that_went_in"),
         Test(NET, "a_calibration_over_an_open_sensor_does_not_hide_a_stuck_relay")] },

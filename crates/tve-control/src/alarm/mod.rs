@@ -5,10 +5,12 @@
 //! active alarms is the order in which they were raised.
 
 mod docs;
+mod heat_fault;
 mod record;
 mod table;
 
 pub use docs::alarms_markdown;
+pub(crate) use heat_fault::HeatFault;
 pub use record::{About, AlarmEvent, AlarmRecord, Cause, RestoredAlarm, Subject, UnreadName};
 pub use table::AlarmCode;
 
@@ -87,6 +89,8 @@ pub enum ClearRule {
     Always,
     /// After somebody has acknowledged it.
     Acknowledged,
+    /// Not by CLEAR_ALARM: by RELEASE_ZONE of an engineer.
+    Released,
     /// Never by command: a new configuration and a restart are needed.
     Never,
 }
@@ -155,6 +159,7 @@ impl ClearRule {
             Self::While(evidence) => evidence.text(),
             Self::Always => "always",
             Self::Acknowledged => "somebody has acknowledged it",
+            Self::Released => "an engineer has released the zone (RELEASE_ZONE)",
             Self::Never => "never: only by a new start",
         }
     }

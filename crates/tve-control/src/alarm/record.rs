@@ -34,6 +34,8 @@ pub enum Cause {
         /// Actual gain in the last minute, °C.
         actual: f64,
     },
+    /// It is about a zone, and the code says the rest.
+    Zone(Zone),
     /// A zone rises without heat, or far above its target.
     Runaway {
         /// Which zone.
@@ -173,6 +175,7 @@ impl AlarmRecord {
         match self.cause {
             Cause::Unread(name) => Cause::Unread(name),
             Cause::Plain
+            | Cause::Zone(_)
             | Cause::Sensor(..)
             | Cause::Limit { .. }
             | Cause::Rate { .. }
@@ -217,7 +220,9 @@ impl Subject {
                 };
                 Self { name: point.name, ..about(served) }
             }
-            Cause::Rate { zone, .. } | Cause::Runaway { zone, .. } => about(About::Zone(zone)),
+            Cause::Zone(zone) | Cause::Rate { zone, .. } | Cause::Runaway { zone, .. } => {
+                about(About::Zone(zone))
+            }
             Cause::Swapped { heated, other, .. } => {
                 let other = name_of(About::Zone(other)).unwrap_or_default();
                 Self { other, ..about(About::Zone(heated)) }
@@ -233,6 +238,7 @@ impl fmt::Display for AlarmRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Subject { name, other, .. } = self.subject;
         match self.cause {
+            Cause::Zone(_) => write!(f, "Zone {name}: {}", self.code.row().headline)?,
             Cause::Plain => write!(f, "{}", self.code.row().headline)?,
             Cause::Sensor(_, reading) => {
                 write!(f, "Sensor {name} is {}", reading.name().replace('_', " "))?;

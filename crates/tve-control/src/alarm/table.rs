@@ -2,7 +2,7 @@
 
 use super::{AlarmRow, ClearRule, Evidence, Reaction, Scope};
 
-use ClearRule::{Acknowledged, Always, Never, While};
+use ClearRule::{Acknowledged, Always, Never, Released, While};
 use Evidence::{
     DiskLow, DriveInput, EstopContact, MotorSensorBad, MotorTooHot, PwmReadBack, RecorderFails,
     ThroatSensorBad, ThroatTooHot, ZoneRises, ZoneSensorBad, ZoneSensorSilent, ZoneTooCold,
@@ -93,6 +93,11 @@ alarm_table! {
     HeatUnasked = "HEAT_UNASKED", Trip each Zone, While(ZoneRises), 120.0,
         "A zone gets heat that nobody asked for",
         "Cut the mains: a solid-state relay may have failed closed";
+    /// A second alarm of heat with one cause within an hour: somebody has to look before the zone is
+    /// heated again.
+    ZoneLocked = "ZONE_LOCKED", ZoneTrip each Zone, Released, 0.02,
+        "The same fault of heat came twice within an hour",
+        "Look for its cause; then an engineer releases the zone (RELEASE_ZONE) with a reason";
     /// A zone's code stands still although the heater should have moved it.
     SensorFrozen = "SENSOR_FROZEN", ZoneTrip each Zone, While(ZoneSensorBad), 30.0,
         "A zone sensor stands still",

@@ -146,6 +146,11 @@ pub enum Command {
         rate: f64,
     },
     StopManualMove(Motor),
+    ReleaseZone {
+        zone: Zone,
+        /// Why it may be heated again, for the audit journal.
+        reason: String,
+    },
     GpioConfig {
         pin: Bcm,
         mode: PinMode,

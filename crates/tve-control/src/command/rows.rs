@@ -4,7 +4,7 @@
 //! test. What a row consists of is explained in `row.rs`.
 
 use super::row::{CommandRow, Effect, Endpoint, args, commands, describe, only, take};
-use super::settings::{AlarmId, Calibration, Label, PinMap, PwmChannel, section};
+use super::settings::{AlarmId, Calibration, Label, PinMap, PwmChannel, Reason, section};
 use super::spec::{
     Choice, Level, Nullable, Number, Param, Pin, Spec, Truth, choice, named, number, whole_number,
 };
@@ -131,6 +131,15 @@ commands! {
             /// The motor.
             motor: named(&names.motors).or(RefusalCode::InvalidMotor),
         } => Command::StopManualMove(motor);
+    /// Gives a zone free that its balance of heat has locked or doubts: somebody has looked, and says
+    /// what was found.
+    ReleaseZone "RELEASE_ZONE" (Endpoint::Control, At(Engineer), Effect::Acts)
+        [Self::ReleaseZone { .. }] {
+            /// The zone.
+            zone: named(&names.zones),
+            /// What was found, for the audit journal.
+            reason: Reason,
+        } => Command::ReleaseZone { zone, reason };
     /// Sets the gains of a zone.
     UpdatePid "UPDATE_PID" (Endpoint::Control, At(Engineer), Effect::Configures)
         [Self::UpdatePid { .. }] {

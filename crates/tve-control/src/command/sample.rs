@@ -85,7 +85,9 @@ fn number(schema: &Value, draw: &mut dyn FnMut(usize) -> usize) -> f64 {
 fn text(schema: &Value, draw: &mut dyn FnMut(usize) -> usize) -> String {
     let pattern = schema["pattern"].as_str().unwrap_or_default();
     let Some(words) = pattern.strip_prefix("^(").and_then(|p| p.strip_suffix(")$")) else {
-        return ["all", "lamp", "0", "x"][draw(4)].to_owned();
+        let word = ["all", "lamp", "0", "x"][draw(4)];
+        let least = schema["minLength"].as_u64().unwrap_or(1) as usize;
+        return word.repeat(least.div_ceil(word.len()));
     };
     let words: Vec<&str> = words.split('|').collect();
     let word = words[draw(words.len())];

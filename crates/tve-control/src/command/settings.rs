@@ -160,6 +160,43 @@ impl Spec for Label {
     }
 }
 
+/// Why somebody does what only a person can answer for.
+pub(super) struct Reason;
+
+impl Reason {
+    /// Fewest and most characters: a word says nothing, a page is no reason.
+    const LENGTH: (usize, usize) = (5, 200);
+}
+
+impl Spec for Reason {
+    type Value = String;
+
+    fn read(&self, found: Option<&Value>, key: &str) -> Result<String, Refusal> {
+        let (least, most) = Self::LENGTH;
+        let text = found.and_then(Value::as_str).map(str::trim);
+        text.filter(|text| (least..=most).contains(&text.chars().count()))
+            .map(str::to_owned)
+            .ok_or_else(|| {
+                Refusal::invalid(
+                    key,
+                    format!("{key} must be a text of {least} to {most} characters"),
+                )
+            })
+    }
+
+    fn shape(&self) -> Shape {
+        let (least, most) = Self::LENGTH;
+        Shape {
+            kind: "text",
+            range: format!("{least} to {most} characters"),
+            unit: "",
+            required: true,
+            schema: json!({"type": "string", "minLength": least, "maxLength": most}),
+            code: RefusalCode::InvalidValue,
+        }
+    }
+}
+
 /// A sensor channel, and keys of its sensor.
 pub(super) struct Calibration;
 

@@ -60,6 +60,7 @@ impl Controller {
                 self.motion.stop_jog(motor);
                 Ok(Reply::OK)
             }
+            Command::ReleaseZone { zone, .. } => self.release(zone),
             Command::Adopt(proposal) => self.adopt(&proposal),
             // Nobody has made these to the configuration in force.
             Command::UpdatePid { .. }
@@ -157,6 +158,7 @@ impl Controller {
             | Command::SetFillTarget { .. }
             | Command::MoveMotorSteps { .. }
             | Command::StopManualMove(_)
+            | Command::ReleaseZone { .. }
             | Command::GpioConfig { .. }
             | Command::GpioWrite { .. }
             | Command::GpioRead(_)
@@ -190,6 +192,7 @@ impl Controller {
             | Command::GpioRead(_)
             | Command::Stop
             | Command::StopManualMove(_)
+            | Command::ReleaseZone { .. }
             | Command::TuneStop
             | Command::ReportLogging(_) => false,
             Command::SetMotor { rpm, .. } => !rpm.is_zero() && latches.any_stop(),

@@ -22,8 +22,28 @@ impl Controller {
             Some(Reaction::Trip) => self.trip(),
             Some(Reaction::ZoneTrip) => self.trip_zone(subject.zone()),
             Some(Reaction::Stop) => self.halt(),
-            Some(Reaction::Note) | None => {}
+            Some(Reaction::Note) => {}
+            None => return,
         }
+        if let (Some(zone), Some(fault)) = (subject.zone(), code.heat_fault())
+            && self.thermal.comes_again(self.now, zone, fault)
+        {
+            self.raise(AlarmCode::ZoneLocked, Cause::Zone(zone));
+        }
+    }
+
+    /// A person answers for a zone that was locked, or whose sensor is not believed.
+    pub(super) fn release(&mut self, zone: Zone) -> Result<Reply, Refusal> {
+        let locks = |alarm: &AlarmRecord| {
+            alarm.code == AlarmCode::ZoneLocked && alarm.zone().is_none_or(|about| about == zone)
+        };
+        let locked = self.alarms.active().iter().any(locks);
+        if !(locked || self.thermal.is_doubted(zone)) {
+            return Err(RefusalCode::ZoneNotLocked.into());
+        }
+        self.thermal.release(zone);
+        self.alarms.clear(|alarm| !locks(alarm));
+        Ok(Reply::OK)
     }
 
     fn trip(&mut self) {
@@ -59,7 +79,7 @@ impl Controller {
     fn cause_present(&self, alarm: &AlarmRecord) -> bool {
         match alarm.code.row().clear {
             ClearRule::Always => false,
-            ClearRule::Never => true,
+            ClearRule::Never | ClearRule::Released => true,
             ClearRule::Acknowledged => !alarm.acknowledged,
             ClearRule::While(evidence) => self.stands(evidence, alarm.subject.about),
         }

@@ -12,6 +12,7 @@ mod autotune;
 mod balance;
 mod cross_wiring;
 mod pid;
+mod repeats;
 mod runaway;
 mod ssr;
 mod unseen;
@@ -21,7 +22,7 @@ mod zone;
 pub use pid::{Pid, PidInput};
 pub(crate) use runaway::PERIOD;
 
-use crate::alarm::{AlarmCode, Cause};
+use crate::alarm::{AlarmCode, Cause, HeatFault};
 use crate::alarms::{Finding, Latches};
 use crate::command::Mode;
 use crate::sensors::{HeatContext, Readings};
@@ -29,6 +30,7 @@ use crate::tune::{TuneMethod, TuneResult, TuneStatus, TuneView};
 use autotune::{APPROACH_CALM, APPROACH_TRUST, Autotune, Progress, TuneDrive, approach_gains};
 use balance::HeatBalance;
 use cross_wiring::{CrossWiringDetector, PULSE, ZoneView};
+use repeats::Repeats;
 use runaway::ThermalRunawayMonitor;
 use ssr::slot_length;
 use tve_config::{MachineConfig, PidGains};
@@ -92,6 +94,7 @@ pub(crate) struct Thermal {
     seen: PerZone<ZoneView>,
     unseen: PerZone<UnseenZone>,
     balances: PerZone<HeatBalance>,
+    repeats: PerZone<Repeats>,
     warm_up: WarmUp,
     soak_since: Option<Micros>,
     /// How the newest tune ended, and what it found.
@@ -112,6 +115,7 @@ impl Thermal {
             seen: PerZone::new(zones),
             unseen: PerZone::new(zones),
             balances: PerZone::new(zones),
+            repeats: PerZone::new(zones),
             warm_up: WarmUp::Pending,
             soak_since: None,
             tuned: TuneView::default(),
@@ -280,6 +284,22 @@ impl Thermal {
         if self.tune_of(zone).is_some() {
             self.leave_tuning(TuneStatus::Failed);
         }
+    }
+
+    /// Notes a fault of a zone; whether it is one that has come within the last hour before.
+    pub(crate) fn comes_again(&mut self, now: Micros, zone: Zone, fault: HeatFault) -> bool {
+        self.repeats[zone].again(now, fault)
+    }
+
+    /// Whether what the sensor of a zone shows is not believed.
+    pub(crate) fn is_doubted(&self, zone: Zone) -> bool {
+        self.balances[zone].worst().is_some()
+    }
+
+    /// Somebody has looked after a zone: its account and its faults begin anew.
+    pub(crate) fn release(&mut self, zone: Zone) {
+        self.balances[zone] = HeatBalance::default();
+        self.repeats[zone] = Repeats::default();
     }
 
     pub(crate) fn switch_all_off(&mut self) {

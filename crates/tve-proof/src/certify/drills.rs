@@ -86,6 +86,13 @@ pub(crate) static DRILLS: &[Drill] = &[
         run: stuck_under_a_lying_sensor,
     },
     Drill {
+        id: "locked",
+        fault: "a dead heater, cleared and asked for again",
+        expected: "HEATER_NOT_HEATING, then with ZONE_LOCKED, until RELEASE_ZONE, across a restart",
+        states: &[Holding],
+        run: lock_and_release,
+    },
+    Drill {
         id: "converted-gains",
         fault: "gains made for the original's control law",
         expected: "TUNE_NEEDED, NOTE, when heat is first asked for",
@@ -401,6 +408,37 @@ fn emergency_at_any_tick(subject: &Subject, state: State) -> Result<String, Stri
         }
     }
     Ok(format!("{} moments", TICKS * 4))
+}
+
+fn lock_and_release(subject: &Subject, state: State) -> Result<String, String> {
+    /// The zone cools out of its band, and the alarm's own time.
+    const FOUND_S: f64 = 400.0;
+    let mut rig = reach(subject, state, false);
+    let zone = Zone::at(0);
+    let heat = subject.every_zone(WORKING);
+    rig.inject(FaultKind::HeaterDead(zone), None);
+    for locked in [false, true] {
+        let _ = rig.command("SET_TARGET", &heat);
+        rig.run_for(FOUND_S);
+        let latched = |code| rig.journal().iter().any(|alarm| alarm.record.code == code);
+        if !latched(AlarmCode::HeaterNotHeating) || latched(AlarmCode::ZoneLocked) != locked {
+            return Err(format!("the {} time", if locked { "second" } else { "first" }));
+        }
+        let cleared = rig.command("CLEAR_ALARM", &Value::Null).is_ok();
+        if cleared == locked {
+            return Err("CLEAR_ALARM".to_owned());
+        }
+    }
+    rig.restart(None, false);
+    rig.run_for(2.0);
+    if rig.command("SET_TARGET", &heat).is_ok() {
+        return Err("the lock did not survive the restart".to_owned());
+    }
+    let name = subject.zone_names()[0];
+    let release = json!({"zone": name, "reason": "heater band replaced"});
+    rig.command("RELEASE_ZONE", &release).map_err(|refusal| refusal.to_string())?;
+    rig.command("SET_TARGET", &heat).map_err(|refusal| refusal.to_string())?;
+    Ok(String::new())
 }
 
 fn stuck_under_a_lying_sensor(subject: &Subject, state: State) -> Result<String, String> {

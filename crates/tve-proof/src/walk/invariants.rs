@@ -217,6 +217,7 @@ impl Observer {
             | Command::SetFillTarget { .. }
             | Command::MoveMotorSteps { .. }
             | Command::StopManualMove(_)
+            | Command::ReleaseZone { .. }
             | Command::GpioConfig { .. }
             | Command::GpioWrite { .. }
             | Command::GpioRead(_)

@@ -270,6 +270,7 @@ pub(super) fn kept_commands() -> Vec<Command> {
         Command::SetFillTarget { level_cm: 0.1 },
         Command::MoveMotorSteps { motor, steps: -800, rate: 1e3 },
         Command::StopManualMove(motor),
+        Command::ReleaseZone { zone, reason: "band replaced".to_owned() },
         Command::GpioConfig { pin, mode: PinMode::In(Pull::Up) },
         Command::GpioWrite { pin, high: true, debounced: false },
         Command::GpioRead(pin),

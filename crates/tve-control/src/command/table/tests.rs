@@ -38,6 +38,7 @@ fn example(kind: CommandKind) -> Value {
         CommandKind::SetFillTarget => json!({"level": 10}),
         CommandKind::MoveMotorSteps => json!({"motor": "main", "steps": 10}),
         CommandKind::StopManualMove => json!({"motor": "main"}),
+        CommandKind::ReleaseZone => json!({"zone": "z1", "reason": "band replaced"}),
         CommandKind::UpdatePid => json!({"zone": "z1", "params": {}}),
         CommandKind::UpdatePins => json!({"pins": {}}),
         CommandKind::SetPinName => json!({"pin": 5}),
