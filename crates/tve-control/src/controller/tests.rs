@@ -2,6 +2,7 @@
 
 mod alarms;
 mod commands;
+mod motion;
 
 use super::*;
 use crate::{

@@ -98,7 +98,7 @@ impl Controller {
             .thermal
             .ids()
             .find_map(|z| readings.temperature(z).filter(|t| *t < limit(z)).map(|t| (z, t)))
-            .filter(|_| self.motion.any_turns(&self.config, MotorRole::Screw));
+            .filter(|_| self.motion.any_needs_warmth(&self.config, MotorRole::Screw));
         let too_long = self.supervisor.screw_is_cold(self.now, cold.is_some(), PERIOD, safety);
         if let Some((zone, reading)) = cold.filter(|_| too_long) {
             let (sensor, limit) = (self.config.zones[zone].sensor, limit(zone));

@@ -29,6 +29,8 @@ struct Jog {
     id: JogId,
     steps: i32,
     rate: f64,
+    /// One of the short moves that are allowed while cold.
+    cold: bool,
 }
 
 /// One shaft.
@@ -55,8 +57,14 @@ impl Axis {
         Rpm::clamped(self.speed)
     }
 
+    /// At a speed or by a counted move.
     pub(crate) fn is_turning(&self) -> bool {
-        self.speed != 0.0
+        self.speed != 0.0 || self.jog.is_some()
+    }
+
+    /// Turns, and not by one of the short moves that are allowed while cold.
+    pub(crate) fn needs_warmth(&self) -> bool {
+        self.speed != 0.0 || self.jog.is_some_and(|jog| !jog.cold)
     }
 
     pub(crate) fn is_jogging(&self) -> bool {
@@ -75,10 +83,11 @@ impl Axis {
         }
     }
 
-    /// Starts a counted move; the caller has checked that the axis is idle.
-    pub(crate) fn start_jog(&mut self, steps: i32, rate: f64) {
+    /// Starts a counted move; the caller has checked that the axis is idle. `cold`: it is one of the
+    /// short ones that are allowed while cold.
+    pub(crate) fn start_jog(&mut self, steps: i32, rate: f64, cold: bool) {
         self.last_jog = JogId(self.last_jog.0.wrapping_add(1));
-        self.jog = Some(Jog { id: self.last_jog, steps, rate });
+        self.jog = Some(Jog { id: self.last_jog, steps, rate, cold });
     }
 
     pub(crate) fn stop_jog(&mut self) {
@@ -180,7 +189,7 @@ impl Axis {
 
     /// What the drive is to do this tick.
     pub(crate) fn drive(&self, microsteps: u32) -> MotorDrive {
-        if let Some(Jog { id, steps, rate }) = self.jog {
+        if let Some(Jog { id, steps, rate, .. }) = self.jog {
             return MotorDrive::Jog { id, steps, rate };
         }
         if self.is_idle() {
@@ -279,11 +288,11 @@ mod tests {
     #[test]
     fn a_cut_axis_asks_for_nothing_and_its_next_move_has_a_new_id() {
         let mut axis = Axis::default();
-        axis.start_jog(10, 100.0);
+        axis.start_jog(10, 100.0, false);
         let first = axis.last_jog;
         axis.cut();
         assert_eq!(axis.drive(3200), MotorDrive::Disabled);
-        axis.start_jog(10, 100.0);
+        axis.start_jog(10, 100.0, false);
         assert_ne!(axis.last_jog, first);
     }
 }

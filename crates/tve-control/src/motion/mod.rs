@@ -118,6 +118,12 @@ impl Motion {
         of_role(config, role).any(|motor| self.turns(motor))
     }
 
+    /// Whether a motor of this role turns, and not by one of the short moves that are allowed while
+    /// cold.
+    pub(crate) fn any_needs_warmth(&self, config: &MachineConfig, role: MotorRole) -> bool {
+        of_role(config, role).any(|motor| self.axes[motor].needs_warmth())
+    }
+
     /// Whether some shaft turns or has a speed to go to.
     pub(crate) fn runs(&self) -> bool {
         self.axes.iter().any(|axis| axis.is_turning() || !axis.setpoint().is_zero())
@@ -208,7 +214,7 @@ impl Motion {
             Some(turns) => self.cold_jogs[motor].take(now, turns),
             None => self.cold_jogs[motor] = ColdJogs::default(),
         }
-        self.axes[motor].start_jog(steps, rate);
+        self.axes[motor].start_jog(steps, rate, cold.is_some());
     }
 
     pub(crate) fn stop_jog(&mut self, motor: Motor) {

@@ -21,6 +21,8 @@ const HOT_BARREL: f64 = 50.0;
 const AFTERWARDS_S: f64 = 10.0;
 /// Movement of a healthy twin that a frozen sensor must have shown, in codes.
 const TWIN_CODES: i32 = 10;
+/// Steps of a counted move that outlasts any case.
+const ENDLESS_STEPS: i32 = 10_000_000;
 /// The barrel is driven this much per [`BARREL_EVERY`] from outside, °C: within the jump limit.
 const BARREL_STEP: f64 = 1.5;
 const BARREL_EVERY: Micros = Micros::from_millis(200);
@@ -67,7 +69,9 @@ pub(crate) fn play(subject: &Subject, row: &Row, state: State) -> Case {
     let mut next_push = rig.now();
     let end = Micros::from_secs_f64(row.watch_s);
     while rig.now().since(watch.event) < end && !watch.is_over(rig.now()) {
-        if let Stimulus::Barrel(target) | Stimulus::BarrelUnheated(target) = row.stimulus
+        if let Stimulus::Barrel(target)
+        | Stimulus::BarrelUnheated(target)
+        | Stimulus::BarrelUnheatedJogging(target) = row.stimulus
             && rig.now() >= next_push
         {
             next_push = rig.now() + BARREL_EVERY;
@@ -102,6 +106,11 @@ fn strike(subject: &Subject, rig: &mut Rig, stimulus: Stimulus) {
         }
         Stimulus::BarrelUnheated(_) => {
             let _ = rig.command("SET_TARGET", &subject.every_zone(0.0));
+        }
+        Stimulus::BarrelUnheatedJogging(_) => {
+            let _ = rig.command("SET_TARGET", &subject.every_zone(0.0));
+            let jog = json!({"motor": subject.screw(), "steps": ENDLESS_STEPS, "speed": 1000});
+            let _ = rig.command("MOVE_MOTOR_STEPS", &jog);
         }
         Stimulus::Command(name) => {
             let _ = rig.command(name, &Value::Null);

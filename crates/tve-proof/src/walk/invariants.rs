@@ -9,7 +9,7 @@ use crate::certify::tripped;
 use crate::rig::{Rig, concerns, is_moving, machine_of, stops};
 use crate::subject::sensor_of;
 use std::sync::Arc;
-use tve_config::MachineConfig;
+use tve_config::{MachineConfig, MotorRole};
 use tve_control::{AlarmRecord, Command, Reaction, Reply, Snapshot};
 use tve_hal::{Motor, MotorDrive, Outputs, PerMotor, PerZone, Signal, Zone};
 use tve_sim::SimPowers;
@@ -38,6 +38,11 @@ const NEVER_ABOVE: f64 = 300.0;
 const LOOK_TICKS: u64 = 10;
 /// Share of a turn that a motor may be jogged while cold, and rounding.
 const COLD_TURNS: f64 = 0.25 + 1e-9;
+/// A zone counts as too cold for a screw that turns when it is this far under the limit that stops
+/// it, °C: noise and averaging are no fault.
+const CLEARLY: f64 = 1.0;
+/// A loop that stalls or jitters is this late at most.
+const STALLED: Micros = Micros::from_secs(1);
 /// After this the allowance is renewed.
 const COLD_RENEWAL: Micros = Micros::from_secs(600);
 
@@ -68,6 +73,8 @@ pub(crate) struct Observer {
     was_enabled: PerMotor<bool>,
     no_jog: bool,
     cold_jogs: PerMotor<ColdJogs>,
+    /// The screw turns in a zone that is too cold for it since.
+    cold_since: Option<Micros>,
     /// A relay is or was stuck, and nothing else could cut the heat.
     excused: bool,
     ticks: u64,
@@ -94,6 +101,7 @@ impl Observer {
             was_enabled: PerMotor::new(motors),
             no_jog: false,
             cold_jogs: PerMotor::new(motors),
+            cold_since: None,
             excused: false,
             ticks: 0,
             snapshot: Snapshot::default(),
@@ -320,6 +328,35 @@ impl Observer {
         }
         if self.rest_by.is_some_and(|by| rig.now() > by) && is_moving(outputs) {
             return fail(rig, "motion-after-stop", "a motor turns 2 s after a stop");
+        }
+        self.cold_screw(rig, outputs)
+    }
+
+    /// A screw that turns, by a speed or by a long counted move, stops when a zone has gone cold.
+    fn cold_screw(&mut self, rig: &Rig, outputs: &Outputs) -> Verdict {
+        let motors = self.machine.motors.entries();
+        let turns =
+            motors.filter(|(_, motor)| motor.role == MotorRole::Screw).any(|(id, motor)| {
+                match outputs.motors[id] {
+                    MotorDrive::Jog { steps, .. } => {
+                        f64::from(steps.unsigned_abs()) > COLD_TURNS * f64::from(motor.microsteps)
+                    }
+                    drive @ (MotorDrive::Run(_) | MotorDrive::Disabled) => drive.is_moving(),
+                }
+            });
+        let safety = &self.machine.safety;
+        let too_cold = self.seconds.entries().any(|(zone, second)| {
+            let limit = self.machine.zones[zone].limits.min_temp_for_motor;
+            second.highest() < limit - safety.cold_zone_margin - CLEARLY
+        });
+        if !(turns && too_cold) {
+            self.cold_since = None;
+            return Ok(());
+        }
+        let since = *self.cold_since.get_or_insert(rig.now());
+        let allowed = Micros::from_secs_f64(safety.cold_zone_delay) + REST + STALLED;
+        if rig.now().since(since) > allowed {
+            return fail(rig, "cold-screw", "the screw turns on in a zone that has gone cold");
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ const MAGIC: &[u8; 8] = b"TVEBOX1\n";
 const CHECKSUM: usize = 32;
 /// The number of the layout: that of the file, of its records, and of the state in front of each
 /// segment. A build reads its own alone; `layout.rs` sees when one of them changes.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Header {

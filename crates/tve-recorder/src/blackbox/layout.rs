@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (1, "d467b6a2583536861d2a2c47c211da4937a1c6db73a85b28c05ccd0279fd74f0");
+    (2, "84b8ffd32a70061957864d1be4ff00f42b0c0a349ba2d2a75ca45b11983f5ea2");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

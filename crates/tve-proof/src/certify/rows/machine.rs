@@ -99,6 +99,15 @@ pub(super) fn of_stops(first: &Place<'_>) -> Vec<Row> {
         .raises(Alarm(&[A::ColdZone]))
         .from(Below(first.sensor, cold))
         .watched(60.0),
+        one(
+            "cold-zone-jog",
+            format!("the screw jogs and an unheated zone falls under {cold} °C"),
+            Stimulus::BarrelUnheatedJogging(cold - 25.0),
+        )
+        .strikes(&[Holding])
+        .raises(Alarm(&[A::ColdZone]))
+        .from(Below(first.sensor, cold))
+        .watched(60.0),
     ]
 }
 
