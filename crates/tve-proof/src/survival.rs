@@ -72,6 +72,8 @@ pub static SURVIVED: &[Survival] = &[
     Survival { fault: "motor or feed throat hot", shown: &[Case("motor-hot"), Case("throat-hot")] },
     Survival { fault: "screw in a barrel that cools", shown: &[
         Case("cold-zone"), Case("cold-zone-jog")] },
+    Survival { fault: "feed onto a screw that stands or comes to rest", shown: &[
+        Case("feed-first")] },
     Survival { fault: "emergency stop at any tick, during a clear, a start, a tune, a jog", shown: &[
         Case("estop-command"), Case("estop-contact"), Case("estop-any-tick")] },
     Survival { fault: "stop, clear, start, tune, jog and power-cycle in every order", shown: &[

@@ -236,7 +236,7 @@ impl Controller {
         if self.alarms.latches().any_stop() {
             return Err(RefusalCode::AlarmActive.into());
         }
-        let ready = self.status() == Status::Ready && self.is_at_rest();
+        let ready = self.status() == Status::Ready && !self.motion.is_stopping();
         if !ready || self.supervisor.is_shutting_down() {
             return Err(RefusalCode::MachineBusy.into());
         }
@@ -317,21 +317,26 @@ impl Controller {
 
     fn set_motor(&mut self, motor: Motor, rpm: Rpm) -> Result<Reply, Refusal> {
         if rpm.is_zero() {
-            self.motion.run_down(motor);
+            self.motion.run_down(motor, &self.config);
             self.supervisor.drop_motor(motor);
             return Ok(Reply::OK);
         }
         if !self.capabilities.has_motor(motor) {
             return Err(RefusalCode::NotFitted.into());
         }
-        let stopping = self.supervisor.is_stopping() || self.supervisor.is_shutting_down();
-        if self.motion.is_jogging(motor) || stopping {
+        if self.motion.is_jogging(motor) || self.is_stopping() {
             return Err(RefusalCode::MachineBusy.into());
         }
         self.permissives().check()?;
         self.check_pulse_rate(motor, rpm)?;
         self.motion.run(motor, rpm);
         Ok(Reply::OK)
+    }
+
+    /// Everything goes to rest, and nothing revives it until it has.
+    fn is_stopping(&self) -> bool {
+        let supervisor = &self.supervisor;
+        supervisor.is_stopping() || supervisor.is_shutting_down() || self.motion.is_stopping()
     }
 
     fn check_pulse_rate(&self, motor: Motor, rpm: Rpm) -> Result<(), Refusal> {
@@ -416,7 +421,7 @@ impl Controller {
         if !self.capabilities.has_motor(motor) {
             return Err(RefusalCode::NotFitted.into());
         }
-        let free = self.supervisor.is_free() && !self.supervisor.is_shutting_down();
+        let free = self.supervisor.is_free() && !self.is_stopping();
         if !self.motion.is_idle(motor) || !free {
             return Err(RefusalCode::MachineBusy.into());
         }

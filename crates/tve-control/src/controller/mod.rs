@@ -32,9 +32,9 @@ use crate::snapshot::Status;
 use crate::supervisor::{Pressed, SequenceKind, Supervisor};
 use crate::thermal::Thermal;
 use std::sync::Arc;
-use tve_config::{Action, Device, MachineConfig, Serves, Step};
+use tve_config::{Action, Device, MachineConfig, MotorRole, Serves, Step};
 use tve_hal::{Inputs, MachineKind, Motor, MotorDrive, Outputs};
-use tve_units::{Duty, Micros, WallMillis};
+use tve_units::{Duty, Micros, Rpm, WallMillis};
 
 /// Longest step of time that ramps accept, s; a longer gap is a stall, not a move.
 const MAX_DT: f64 = 0.1;
@@ -68,11 +68,13 @@ pub struct Controller {
 impl Controller {
     /// A controller with everything off.
     pub fn new(config: Arc<MachineConfig>, kind: MachineKind, restored: Restored) -> Self {
+        let capabilities = Capabilities::of(kind, &config);
+        let screw_fitted = capabilities.has_role(MotorRole::Screw, &config);
         let mut controller = Self {
-            capabilities: Capabilities::of(kind, &config),
+            capabilities,
             sensors: Sensors::new(&config),
             thermal: Thermal::new(&config),
-            motion: Motion::new(config.motors.len()),
+            motion: Motion::new(config.motors.len(), screw_fitted),
             alarms: Alarms::restore(restored.latched, restored.next_alarm_id, &config),
             supervisor: Supervisor::new(),
             outlets: Outlets::new(&config),
@@ -174,7 +176,8 @@ impl Controller {
 
     /// What the machine is doing.
     pub fn status(&self) -> Status {
-        self.supervisor.status(self.alarms.latches().any_stop(), self.motion.runs())
+        let runs = self.motion.runs(&self.config);
+        self.supervisor.status(self.alarms.latches().any_stop(), runs)
     }
 
     /// Motors, duties and targets at zero; no jog, tune or sequence.
@@ -207,6 +210,12 @@ impl Controller {
 
     fn enter_starting(&mut self) {
         let steps = &self.config.sequence.startup;
+        // What waited for the screw comes when the sequence says, at the speed that it had.
+        for step in steps {
+            if let Device::Motor(motor) = step.device {
+                self.motion.take_up(motor, Rpm::ZERO);
+            }
+        }
         self.supervisor.enter_starting(steps, self.now, self.wall);
     }
 
@@ -294,7 +303,7 @@ impl Controller {
         let feedback = &self.inputs.motors;
         let done = |motor: Motor| feedback.get(motor)?.jog_done;
         self.motion.advance(self.now, dt, &self.config, done);
-        if !self.is_at_rest() {
+        if self.motion.runs(&self.config) {
             self.supervisor.moved(self.now);
         }
     }

@@ -7,7 +7,7 @@ use crate::command::Reply;
 use crate::proposal::{Change, Proposal};
 use crate::refusal::{Refusal, RefusalCode};
 use std::sync::Arc;
-use tve_config::{MachineConfig, Prepared};
+use tve_config::{MachineConfig, MotorRole, Prepared};
 
 impl Controller {
     /// Takes a proposal over, whole or not at all. It was made on the configuration in force, or is
@@ -65,6 +65,7 @@ impl Controller {
         self.config_revision += 1;
         self.capabilities = Capabilities::of(self.kind, &self.config);
         self.thermal.adopt(&self.config);
+        self.motion.adopt(self.capabilities.has_role(MotorRole::Screw, &self.config));
         self.sensors.rewire(&old, &self.config);
         self.outlets.adopt(&old, &self.config);
     }

@@ -29,7 +29,11 @@ impl Bench {
     }
 
     fn with(config: Config, t: f64, restored: Restored) -> Self {
-        let controller = Controller::new(config.machine(), MachineKind::Simulator, restored);
+        Self::of(config, MachineKind::Simulator, t, restored)
+    }
+
+    fn of(config: Config, kind: MachineKind, t: f64, restored: Restored) -> Self {
+        let controller = Controller::new(config.machine(), kind, restored);
         let file = Arc::new(config);
         let inputs = Inputs { estop: Contact::Closed, ..Inputs::default() };
         let mut bench =

@@ -22,6 +22,18 @@ struct Limits {
     jerk: f64,
 }
 
+/// What a shaft may do beside its setpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Leave {
+    /// Go to its setpoint.
+    #[default]
+    Go,
+    /// Stand, whatever its setpoint: a feeder whose screw does not turn.
+    Stand,
+    /// Keep its speed: a screw that is to stop while the feed still runs.
+    Wait,
+}
+
 /// A counted move under way.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
@@ -98,6 +110,11 @@ impl Axis {
     pub(crate) fn stop(&mut self, within: f64) {
         self.jog = None;
         self.setpoint = 0.0;
+        self.brake(within);
+    }
+
+    /// Slows down so that it stands in at most so many seconds, whatever `motion` says.
+    pub(crate) fn brake(&mut self, within: f64) {
         if self.speed != 0.0 && self.stop_decel == 0.0 {
             self.stop_decel = (self.speed.abs() / within).max(DEFAULT_ACCEL);
         }
@@ -114,18 +131,35 @@ impl Axis {
         *self = Self { last_jog: self.last_jog, ..Self::default() };
     }
 
+    /// Whether it turns the way it is meant to: a screw that takes what is fed.
+    pub(crate) fn follows_setpoint(&self) -> bool {
+        self.speed * self.setpoint > 0.0
+    }
+
     /// Moves the ramp on by `dt` seconds.
     pub(crate) fn advance(
         &mut self,
         now: Micros,
         dt: f64,
         motion: &Motion,
+        leave: Leave,
         jog_done: Option<JogId>,
     ) {
         if self.jog.is_some_and(|jog| jog_done == Some(jog.id)) {
             self.jog = None;
         }
-        if self.speed == self.setpoint && self.accel == 0.0 {
+        let setpoint = match leave {
+            Leave::Go => self.setpoint,
+            Leave::Stand => 0.0,
+            Leave::Wait => {
+                self.accel = 0.0;
+                return;
+            }
+        };
+        if setpoint != 0.0 {
+            self.stop_decel = 0.0;
+        }
+        if self.speed == setpoint && self.accel == 0.0 {
             return;
         }
         if self.resting_until.is_some_and(|until| now < until) {
@@ -133,8 +167,8 @@ impl Axis {
         }
         self.resting_until = None;
 
-        let reversing = self.speed * self.setpoint < 0.0;
-        let target = if reversing { 0.0 } else { self.setpoint };
+        let reversing = self.speed * setpoint < 0.0;
+        let target = if reversing { 0.0 } else { setpoint };
         let limits = self.limits(motion);
         let rate = if target.abs() < self.speed.abs() { limits.decel } else { limits.accel };
         if limits.jerk > 0.0 && self.stop_decel == 0.0 {
@@ -187,12 +221,12 @@ impl Axis {
         Limits { accel: over(motion.ramp_up), decel, jerk: motion.max_jerk }
     }
 
-    /// What the drive is to do this tick.
-    pub(crate) fn drive(&self, microsteps: u32) -> MotorDrive {
+    /// What the drive is to do this tick. `held`: the shaft stands, whatever its setpoint.
+    pub(crate) fn drive(&self, microsteps: u32, held: bool) -> MotorDrive {
         if let Some(Jog { id, steps, rate, .. }) = self.jog {
             return MotorDrive::Jog { id, steps, rate };
         }
-        if self.is_idle() {
+        if self.is_idle() || held && self.speed == 0.0 {
             return MotorDrive::Disabled;
         }
         MotorDrive::Run(StepRate::clamped(pulse_rate(self.speed, microsteps)))
@@ -219,7 +253,7 @@ mod tests {
         (0..(seconds / TICK).round() as usize)
             .map(|_| {
                 *from = *from + Micros::from_millis(10);
-                axis.advance(*from, TICK, motion, None);
+                axis.advance(*from, TICK, motion, Leave::Go, None);
                 axis.speed
             })
             .collect()
@@ -291,7 +325,7 @@ mod tests {
         axis.start_jog(10, 100.0, false);
         let first = axis.last_jog;
         axis.cut();
-        assert_eq!(axis.drive(3200), MotorDrive::Disabled);
+        assert_eq!(axis.drive(3200, false), MotorDrive::Disabled);
         axis.start_jog(10, 100.0, false);
         assert_ne!(axis.last_jog, first);
     }

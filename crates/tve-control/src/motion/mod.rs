@@ -1,10 +1,13 @@
 //! The part that holds the shafts: their ramps, counted moves, the order of a STOP, cold jogs.
+//!
+//! *Interlock*: a feeder turns only while a screw does, and stands before a screw comes to rest. Its
+//! setpoint is taken whenever it comes and *held* until then. Where no screw is fitted there is none.
 
 mod axis;
 
 pub(crate) use axis::{highest_rpm, pulse_rate};
 
-use axis::Axis;
+use axis::{Axis, Leave};
 use tve_config::{MachineConfig, MotorRole};
 use tve_hal::{JogId, Motor, MotorDrive, PerMotor};
 use tve_units::{Micros, Rpm};
@@ -75,11 +78,14 @@ pub(crate) struct Motion {
     /// The speed that was set last, which START takes up.
     on_speed: PerMotor<Option<Rpm>>,
     cold_jogs: PerMotor<ColdJogs>,
+    /// A screw is fitted, so that feeders wait for it.
+    interlocked: bool,
 }
 
 impl Motion {
-    pub(crate) fn new(motors: usize) -> Self {
+    pub(crate) fn new(motors: usize, screw_fitted: bool) -> Self {
         Self {
+            interlocked: screw_fitted,
             axes: PerMotor::new(motors),
             stop_next: None,
             on_speed: PerMotor::new(motors),
@@ -124,9 +130,48 @@ impl Motion {
         of_role(config, role).any(|motor| self.axes[motor].needs_warmth())
     }
 
-    /// Whether some shaft turns or has a speed to go to.
-    pub(crate) fn runs(&self) -> bool {
-        self.axes.iter().any(|axis| axis.is_turning() || !axis.setpoint().is_zero())
+    /// Whether some shaft turns or is on its way to a speed.
+    pub(crate) fn runs(&self, config: &MachineConfig) -> bool {
+        let on_its_way = |motor: Motor| !self.setpoint(motor).is_zero();
+        self.axes
+            .ids()
+            .any(|motor| self.turns(motor) || on_its_way(motor) && !self.is_held(motor, config))
+    }
+
+    /// A STOP is under way: until everything stands nothing is set in motion.
+    pub(crate) const fn is_stopping(&self) -> bool {
+        self.stop_next.is_some()
+    }
+
+    /// Takes over whether a screw is fitted.
+    pub(crate) fn adopt(&mut self, screw_fitted: bool) {
+        self.interlocked = screw_fitted;
+    }
+
+    /// Whether the setpoint of a feeder waits for a screw that turns.
+    pub(crate) fn is_held(&self, motor: Motor, config: &MachineConfig) -> bool {
+        self.interlocked
+            && config.motors[motor].role == MotorRole::Feeder
+            && !self.setpoint(motor).is_zero()
+            && !self.screw_takes(config)
+    }
+
+    /// Whether a screw turns the way it is meant to: not while it stops, reverses or jogs.
+    fn screw_takes(&self, config: &MachineConfig) -> bool {
+        of_role(config, MotorRole::Screw).any(|screw| self.axes[screw].follows_setpoint())
+    }
+
+    /// What the interlock leaves a shaft to do. Whatever turns them, feeders come to rest first.
+    fn leave(&self, motor: Motor, config: &MachineConfig) -> Leave {
+        if !self.interlocked || self.screw_takes(config) {
+            return Leave::Go;
+        }
+        let feeds = || of_role(config, MotorRole::Feeder).any(|f| !self.speed(f).is_zero());
+        match config.motors[motor].role {
+            MotorRole::Feeder => Leave::Stand,
+            MotorRole::Screw if feeds() => Leave::Wait,
+            MotorRole::Screw | MotorRole::Puller | MotorRole::Other => Leave::Go,
+        }
     }
 
     /// The speed that START gives a motor.
@@ -144,7 +189,6 @@ impl Motion {
     pub(crate) fn run(&mut self, motor: Motor, rpm: Rpm) {
         self.axes[motor].set(rpm);
         self.on_speed[motor] = Some(rpm);
-        self.stop_next = None;
     }
 
     /// A speed asked for by a sequence.
@@ -153,14 +197,23 @@ impl Motion {
     }
 
     /// To standstill by the ramp of `motion`.
-    pub(crate) fn run_down(&mut self, motor: Motor) {
+    pub(crate) fn run_down(&mut self, motor: Motor, config: &MachineConfig) {
+        self.end_feed_jogs(motor, config);
         self.axes[motor].stop_jog();
         self.axes[motor].set(Rpm::ZERO);
     }
 
     /// To standstill within the STOP time of the motor.
     pub(crate) fn stop(&mut self, motor: Motor, config: &MachineConfig) {
+        self.end_feed_jogs(motor, config);
         self.axes[motor].stop(stop_time(config.motors[motor].role, config));
+    }
+
+    /// A screw is to stop: counted moves of feeders end before it does.
+    fn end_feed_jogs(&mut self, motor: Motor, config: &MachineConfig) {
+        if config.motors[motor].role == MotorRole::Screw {
+            of_role(config, MotorRole::Feeder).for_each(|feeder| self.axes[feeder].stop_jog());
+        }
     }
 
     /// Feeders to zero, then the screw and whatever else turns, then the pullers, within 2 s.
@@ -236,13 +289,18 @@ impl Motion {
         done: impl Fn(Motor) -> Option<JogId>,
     ) {
         self.go_on_stopping(config);
-        for motor in self.axes.ids() {
-            self.axes[motor].advance(now, dt, &config.motion, done(motor));
+        let leaves = PerMotor::from_fn(self.axes.len(), |motor| self.leave(motor, config));
+        for (motor, leave) in leaves.entries() {
+            let axis = &mut self.axes[motor];
+            if *leave == Leave::Stand {
+                axis.brake(STOP_FEED_S);
+            }
+            axis.advance(now, dt, &config.motion, *leave, done(motor));
         }
     }
 
     /// What the drive of a motor is to do this tick.
     pub(crate) fn drive(&self, motor: Motor, config: &MachineConfig) -> MotorDrive {
-        self.axes[motor].drive(config.motors[motor].microsteps)
+        self.axes[motor].drive(config.motors[motor].microsteps, self.is_held(motor, config))
     }
 }

@@ -1,5 +1,7 @@
 //! Drills: what must hold and is no single fault with a time bound.
 
+mod motion;
+
 use super::case::{Case, tripped};
 use super::states::{State, WORKING, reach};
 use crate::rig::Rig;
@@ -77,6 +79,13 @@ pub(crate) static DRILLS: &[Drill] = &[
         expected: "off at the next tick, for good",
         states: &[Holding],
         run: emergency_at_any_tick,
+    },
+    Drill {
+        id: "feed-first",
+        fault: "the screw of a running machine is set to 0, reversed, stopped in three ways",
+        expected: "the feed rests before the screw does",
+        states: &[Running],
+        run: motion::feed_first,
     },
     Drill {
         id: "converted-gains",

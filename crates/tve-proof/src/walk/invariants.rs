@@ -6,7 +6,7 @@
 
 use super::second_opinion::{CONFIRM, SecondOpinion};
 use crate::certify::tripped;
-use crate::rig::{Rig, concerns, is_moving, machine_of, stops};
+use crate::rig::{Rig, concerns, feeds_a_standing_screw, is_moving, machine_of, stops};
 use crate::subject::sensor_of;
 use std::sync::Arc;
 use tve_config::{MachineConfig, MotorRole};
@@ -328,6 +328,9 @@ impl Observer {
         }
         if self.rest_by.is_some_and(|by| rig.now() > by) && is_moving(outputs) {
             return fail(rig, "motion-after-stop", "a motor turns 2 s after a stop");
+        }
+        if feeds_a_standing_screw(outputs, &self.machine) {
+            return fail(rig, "feed-first", "the feed turns while the screw stands");
         }
         self.cold_screw(rig, outputs)
     }

@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "84b8ffd32a70061957864d1be4ff00f42b0c0a349ba2d2a75ca45b11983f5ea2");
+    (2, "330d7e5fa6eb5fb5bc778118c5699dd6b6a9a56722fcd65e5faed8a9579e608e");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

@@ -1,6 +1,7 @@
 //! What turns, what that needs, and in which order it stops.
 
 use super::*;
+use tve_units::Rpm;
 
 /// A counted move that does not end by itself in a test.
 fn long_jog(motor: &str) -> Value {
@@ -67,4 +68,140 @@ fn a_machine_that_jogs_is_not_idle() {
     bench.ok("MOVE_MOTOR_STEPS", long_jog("main"));
     bench.run(100.0);
     assert_eq!(bench.active(), Vec::<&str>::new());
+}
+
+/// Speeds of screw and feeder now.
+fn speeds(bench: &Bench) -> [f64; 2] {
+    bench.shown().motors_actual.to_array().map(Rpm::get)
+}
+
+fn set(motor: &str, rpm: f64) -> Value {
+    json!({"motor": motor, "rpm": rpm})
+}
+
+fn held(bench: &Bench) -> [bool; 2] {
+    bench.shown().held.to_array()
+}
+
+#[test]
+fn a_feed_setpoint_beside_a_standing_screw_is_accepted_and_held() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("SET_MOTOR", set("feed", 30.0));
+    assert_eq!(held(&bench), [false, true], "before the next tick already");
+    bench.run(5.0);
+    assert_eq!(speeds(&bench), [0.0, 0.0]);
+    assert_eq!(bench.tick().motors[1], MotorDrive::Disabled);
+    let shown = bench.shown();
+    assert_eq!(shown.motors.to_array().map(Rpm::get), [0.0, 30.0]);
+    assert_eq!(shown.status, Status::Ready, "nothing turns");
+    bench.ok("SET_MOTOR", set("main", 60.0));
+    bench.run(3.0);
+    assert_eq!((speeds(&bench), held(&bench)), ([60.0, 30.0], [false, false]));
+}
+
+#[test]
+fn the_feed_comes_to_rest_before_the_screw_whose_setpoint_goes_to_zero() {
+    for ramp_down in [0, 60] {
+        let mut bench = Bench::at(200.0);
+        bench.ok("SET_MOTOR", set("main", 60.0));
+        bench.ok("SET_MOTOR", set("feed", 30.0));
+        bench.run(3.0);
+        // Somebody has slowed the feed down first, by a ramp that takes a minute.
+        bench.ok("UPDATE_MOTION_CONFIG", json!({"params": {"ramp_down": ramp_down}}));
+        bench.ok("SET_MOTOR", set("feed", 20.0));
+        bench.run(0.1);
+        bench.ok("SET_MOTOR", set("main", 0.0));
+        for _ in 0..45 {
+            bench.tick();
+            let [screw, feed] = speeds(&bench);
+            assert!(feed == 0.0 || screw == 60.0, "screw {screw}, feed {feed}");
+        }
+        assert_eq!(speeds(&bench)[1], 0.0, "within 0.4 s");
+        bench.run(61.0);
+        assert_eq!((speeds(&bench), held(&bench)), ([0.0, 0.0], [false, true]));
+    }
+}
+
+#[test]
+fn the_feed_stands_while_the_screw_reverses() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("SET_MOTOR", set("main", 60.0));
+    bench.ok("SET_MOTOR", set("feed", 30.0));
+    bench.run(3.0);
+    bench.ok("SET_MOTOR", set("main", -60.0));
+    let mut turned = false;
+    for _ in 0..400 {
+        bench.tick();
+        let [screw, feed] = speeds(&bench);
+        assert!(screw.abs() > 0.0 || feed == 0.0, "the feed runs onto a standing screw");
+        turned |= screw < 0.0;
+    }
+    assert!(turned);
+    assert_eq!(speeds(&bench), [-60.0, 30.0]);
+}
+
+#[test]
+fn a_stop_sequence_that_takes_the_screw_off_first_stops_the_feed_first_all_the_same() {
+    let mut bench = Bench::at(200.0);
+    bench.ok(
+        "UPDATE_EXTRUDER_SEQ",
+        json!({"sequence": {"shutdown": [
+            {"device": "main_motor", "action": "off", "delay": 0},
+            {"device": "feed_motor", "action": "off", "delay": 20},
+        ]}}),
+    );
+    bench.ok("SET_MOTOR", set("main", 60.0));
+    bench.ok("SET_MOTOR", set("feed", 30.0));
+    bench.run(3.0);
+    bench.ok("STOP", json!(null));
+    for _ in 0..2500 {
+        bench.tick();
+        let [screw, feed] = speeds(&bench);
+        assert!(feed == 0.0 || screw > 0.0, "screw {screw}, feed {feed}");
+    }
+    assert!(bench.controller.is_at_rest());
+}
+
+#[test]
+fn a_held_setpoint_keeps_nobody_from_a_start_and_a_stop_takes_it_away() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("SET_MOTOR", set("feed", 30.0));
+    bench.run(1.0);
+    bench.ok("START", json!(null));
+    bench.run(1.5);
+    assert_eq!(speeds(&bench), [10.0, 0.0], "the sequence gives the feeder 2 s later");
+    bench.run(3.5);
+    assert_eq!(speeds(&bench), [10.0, 30.0]);
+    bench.ok("SET_MOTOR", set("main", 0.0));
+    bench.run(5.0);
+    assert_eq!(held(&bench), [false, true]);
+    bench.ok("STOP", json!(null));
+    bench.run(8.0);
+    assert!(bench.controller.is_at_rest());
+}
+
+#[test]
+fn a_move_of_the_feeder_ends_when_the_screw_is_to_stop() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("SET_MOTOR", set("main", 60.0));
+    bench.run(2.0);
+    bench.ok("MOVE_MOTOR_STEPS", long_jog("feed"));
+    bench.run(1.0);
+    bench.ok("SET_MOTOR", set("main", 0.0));
+    bench.run(3.0);
+    assert!(!bench.controller.outputs().motors[1].is_moving());
+    assert_eq!(speeds(&bench), [0.0, 0.0]);
+}
+
+#[test]
+fn without_a_screw_drive_a_feeder_turns_by_itself() {
+    let mut config = Config::embedded();
+    for (pin, at) in [("step_main", None), ("step_feed", Some(12)), ("btn_emergency", Some(5))] {
+        config.pins.set(pin, at.map(|at| tve_units::Bcm::new(at).unwrap()));
+    }
+    let kind = MachineKind::RaspberryPi;
+    let mut bench = Bench::of(config, kind, 200.0, Restored::default());
+    bench.ok("SET_MOTOR", set("feed", 30.0));
+    bench.run(3.0);
+    assert_eq!(speeds(&bench), [0.0, 30.0]);
 }

@@ -1,0 +1,75 @@
+//! Drills of what turns: in which order it stops, and by when.
+
+use super::super::states::{State, reach};
+use crate::rig::{Rig, is_moving};
+use crate::subject::{Subject, has_feeder};
+use serde_json::{Value, json};
+use tve_config::MotorRole;
+use tve_hal::{MotorDrive, Outputs};
+use tve_sim::FaultKind;
+use tve_units::Micros;
+
+/// Longer than any stop of a running machine takes by its own sequence, s.
+const WATCHED_S: f64 = 12.0;
+/// Speed after a reversal, rpm.
+const REVERSED: f64 = -60.0;
+
+/// Rate of what turns something of a role, steps/s; zero where nothing does.
+fn running(outputs: &Outputs, subject: &Subject, role: MotorRole) -> f64 {
+    let motors = subject.machine().motors.entries().filter(|(_, motor)| motor.role == role);
+    let rates = motors.map(|(id, _)| match outputs.motors[id] {
+        MotorDrive::Run(rate) => rate.get(),
+        MotorDrive::Disabled | MotorDrive::Jog { .. } => 0.0,
+    });
+    rates.sum()
+}
+
+/// Whatever brings the screw to rest, the feed rests first.
+pub(super) fn feed_first(subject: &Subject, state: State) -> Result<String, String> {
+    type Order = fn(&Subject, &mut Rig);
+    let orders: [(&str, Order); 5] = [
+        ("the screw set to 0", |subject, rig| {
+            let _ = rig.command("SET_MOTOR", &json!({"motor": subject.screw(), "rpm": 0}));
+        }),
+        ("the screw reversed", |subject, rig| {
+            let _ = rig.command("SET_MOTOR", &json!({"motor": subject.screw(), "rpm": REVERSED}));
+        }),
+        ("a stop", |_, rig| {
+            let _ = rig.command("STOP", &Value::Null);
+        }),
+        ("a stop whose sequence takes the screw off first", |subject, rig| {
+            let first = format!("{}_motor", subject.screw());
+            let shutdown = json!([{"device": first, "action": "off", "delay": 0}]);
+            let sequence = json!({"sequence": {"shutdown": shutdown}});
+            let _ = rig.command("UPDATE_EXTRUDER_SEQ", &sequence);
+            let _ = rig.command("STOP", &Value::Null);
+        }),
+        ("a drive alarm", |_, rig| {
+            rig.inject(FaultKind::DriveAlarm, Some(Micros::from_millis(20)));
+        }),
+    ];
+    if !has_feeder(subject.machine()) {
+        return Ok("no feeder".to_owned());
+    }
+    for (name, order) in orders {
+        let turned_round = name == orders[1].0;
+        let mut rig = reach(subject, state, false);
+        order(subject, &mut rig);
+        let end = rig.now() + Micros::from_secs_f64(WATCHED_S);
+        let before = running(rig.controller.outputs(), subject, MotorRole::Screw);
+        while rig.now() < end {
+            let outputs: Outputs = *rig.tick();
+            let feed = running(&outputs, subject, MotorRole::Feeder);
+            let screw = running(&outputs, subject, MotorRole::Screw);
+            let reversed = screw < 0.0 && turned_round;
+            if feed != 0.0 && screw < before && !reversed {
+                let at = rig.now().secs();
+                return Err(format!("{name}: the feed turns at {at:.2} s, the screw slows down"));
+            }
+        }
+        if is_moving(rig.controller.outputs()) != turned_round {
+            return Err(format!("{name}: not what was asked for after {WATCHED_S} s"));
+        }
+    }
+    Ok(format!("{} ways to stop", orders.len()))
+}
