@@ -355,6 +355,18 @@ impl Config {
                 "false is kept and shown but bypasses nothing: a cold screw never starts",
             ));
         }
+        let latest = self.safety.last_stop_step_s();
+        for (i, step) in self.extruder_sequence.shutdown.iter().enumerate() {
+            if step.enabled && step.delay > latest {
+                let reason = format!(
+                    "{} s is more than a STOP may take (safety.stop_max_s): the step comes after \
+                     {latest} s",
+                    step.delay
+                );
+                let path = format!("extruder_sequence.shutdown[{i}].delay");
+                warnings.push(Issue::new(path, reason));
+            }
+        }
         if self.control.law == 1 {
             warnings.push(Issue::new(
                 "control.law",

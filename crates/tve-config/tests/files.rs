@@ -278,6 +278,11 @@ fn what_deserves_a_look_is_warned_of() {
             json!({"check_temp_before_start": false}),
             "extruder_sequence.check_temp_before_start",
         ),
+        (
+            "/extruder_sequence",
+            json!({"shutdown": [{"device": "main_motor", "action": "off", "delay": 58.5}]}),
+            "extruder_sequence.shutdown[1].delay",
+        ),
         ("/safety", json!({"max_target": 150}), "safety.min_temp_for_motor"),
         ("/security", json!({"enabled": true}), "security.users"),
     ] {

@@ -70,6 +70,8 @@ section! {
         cold_zone_margin: f64 = 5.0, num(0.0, 100.0, "°C");
         /// How long a zone may be too cold for a turning screw, in s.
         cold_zone_delay: f64 = 5.0, num(0.0, 60.0, "s");
+        /// A STOP ends within this, in s: what `extruder_sequence.shutdown` has for later comes 2 s before it.
+        stop_max_s: f64 = 60.0, num(5.0, 300.0, "s");
         /// Minutes without motion before targets are lowered; 0 means never.
         idle_setback_min: f64 = 0.0, num(0.0, 1440.0, "min");
         /// Minutes without motion before targets go to 0; 0 means never.
@@ -81,7 +83,16 @@ section! {
     }
 }
 
+/// Time in which motors come to rest once they have to, s.
+const REST_S: f64 = 2.0;
+
 impl Safety {
+    /// Time from the begin of a STOP after which no step of its sequence may come, s, so that what it
+    /// stops has come to rest within `stop_max_s`.
+    pub fn last_stop_step_s(&self) -> f64 {
+        self.stop_max_s - REST_S
+    }
+
     /// The contact that applies: the one of the file, else normally closed.
     pub fn estop_contact(&self) -> EstopContact {
         self.estop_contact.unwrap_or(EstopContact::Nc)

@@ -230,7 +230,7 @@ impl Controller {
     }
 
     fn run_sequence(&mut self) {
-        let Some((kind, due)) = self.supervisor.take_due(self.now) else {
+        let Some((kind, due)) = self.supervisor.take_due(self.now, &self.config.safety) else {
             return;
         };
         for step in due {

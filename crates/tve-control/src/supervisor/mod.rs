@@ -168,14 +168,19 @@ impl Supervisor {
         }
     }
 
-    /// The steps of the running sequence that are due.
-    pub(crate) fn take_due(&mut self, now: Micros) -> Option<(SequenceKind, DueSteps)> {
-        match &mut self.activity {
-            Activity::Free => None,
-            Activity::Starting(s) => Some((SequenceKind::Startup, s.take_due(now))),
-            Activity::Stopping(s) => Some((SequenceKind::Shutdown, s.take_due(now))),
-            Activity::Emergency(s) => Some((SequenceKind::Emergency, s.take_due(now))),
-        }
+    /// The steps of the running sequence that are due. A stop has an end, whatever its steps say.
+    pub(crate) fn take_due(
+        &mut self,
+        now: Micros,
+        safety: &Safety,
+    ) -> Option<(SequenceKind, DueSteps)> {
+        let (kind, sequence, latest) = match &mut self.activity {
+            Activity::Free => return None,
+            Activity::Starting(s) => (SequenceKind::Startup, s, f64::MAX),
+            Activity::Stopping(s) => (SequenceKind::Shutdown, s, safety.last_stop_step_s()),
+            Activity::Emergency(s) => (SequenceKind::Emergency, s, f64::MAX),
+        };
+        Some((kind, sequence.take_due(now, latest)))
     }
 
     /// Every step of the running sequence has been done.

@@ -88,6 +88,13 @@ pub(crate) static DRILLS: &[Drill] = &[
         run: motion::feed_first,
     },
     Drill {
+        id: "stop-in-time",
+        fault: "a stop sequence of an hour, and commands to the motors meanwhile",
+        expected: "at rest within safety.stop_max_s, and nothing revives it",
+        states: &[Running],
+        run: motion::stop_in_time,
+    },
+    Drill {
         id: "converted-gains",
         fault: "gains made for the original's control law",
         expected: "TUNE_NEEDED, NOTE, when heat is first asked for",

@@ -9,7 +9,7 @@ use crate::certify::tripped;
 use crate::rig::{Rig, concerns, feeds_a_standing_screw, is_moving, machine_of, stops};
 use crate::subject::sensor_of;
 use std::sync::Arc;
-use tve_config::{MachineConfig, MotorRole};
+use tve_config::{Action, Device, MachineConfig, MotorRole};
 use tve_control::{AlarmRecord, Command, Reaction, Reply, Snapshot};
 use tve_hal::{Motor, MotorDrive, Outputs, PerMotor, PerZone, Signal, Zone};
 use tve_sim::SimPowers;
@@ -28,10 +28,12 @@ pub struct Violation {
 
 /// Duty while a sensor may be cold or open, %.
 const COLD_DUTY: f64 = 30.0;
+/// Motors rest this long after the last step of a stop sequence, s.
+const REST_S: f64 = 2.0;
 /// Motors rest this long after a STOP reaction, and 20 ms of polling.
 const REST: Micros = Micros::from_millis(2020);
-/// The same after a STOP command: the default stop sequence takes the screw off after 5 s.
-const SEQUENCE_REST: Micros = Micros::from_millis(7100);
+/// The same after the last step of a stop sequence.
+const SEQUENCE_REST: Micros = Micros::from_millis(2100);
 /// The barrel is never hotter, °C.
 const NEVER_ABOVE: f64 = 300.0;
 /// Ticks between two looks at the whole machine.
@@ -210,12 +212,21 @@ impl Observer {
             Command::Stop => {
                 self.stopping = true;
                 self.no_jog = true;
-                let by = rig.now() + SEQUENCE_REST;
+                let by = rig.now() + self.stop_sequence() + SEQUENCE_REST;
                 self.rest_by = Some(self.rest_by.map_or(by, |earlier| earlier.min(by)));
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// How long a stop may wait for the last step that stops a motor.
+    fn stop_sequence(&self) -> Micros {
+        let steps = self.machine.sequence.shutdown.iter();
+        let stops = steps
+            .filter(|step| matches!(step.device, Device::Motor(_)) && step.action == Action::Off);
+        let longest = stops.map(|step| step.delay).fold(0.0, f64::max);
+        Micros::from_secs_f64(longest.min(self.machine.safety.stop_max_s - REST_S))
     }
 
     fn motion_is_asked(&mut self, of: impl Fn(Motor) -> bool) {

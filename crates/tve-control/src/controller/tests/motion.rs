@@ -205,3 +205,50 @@ fn without_a_screw_drive_a_feeder_turns_by_itself() {
     bench.run(3.0);
     assert_eq!(speeds(&bench), [0.0, 30.0]);
 }
+
+#[test]
+fn a_stop_ends_within_its_time_whatever_the_sequence_says() {
+    for limit in [5.0, 60.0] {
+        let mut config = Config::embedded();
+        config.safety.stop_max_s = limit;
+        let mut bench = Bench::with(config, 200.0, Restored::default());
+        bench.ok(
+            "UPDATE_EXTRUDER_SEQ",
+            json!({"sequence": {"shutdown": [
+                {"device": "feed_motor", "action": "off", "delay": 3600},
+                {"device": "main_motor", "action": "off", "delay": 3600},
+            ]}}),
+        );
+        bench.ok("SET_MOTOR", set("main", 1500.0));
+        bench.ok("SET_MOTOR", set("feed", 600.0));
+        bench.run(30.0);
+        bench.ok("STOP", json!(null));
+        bench.run(limit - 3.0);
+        assert_eq!(speeds(&bench), [1500.0, 600.0], "the sequence is obeyed until then");
+        assert_eq!(bench.refused("SET_MOTOR", set("feed", 30.0)), RefusalCode::MachineBusy);
+        bench.ok("STOP", json!(null));
+        bench.run(3.02);
+        assert!(bench.controller.is_at_rest(), "{:?} after {limit} s", speeds(&bench));
+        assert_eq!(bench.shown().status, Status::Ready);
+    }
+}
+
+#[test]
+fn a_stop_alarm_that_was_cleared_at_once_is_not_undone_by_the_feeder() {
+    for (command, value) in
+        [("SET_MOTOR", set("feed", 30.0)), ("MOVE_MOTOR_STEPS", long_jog("feed"))]
+    {
+        let mut bench = Bench::at(200.0);
+        bench.ok("SET_MOTOR", set("main", 600.0));
+        bench.ok("SET_MOTOR", set("feed", 60.0));
+        bench.run(12.0);
+        bench.inputs.drive_alarm = true;
+        bench.tick();
+        bench.inputs.drive_alarm = false;
+        bench.tick();
+        bench.ok("CLEAR_ALARM", json!(null));
+        assert_eq!(bench.refused(command, value), RefusalCode::MachineBusy, "{command}");
+        bench.run(2.0);
+        assert!(bench.controller.is_at_rest(), "{command}: {:?}", speeds(&bench));
+    }
+}

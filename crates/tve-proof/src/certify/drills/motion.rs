@@ -1,5 +1,6 @@
 //! Drills of what turns: in which order it stops, and by when.
 
+use super::super::case::POLLING_S;
 use super::super::states::{State, reach};
 use crate::rig::{Rig, is_moving};
 use crate::subject::{Subject, has_feeder};
@@ -72,4 +73,39 @@ pub(super) fn feed_first(subject: &Subject, state: State) -> Result<String, Stri
         }
     }
     Ok(format!("{} ways to stop", orders.len()))
+}
+
+/// A stop sequence that nobody would wait for, s.
+const FOR_EVER_S: f64 = 3600.0;
+/// Somebody presses about while the machine stops, this often, s.
+const NAGGING_S: f64 = 0.5;
+
+/// STOP ends in its time, whatever its sequence says and whoever touches the feeder meanwhile.
+pub(super) fn stop_in_time(subject: &Subject, state: State) -> Result<String, String> {
+    let mut rig = reach(subject, state, false);
+    let machine = subject.machine();
+    let limit = machine.safety.stop_max_s;
+    let names = subject.motor_names();
+    let late = |name: &&str| json!({"device": format!("{name}_motor"), "action": "off", "delay": FOR_EVER_S});
+    let shutdown: Vec<Value> = names.iter().map(late).collect();
+    let sequence = json!({"sequence": {"shutdown": shutdown}});
+    rig.command("UPDATE_EXTRUDER_SEQ", &sequence).map_err(|r| r.to_string())?;
+    rig.command("STOP", &Value::Null).map_err(|r| r.to_string())?;
+    let end = rig.now() + Micros::from_secs_f64(limit);
+    let last_step = rig.now() + Micros::from_secs_f64(machine.safety.last_stop_step_s());
+    while rig.now() < last_step {
+        for name in &names {
+            let revived = rig.command("SET_MOTOR", &json!({"motor": name, "rpm": 30}));
+            if revived.is_ok() {
+                return Err(format!("{name} was set while the machine stopped"));
+            }
+        }
+        rig.run_for(NAGGING_S);
+    }
+    rig.run_for(end.since(rig.now()).secs());
+    rig.run_for(POLLING_S);
+    if is_moving(rig.controller.outputs()) {
+        return Err(format!("a motor turns {limit} s after a stop"));
+    }
+    Ok(format!("{limit} s"))
 }
