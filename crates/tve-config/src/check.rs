@@ -317,7 +317,7 @@ impl Config {
                  {highest:.1}; use pin 12, 13, 18 or 19, or fewer microsteps",
                 pin.get()
             );
-            let start = self.motion.start_rpm;
+            let start = self.motion.start_rpm.min(settings.max_rpm);
             if start > highest {
                 use std::fmt::Write as _;
                 // Writing to a String cannot fail.

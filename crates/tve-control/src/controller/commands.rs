@@ -136,6 +136,18 @@ impl Controller {
                 let sentence = format!("rpm must be at most {max} either way, not {}", rpm.get());
                 Err(Refusal::invalid("rpm", sentence))
             }
+            Command::MoveMotorSteps { motor, rate, .. } => {
+                let settings = &self.config.motors[*motor];
+                let highest = pulse_rate(settings.max_rpm, settings.microsteps);
+                if *rate <= highest {
+                    return Ok(());
+                }
+                let sentence = format!(
+                    "speed must be at most {highest:.0} steps/s, which are {} rpm, not {rate}",
+                    settings.max_rpm
+                );
+                Err(Refusal::with(RefusalCode::InvalidSpeed, sentence))
+            }
             Command::SetPwmOutput { name, .. } if !self.knows_pwm(name) => {
                 Err(RefusalCode::InvalidPwmChannel.into())
             }
@@ -156,7 +168,6 @@ impl Controller {
             | Command::SetRelay { .. }
             | Command::SetPeltier(_)
             | Command::SetFillTarget { .. }
-            | Command::MoveMotorSteps { .. }
             | Command::StopManualMove(_)
             | Command::GpioConfig { .. }
             | Command::GpioWrite { .. }

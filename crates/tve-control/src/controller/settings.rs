@@ -65,7 +65,8 @@ impl Controller {
         self.config_revision += 1;
         self.capabilities = Capabilities::of(self.kind, &self.config);
         self.thermal.adopt(&self.config);
-        self.motion.adopt(self.capabilities.has_role(MotorRole::Screw, &self.config));
+        let screw_fitted = self.capabilities.has_role(MotorRole::Screw, &self.config);
+        self.motion.adopt(screw_fitted, &self.config);
         self.sensors.rewire(&old, &self.config);
         self.outlets.adopt(&old, &self.config);
     }

@@ -37,6 +37,12 @@ fn stop_time(role: MotorRole, config: &MachineConfig) -> f64 {
     }
 }
 
+/// A speed, or as much of it as the shaft may turn.
+fn within(rpm: f64, motor: Motor, config: &MachineConfig) -> Rpm {
+    let highest = config.motors[motor].max_rpm;
+    Rpm::clamped(rpm.clamp(-highest, highest))
+}
+
 /// What is left of the cold-jog allowance of a motor.
 #[derive(Debug, Clone, Copy, Default)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
@@ -143,9 +149,15 @@ impl Motion {
         self.stop_next.is_some()
     }
 
-    /// Takes over whether a screw is fitted.
-    pub(crate) fn adopt(&mut self, screw_fitted: bool) {
+    /// Takes over whether a screw is fitted, and how fast each shaft may turn.
+    pub(crate) fn adopt(&mut self, screw_fitted: bool, config: &MachineConfig) {
         self.interlocked = screw_fitted;
+        for motor in self.axes.ids() {
+            let rpm = within(self.setpoint(motor).get(), motor, config);
+            if rpm != self.setpoint(motor) {
+                self.axes[motor].set(rpm);
+            }
+        }
     }
 
     /// Whether the setpoint of a feeder waits for a screw that turns.
@@ -176,8 +188,8 @@ impl Motion {
 
     /// The speed that START gives a motor.
     pub(crate) fn start_speed(&self, motor: Motor, config: &MachineConfig) -> Rpm {
-        let first = || config.motion.start_rpm.min(config.motors[motor].max_rpm);
-        self.on_speed[motor].unwrap_or_else(|| Rpm::clamped(first()))
+        let rpm = self.on_speed[motor].map_or(config.motion.start_rpm, Rpm::get);
+        within(rpm, motor, config)
     }
 
     /// What is left of the cold-jog allowance of a motor, turns.

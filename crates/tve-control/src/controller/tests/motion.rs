@@ -252,3 +252,47 @@ fn a_stop_alarm_that_was_cleared_at_once_is_not_undone_by_the_feeder() {
         assert!(bench.controller.is_at_rest(), "{command}: {:?}", speeds(&bench));
     }
 }
+
+#[test]
+fn no_shaft_turns_faster_than_it_may_by_any_way() {
+    let mut bench = Bench::at(200.0);
+    bench.ok("SET_MOTOR", set("main", 100.0));
+    bench.ok("SET_MOTOR", set("feed", 80.0));
+    bench.run(3.0);
+    let limits = json!({"params": {"screw_max_rpm": 60, "feeder_max_rpm": 5}});
+    bench.ok("UPDATE_MOTION_CONFIG", limits);
+    bench.run(3.0);
+    assert_eq!(speeds(&bench), [60.0, 5.0], "what turns comes down to it");
+    for rpm in [60.1, -60.1] {
+        let refusal = bench.send("SET_MOTOR", set("main", rpm)).unwrap_err();
+        assert_eq!(refusal.msg(), "INVALID_VALUE:rpm");
+        assert!(refusal.reason.unwrap().contains("at most 60 either way"));
+    }
+    bench.ok("SET_MOTOR", set("main", -60.0));
+    bench.run(5.0);
+    bench.ok("STOP", json!(null));
+    bench.run(10.0);
+    bench.ok("START", json!(null));
+    bench.run(5.0);
+    assert_eq!(speeds(&bench), [-60.0, 5.0], "a start gives 80 rpm no more");
+    bench.ok("STOP", json!(null));
+    bench.run(10.0);
+    // 60 rpm of 3200 steps are 3200 steps/s, 5 rpm are 267.
+    let jog = |motor: &str, speed: u32| json!({"motor": motor, "steps": 10, "speed": speed});
+    for (motor, fastest, named) in [("main", 3200, "60 rpm"), ("feed", 266, "5 rpm")] {
+        let refusal = bench.send("MOVE_MOTOR_STEPS", jog(motor, fastest + 1)).unwrap_err();
+        assert_eq!(refusal.code, RefusalCode::InvalidSpeed);
+        assert!(refusal.reason.unwrap().contains(named));
+        bench.ok("MOVE_MOTOR_STEPS", jog(motor, fastest));
+    }
+}
+
+#[test]
+fn a_start_gives_no_more_than_a_shaft_may_turn() {
+    let mut config = Config::embedded();
+    config.motion.feeder_max_rpm = 4.0;
+    let mut bench = Bench::with(config, 200.0, Restored::default());
+    bench.ok("START", json!(null));
+    bench.run(5.0);
+    assert_eq!(speeds(&bench), [10.0, 4.0]);
+}
