@@ -72,10 +72,10 @@ section! {
         cold_zone_delay: f64 = 5.0, num(0.0, 60.0, "s");
         /// A STOP ends within this, in s: what `extruder_sequence.shutdown` has for later comes 2 s before it.
         stop_max_s: f64 = 60.0, num(5.0, 300.0, "s");
-        /// Minutes without motion before targets are lowered; 0 means never.
-        idle_setback_min: f64 = 0.0, num(0.0, 1440.0, "min");
-        /// Minutes without motion before targets go to 0; 0 means never.
-        idle_off_min: f64 = 0.0, num(0.0, 1440.0, "min");
+        /// Minutes without motion or command before the heat is turned down, by 40 °C or by the duty that holds them; 0 means never.
+        idle_setback_min: f64 = 30.0, num(0.0, 1440.0, "min");
+        /// Minutes without motion or command before the heat is switched off; 0 means never.
+        idle_off_min: f64 = 120.0, num(0.0, 1440.0, "min");
         /// Contact of the emergency-stop input; null means `nc` without having said so.
         estop_contact: Option<EstopContact> = None, Nullable(Choice);
         /// `hardwired_only` declares that the emergency stop works without an input here.

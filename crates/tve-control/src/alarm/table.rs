@@ -131,10 +131,18 @@ alarm_table! {
     ConfigFault = "CONFIG_FAULT", Trip, Never, 0.02,
         "The configuration is invalid, outputs are locked",
         "Mend the configuration (`tve check-config FILE` lists what is wrong) and restart";
-    /// Nobody has moved the machine for long; targets were lowered.
+    /// Nobody has moved or operated the machine for long; its heat is turned down or off in ten minutes.
+    IdleSoon = "IDLE_SOON", Note, Always, 0.0,
+        "Nobody operates the machine, its heat is about to be turned down",
+        "Send any command or press a button to go on";
+    /// Nobody has moved or operated the machine for long; its heat was turned down.
     IdleSetback = "IDLE_SETBACK", Note, Always, 0.0,
-        "Nobody moved the machine, targets were lowered",
-        "Set the targets again to go on";
+        "Nobody operated the machine, its heat was turned down",
+        "Set targets or duties again to go on";
+    /// Nobody has moved or operated the machine for very long; its heat was switched off.
+    IdleOff = "IDLE_OFF", Note, Always, 0.0,
+        "Nobody operated the machine, its heat was switched off",
+        "Set targets or duties again to go on";
     /// The gains were made for another control law.
     TuneNeeded = "TUNE_NEEDED", Note, Always, 0.0,
         "The gains were made for another control law and are converted",

@@ -13,6 +13,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod commands;
+mod guards;
 mod reactions;
 mod restored;
 mod settings;
@@ -198,7 +199,11 @@ impl Controller {
     }
 
     fn take_buttons(&mut self) {
-        match self.supervisor.pressed(self.now, self.inputs.buttons) {
+        let pressed = self.supervisor.pressed(self.now, self.inputs.buttons);
+        if pressed.is_some() {
+            self.attended();
+        }
+        match pressed {
             Some(Pressed::Stop) => self.stop(),
             // A start that is not permitted does nothing, as the lamps show.
             Some(Pressed::Start) => {
@@ -304,7 +309,7 @@ impl Controller {
         let done = |motor: Motor| feedback.get(motor)?.jog_done;
         self.motion.advance(self.now, dt, &self.config, done);
         if self.motion.runs(&self.config) {
-            self.supervisor.moved(self.now);
+            self.supervisor.attended(self.now);
         }
     }
 

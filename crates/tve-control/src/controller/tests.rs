@@ -2,6 +2,7 @@
 
 mod alarms;
 mod commands;
+mod idle;
 mod motion;
 
 use super::*;

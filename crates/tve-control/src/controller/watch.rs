@@ -2,6 +2,7 @@
 
 use super::Controller;
 use crate::alarm::{AlarmCode, Cause};
+use crate::supervisor::Alone;
 use crate::thermal::PERIOD;
 use tve_config::MotorRole;
 use tve_hal::{Signal, Zone};
@@ -9,6 +10,9 @@ use tve_units::{Duty, Micros};
 
 /// A tick that comes later than this is a stall of the control loop.
 const OVERRUN: Micros = Micros::from_millis(500);
+
+/// What a barrel that nobody attends to is turned down by, °C.
+const SETBACK: f64 = 40.0;
 
 impl Controller {
     /// What shows at once: the loop itself, the emergency stop, the drives, the PWM board.
@@ -107,11 +111,30 @@ impl Controller {
         }
     }
 
+    /// Heat that nobody attends to is turned down, then off, in every mode; a tune attends to itself.
     fn watch_idle(&mut self) {
-        let may = self.thermal.has_target() && !self.thermal.is_tuning();
-        if let Some(setback) = self.supervisor.setback(self.now, &self.config.safety, may) {
-            self.thermal.set_back(setback.by);
-            self.raise(AlarmCode::IdleSetback, Cause::Seconds(setback.idle_s));
+        if self.thermal.is_tuning() {
+            self.supervisor.attended(self.now);
         }
+        let turns = self.capabilities.has_role(MotorRole::Screw, &self.config);
+        if !turns || !self.thermal.is_asked_to_heat() {
+            return;
+        }
+        let Some(alone) = self.supervisor.alone(self.now, &self.config.safety) else { return };
+        let (code, seconds) = match alone {
+            Alone::Announce { in_s } => (AlarmCode::IdleSoon, in_s),
+            Alone::TurnDown { idle_s } => {
+                self.thermal.turn_down(SETBACK, &self.config);
+                (AlarmCode::IdleSetback, idle_s)
+            }
+            Alone::SwitchOff { idle_s } => {
+                self.thermal.turn_down(f64::INFINITY, &self.config);
+                (AlarmCode::IdleOff, idle_s)
+            }
+        };
+        // What it said before, or announced, is over; each stage is an event of its own.
+        self.alarms.withdraw(AlarmCode::IdleSoon);
+        self.alarms.withdraw(code);
+        self.raise(code, Cause::Seconds(seconds));
     }
 }

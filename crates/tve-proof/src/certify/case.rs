@@ -7,7 +7,9 @@ use crate::subject::{Subject, sensor_of};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tve_config::MachineConfig;
-use tve_control::{AlarmRecord, Command, LoggingHealth, Reaction, Snapshot, Unclean};
+use tve_control::{
+    AlarmCode as A, AlarmRecord, Command, LoggingHealth, Reaction, Snapshot, Unclean,
+};
 use tve_hal::{Contact, MotorDrive, Outputs, Sensor, Zone};
 use tve_units::Micros;
 
@@ -396,12 +398,25 @@ impl<'a> Watch<'a> {
         }
         let outputs = rig.controller.outputs();
         let drive = self.machine.screw().and_then(|screw| outputs.motors.get(screw));
-        if record.code == tve_control::AlarmCode::DriverFault
+        if record.code == A::DriverFault
             && drive.is_some_and(|drive| *drive != MotorDrive::Disabled)
         {
             self.complaints.push("the faulty drive is still enabled".to_owned());
         }
-        if record.code == tve_control::AlarmCode::FeedSensorFailure && !outputs.peltier.is_zero() {
+        let down = |z: Zone| {
+            let (target, duty) = (now.targets[z].get(), now.manual_duty[z].get());
+            let (target_before, duty_before) =
+                (self.before.targets[z].get(), self.before.manual_duty[z].get());
+            if record.code == A::IdleOff {
+                target + duty == 0.0
+            } else {
+                record.code != A::IdleSetback || target + duty < target_before + duty_before
+            }
+        };
+        if !self.machine.zones.ids().all(down) {
+            self.complaints.push("the heat was not turned down".to_owned());
+        }
+        if record.code == A::FeedSensorFailure && !outputs.peltier.is_zero() {
             self.complaints.push("the Peltier is still on".to_owned());
         }
     }

@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "330d7e5fa6eb5fb5bc778118c5699dd6b6a9a56722fcd65e5faed8a9579e608e");
+    (2, "6d0e250c64ed649f8e9e4819f25ac36500d7033050053459cea6b1fd6ab38bce");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.
