@@ -77,7 +77,7 @@ impl Controller {
             }
             Command::MoveMotorSteps { motor, steps, rate } => self.jog(motor, steps, rate),
             Command::StopManualMove(motor) => {
-                self.motion.stop_jog(motor);
+                self.motion.stop_jog(self.now, motor, &self.config);
                 Ok(Reply::OK)
             }
             Command::Adopt(proposal) => self.adopt(&proposal),
@@ -150,7 +150,7 @@ impl Controller {
 
     /// The stop sequence, by command or button; with nothing to stop it does nothing.
     pub(super) fn stop(&mut self) {
-        self.motion.stop_jogs();
+        self.motion.stop_jogs(self.now, &self.config);
         let nothing = self.is_at_rest() && self.supervisor.is_free();
         if self.alarms.latches().any_stop() || nothing {
             return;
@@ -205,7 +205,7 @@ impl Controller {
 
     fn set_motor(&mut self, motor: Motor, rpm: Rpm) -> Result<Reply, Refusal> {
         if rpm.is_zero() {
-            self.motion.run_down(motor, &self.config);
+            self.motion.run_down(self.now, motor, &self.config);
             self.supervisor.drop_motor(motor);
             return Ok(Reply::OK);
         }
@@ -338,7 +338,8 @@ impl Controller {
         if steps == 0 {
             return Ok(Reply::msg("NO_CHANGE"));
         }
-        self.motion.jog(self.now, motor, steps, rate, cold.map(|_| turns));
+        let cold = cold.map(|_| turns);
+        self.motion.jog(self.now, motor, (steps, rate), cold, &self.config);
         Ok(Reply::OK)
     }
 

@@ -167,7 +167,7 @@ impl Controller {
         self.supervisor.shut_down();
         self.thermal.switch_all_off();
         self.outlets.set_peltier(Duty::ZERO);
-        self.motion.stop_all(&self.config);
+        self.motion.stop_all(self.now, &self.config);
     }
 
     /// Whether nothing turns any more.
@@ -248,7 +248,7 @@ impl Controller {
             return;
         }
         if kind == SequenceKind::Shutdown {
-            self.motion.stop_all(&self.config);
+            self.motion.stop_all(self.now, &self.config);
             if !self.is_at_rest() {
                 return;
             }
@@ -277,9 +277,9 @@ impl Controller {
             }
             (Action::On, SequenceKind::Startup) => {
                 self.supervisor.leave();
-                self.motion.stop_all(&self.config);
+                self.motion.stop_all(self.now, &self.config);
             }
-            (Action::Off, _) => self.motion.stop(motor, &self.config),
+            (Action::Off, _) => self.motion.stop(self.now, motor, &self.config),
         }
     }
 

@@ -52,7 +52,7 @@ impl Controller {
     /// The STOP reaction.
     fn halt(&mut self) {
         self.supervisor.halt();
-        self.motion.stop_all(&self.config);
+        self.motion.stop_all(self.now, &self.config);
     }
 
     /// Whether the cause of an alarm still stands, or it may not be cleared for another reason.

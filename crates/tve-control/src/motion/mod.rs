@@ -7,7 +7,7 @@ mod axis;
 
 pub(crate) use axis::{highest_rpm, pulse_rate};
 
-use axis::{Axis, Leave};
+use axis::{Asked, Axis, Leave};
 use tve_config::{MachineConfig, MotorRole};
 use tve_hal::{JogId, Motor, MotorDrive, PerMotor};
 use tve_units::{Micros, Rpm};
@@ -103,8 +103,9 @@ impl Motion {
         self.axes[motor].setpoint()
     }
 
-    pub(crate) fn speed(&self, motor: Motor) -> Rpm {
-        self.axes[motor].speed()
+    /// Speed of a motor at `now`.
+    pub(crate) fn speed(&self, now: Micros, motor: Motor) -> Rpm {
+        self.axes[motor].speed(now)
     }
 
     pub(crate) fn is_jogging(&self, motor: Motor) -> bool {
@@ -178,7 +179,7 @@ impl Motion {
         if !self.interlocked || self.screw_takes(config) {
             return Leave::Go;
         }
-        let feeds = || of_role(config, MotorRole::Feeder).any(|f| !self.speed(f).is_zero());
+        let feeds = || of_role(config, MotorRole::Feeder).any(|f| self.axes[f].runs());
         match config.motors[motor].role {
             MotorRole::Feeder => Leave::Stand,
             MotorRole::Screw if feeds() => Leave::Wait,
@@ -209,34 +210,34 @@ impl Motion {
     }
 
     /// To standstill by the ramp of `motion`.
-    pub(crate) fn run_down(&mut self, motor: Motor, config: &MachineConfig) {
+    pub(crate) fn run_down(&mut self, now: Micros, motor: Motor, config: &MachineConfig) {
         self.end_feed_jogs(motor, config);
-        self.axes[motor].stop_jog();
+        self.stop_jog(now, motor, config);
         self.axes[motor].set(Rpm::ZERO);
     }
 
     /// To standstill within the STOP time of the motor.
-    pub(crate) fn stop(&mut self, motor: Motor, config: &MachineConfig) {
+    pub(crate) fn stop(&mut self, now: Micros, motor: Motor, config: &MachineConfig) {
         self.end_feed_jogs(motor, config);
-        self.axes[motor].stop(stop_time(config.motors[motor].role, config));
+        self.stop_jog(now, motor, config);
+        self.axes[motor].stop(now, stop_time(config.motors[motor].role, config));
     }
 
     /// A screw is to stop: counted moves of feeders end before it does.
     fn end_feed_jogs(&mut self, motor: Motor, config: &MachineConfig) {
         if config.motors[motor].role == MotorRole::Screw {
-            of_role(config, MotorRole::Feeder).for_each(|feeder| self.axes[feeder].stop_jog());
+            of_role(config, MotorRole::Feeder).for_each(|feeder| self.axes[feeder].cut_jog());
         }
     }
 
     /// Feeders to zero, then the screw and whatever else turns, then the pullers, within 2 s.
-    pub(crate) fn stop_all(&mut self, config: &MachineConfig) {
+    pub(crate) fn stop_all(&mut self, now: Micros, config: &MachineConfig) {
         for (motor, settings) in config.motors.entries() {
             match settings.role {
-                MotorRole::Feeder => self.stop(motor, config),
+                MotorRole::Feeder => self.stop(now, motor, config),
                 MotorRole::Screw | MotorRole::Puller | MotorRole::Other => {
-                    let axis = &mut self.axes[motor];
-                    axis.stop_jog();
-                    axis.hold_speed();
+                    self.stop_jog(now, motor, config);
+                    self.axes[motor].hold_speed();
                 }
             }
         }
@@ -244,16 +245,16 @@ impl Motion {
     }
 
     /// Goes on with a STOP as soon as those stand that come first.
-    fn go_on_stopping(&mut self, config: &MachineConfig) {
+    fn go_on_stopping(&mut self, now: Micros, config: &MachineConfig) {
         if self.stop_next == Some(MotorRole::Screw) && !self.any_turns(config, MotorRole::Feeder) {
             self.stop_next = Some(MotorRole::Puller);
             for role in [MotorRole::Screw, MotorRole::Other] {
-                of_role(config, role).for_each(|motor| self.stop(motor, config));
+                of_role(config, role).for_each(|motor| self.stop(now, motor, config));
             }
         }
         if self.stop_next == Some(MotorRole::Puller) && !self.any_turns(config, MotorRole::Screw) {
             self.stop_next = None;
-            of_role(config, MotorRole::Puller).for_each(|motor| self.stop(motor, config));
+            of_role(config, MotorRole::Puller).for_each(|motor| self.stop(now, motor, config));
         }
     }
 
@@ -271,24 +272,33 @@ impl Motion {
         &mut self,
         now: Micros,
         motor: Motor,
-        steps: i32,
-        rate: f64,
+        (steps, rate): (i32, f64),
         cold: Option<f64>,
+        config: &MachineConfig,
     ) {
         match cold {
             Some(turns) => self.cold_jogs[motor].take(now, turns),
             None => self.cold_jogs[motor] = ColdJogs::default(),
         }
-        self.axes[motor].start_jog(steps, rate, cold.is_some());
+        let asked = Asked { steps, rate, cold: cold.is_some() };
+        self.axes[motor].start_jog(asked, config.motors[motor].microsteps, &config.motion);
     }
 
-    pub(crate) fn stop_jog(&mut self, motor: Motor) {
-        self.axes[motor].stop_jog();
+    /// Ends a counted move: within the STOP time of the motor, that of a feeder at once, so that it
+    /// turns no further than it was told beside a screw that stands.
+    pub(crate) fn stop_jog(&mut self, now: Micros, motor: Motor, config: &MachineConfig) {
+        let (axis, role) = (&mut self.axes[motor], config.motors[motor].role);
+        match role {
+            MotorRole::Feeder => axis.cut_jog(),
+            MotorRole::Screw | MotorRole::Puller | MotorRole::Other => {
+                axis.stop_jog(now, stop_time(role, config));
+            }
+        }
     }
 
-    pub(crate) fn stop_jogs(&mut self) {
-        for axis in &mut self.axes {
-            axis.stop_jog();
+    pub(crate) fn stop_jogs(&mut self, now: Micros, config: &MachineConfig) {
+        for motor in self.axes.ids() {
+            self.stop_jog(now, motor, config);
         }
     }
 
@@ -300,7 +310,7 @@ impl Motion {
         config: &MachineConfig,
         done: impl Fn(Motor) -> Option<JogId>,
     ) {
-        self.go_on_stopping(config);
+        self.go_on_stopping(now, config);
         let leaves = PerMotor::from_fn(self.axes.len(), |motor| self.leave(motor, config));
         for (motor, leave) in leaves.entries() {
             let axis = &mut self.axes[motor];

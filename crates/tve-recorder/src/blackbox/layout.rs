@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "6d0e250c64ed649f8e9e4819f25ac36500d7033050053459cea6b1fd6ab38bce");
+    (2, "b90906f0fec77732ffa294ee8b71f4b38232f0c998ffff0ba3d1a1dbf6293e1f");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

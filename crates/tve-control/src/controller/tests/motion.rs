@@ -296,3 +296,20 @@ fn a_start_gives_no_more_than_a_shaft_may_turn() {
     bench.run(5.0);
     assert_eq!(speeds(&bench), [10.0, 4.0]);
 }
+
+#[test]
+fn a_jog_turns_up_and_its_stop_turns_down_within_the_time_of_a_stop() {
+    let mut bench = Bench::at(200.0);
+    let fast = json!({"motor": "main", "steps": 10_000_000, "speed": 20_000});
+    bench.ok("MOVE_MOTOR_STEPS", fast);
+    bench.run(1.01);
+    assert!((speeds(&bench)[0] - 60.0).abs() < 1.0, "60 rpm/s: {:?}", speeds(&bench));
+    bench.run(9.0);
+    assert_eq!(speeds(&bench)[0], 375.0);
+    bench.ok("STOP_MANUAL_MOVE", json!({"motor": "main"}));
+    bench.tick();
+    let slowed = speeds(&bench)[0];
+    assert!((365.0..375.0).contains(&slowed), "not at once: {slowed}");
+    bench.run(1.5);
+    assert!(bench.controller.is_at_rest());
+}
