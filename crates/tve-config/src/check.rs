@@ -40,6 +40,7 @@ pub(crate) const RULES: &[&str] = &[
     "`safety.max_target` is at least 15 °C below `safety.over_temperature`.",
     "`safety.frozen_uncertain_after` is not above `safety.frozen_after`.",
     "`safety.idle_off_min` is not below `safety.idle_setback_min` when both are given.",
+    "`safety.local_stop` with `pins.btn_stop` has `pins.btn_start`: what locks can be released.",
     "The lower end of a history axis is below its upper end when both are given.",
 ];
 
@@ -250,6 +251,12 @@ impl Config {
         if setback > 0.0 && off > 0.0 && off < setback {
             let reason = format!("must be 0 or at least idle_setback_min ({setback}), not {off}");
             errors.push(Issue::new("safety.idle_off_min", reason));
+        }
+        let wired = |signal: Signal| self.pins.get(signal.row().pattern).is_some();
+        if safety.local_stop && wired(Signal::Stop) && !wired(Signal::Start) {
+            let reason =
+                "needs pins.btn_start: only that button releases what the stop button locks";
+            errors.push(Issue::new("safety.local_stop", reason));
         }
     }
 

@@ -123,6 +123,10 @@ fn every_fault_of_a_file_is_named_with_its_path() {
             "safety.idle_off_min: must be 0 or at least idle_setback_min (30), not 10",
         ),
         (
+            json!({"safety": {"local_stop": true}, "pins": {"btn_stop": 5}}),
+            "safety.local_stop: needs pins.btn_start: only that button releases what the stop button locks",
+        ),
+        (
             json!({"history": {"y_left_min": 5, "y_left_max": 5}}),
             "history.y_left_min: must be below y_left_max (5), not 5",
         ),

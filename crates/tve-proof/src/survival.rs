@@ -75,6 +75,7 @@ pub static SURVIVED: &[Survival] = &[
     Survival { fault: "feed onto a screw that stands or comes to rest", shown: &[
         Case("feed-first")] },
     Survival { fault: "stop sequence without an end", shown: &[Case("stop-in-time")] },
+    Survival { fault: "start from afar after a stop at the machine", shown: &[Case("local-stop")] },
     Survival { fault: "emergency stop at any tick, during a clear, a start, a tune, a jog", shown: &[
         Case("estop-command"), Case("estop-contact"), Case("estop-any-tick")] },
     Survival { fault: "stop, clear, start, tune, jog and power-cycle in every order", shown: &[

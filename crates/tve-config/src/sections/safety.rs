@@ -1,6 +1,6 @@
 //! Limits, delays and the thermal model that the safety rules use.
 
-use crate::field::{Choice, Nullable, choice, num};
+use crate::field::{Choice, Flag, Nullable, choice, num};
 use crate::section::section;
 
 choice! {
@@ -78,6 +78,8 @@ section! {
         idle_off_min: f64 = 120.0, num(0.0, 1440.0, "min");
         /// Contact of the emergency-stop input; null means `nc` without having said so.
         estop_contact: Option<EstopContact> = None, Nullable(Choice);
+        /// Whether the stop button of the panel locks the motors until the start button of the panel releases them.
+        local_stop: bool = false, Flag;
         /// `hardwired_only` declares that the emergency stop works without an input here.
         estop: Option<EstopDeclaration> = None, Nullable(Choice);
     }

@@ -4,9 +4,9 @@ use super::{AlarmRow, ClearRule, Evidence, Reaction};
 
 use ClearRule::{Acknowledged, Always, Never, While};
 use Evidence::{
-    DiskLow, DriveInput, EstopContact, MotorSensorBad, MotorTooHot, PwmReadBack, RecorderFails,
-    ThroatSensorBad, ThroatTooHot, ZoneRises, ZoneSensorBad, ZoneSensorSilent, ZoneTooCold,
-    ZoneTooHot,
+    DiskLow, DriveInput, EstopContact, LockedAtPanel, MotorSensorBad, MotorTooHot, PwmReadBack,
+    RecorderFails, ThroatSensorBad, ThroatTooHot, ZoneRises, ZoneSensorBad, ZoneSensorSilent,
+    ZoneTooCold, ZoneTooHot,
 };
 
 macro_rules! alarm_table {
@@ -98,6 +98,10 @@ alarm_table! {
     FeedSensorFailure = "FEED_SENSOR_FAILURE", Note, While(ThroatSensorBad), 1.0,
         "The feed throat sensor failed",
         "Check the thermistor of the feed throat";
+    /// The stop button of the panel was pressed, and `safety.local_stop` makes it lock the motors.
+    LocalStop = "LOCAL_STOP", Stop, While(LockedAtPanel), 0.05,
+        "Stopped at the machine, and locked there",
+        "Press the start button of the panel to release the motors; nothing turns by that";
     /// A stepper drive reported a fault.
     DriverFault = "DRIVER_FAULT", Stop, While(DriveInput), 0.05,
         "A stepper drive reports a fault",

@@ -204,12 +204,24 @@ impl Controller {
             self.attended();
         }
         match pressed {
+            Some(Pressed::Stop) if self.config.safety.local_stop => {
+                self.raise(AlarmCode::LocalStop, Cause::Plain);
+            }
             Some(Pressed::Stop) => self.stop(),
+            // Who releases the motors does not start them in the same breath.
+            Some(Pressed::Start) if self.alarms.is_active(AlarmCode::LocalStop) => self.release(),
             // A start that is not permitted does nothing, as the lamps show.
             Some(Pressed::Start) => {
                 let _ = self.start();
             }
             None => {}
+        }
+    }
+
+    /// Releases what the stop button has locked, unless it is still down.
+    fn release(&mut self) {
+        if !self.inputs.buttons.stop {
+            self.alarms.withdraw(AlarmCode::LocalStop);
         }
     }
 

@@ -101,6 +101,8 @@ impl Controller {
             Evidence::ThroatSensorBad => {
                 config.feed_throat.is_some_and(|sensor| is_bad(readings.of(sensor)))
             }
+            // A configuration without the lock leaves nobody locked.
+            Evidence::LockedAtPanel => safety.local_stop,
             Evidence::DriveInput => self.inputs.drive_alarm,
             Evidence::PwmReadBack => self.pwm_mismatched(),
             Evidence::RecorderFails => self.alarms.logging().failed,

@@ -43,6 +43,10 @@ impl Controller {
                  and restart the service",
             ));
         }
+        if self.alarms.is_active(AlarmCode::LocalStop) && !new.machine.safety.local_stop {
+            let sentence = "the motors are locked at the panel, and are released there alone";
+            return Err(Refusal::with(RefusalCode::MachineBusy, sentence));
+        }
         let busy = match change {
             Change::Gains | Change::Settings => false,
             Change::Pins => new.changes.signals && !self.is_idle(),

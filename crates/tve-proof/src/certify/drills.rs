@@ -95,6 +95,13 @@ pub(crate) static DRILLS: &[Drill] = &[
         run: motion::stop_in_time,
     },
     Drill {
+        id: "local-stop",
+        fault: "a stop button that locks is pressed, then everything is tried from afar, restarts too",
+        expected: "at rest and refused until the start button of the panel",
+        states: &[Running],
+        run: motion::local_stop,
+    },
+    Drill {
         id: "converted-gains",
         fault: "gains made for the original's control law",
         expected: "TUNE_NEEDED, NOTE, when heat is first asked for",

@@ -10,7 +10,7 @@ use crate::rig::{Rig, concerns, feeds_a_standing_screw, is_moving, machine_of, s
 use crate::subject::sensor_of;
 use std::sync::Arc;
 use tve_config::{Action, Device, MachineConfig, MotorRole};
-use tve_control::{AlarmRecord, Command, Reaction, Reply, Snapshot};
+use tve_control::{AlarmCode, AlarmRecord, Command, Reaction, Reply, Snapshot};
 use tve_hal::{Motor, MotorDrive, Outputs, PerMotor, PerZone, Signal, Zone};
 use tve_sim::SimPowers;
 use tve_units::Micros;
@@ -64,6 +64,8 @@ pub(crate) struct Observer {
     trip: bool,
     zone_trip: PerZone<bool>,
     stop_latched: bool,
+    /// The stop button of the panel has locked the motors.
+    locked: bool,
     /// Motors must rest from here on, process time.
     rest_by: Option<Micros>,
     /// Somebody has asked for heat since the last trip.
@@ -96,6 +98,7 @@ impl Observer {
             trip: false,
             zone_trip: PerZone::new(zones),
             stop_latched: false,
+            locked: false,
             rest_by: None,
             heat_asked: PerZone::new(zones),
             motion_asked: PerMotor::new(motors),
@@ -135,6 +138,7 @@ impl Observer {
                 .iter()
                 .any(|a| reaction(&a.record) == Reaction::ZoneTrip && concerns(&a.record, z))
         });
+        self.locked = is_locked(rig);
         self.stop_latched = journal.iter().any(|a| stops(&a.record));
         if !self.stop_latched {
             self.rest_by = None;
@@ -175,6 +179,9 @@ impl Observer {
         answer: Result<&Reply, bool>,
     ) -> Verdict {
         self.take_alarms(rig);
+        if self.locked && rig.config().safety.local_stop && !is_locked(rig) {
+            return fail(rig, "lock-lifted", &format!("{command:?} lifts a stop of the panel"));
+        }
         self.latches(rig);
         if rig.controller.config_revision() != self.revision {
             self.revision = rig.controller.config_revision();
@@ -266,6 +273,12 @@ impl Observer {
     pub(crate) fn ticked(&mut self, rig: &mut Rig) -> Verdict {
         self.ticks += 1;
         self.take_alarms(rig);
+        if self.locked && !is_locked(rig) {
+            if !rig.inputs.buttons.start {
+                return fail(rig, "lock-lifted", "nobody at the panel has released the motors");
+            }
+            self.latches(rig);
+        }
         for zone in self.machine.zones.ids() {
             let sensor = sensor_of(&self.machine, zone);
             let input = rig.inputs.sensors.get(sensor).copied().unwrap_or_default();
@@ -433,6 +446,11 @@ impl Observer {
         }
         Ok(())
     }
+}
+
+/// Whether the journal holds a stop of the panel.
+fn is_locked(rig: &Rig) -> bool {
+    rig.journal().iter().any(|alarm| alarm.record.code == AlarmCode::LocalStop)
 }
 
 fn fail(rig: &Rig, invariant: &'static str, what: &str) -> Verdict {

@@ -110,6 +110,7 @@ fn configuration(subject: &Subject, dice: &mut Dice) -> Config {
             step.delay = *dice.pick(&[0.0, 10.0, 3600.0]);
         }
     }
+    config.safety.local_stop = dice.one_in(4);
     config
 }
 

@@ -111,7 +111,7 @@ fn scenario(script: &Script, violation: &Violation) -> String {
         text,
         "plant.noise_lsb = {:?}\nplant.gain = {:?}\nplant.time_constant = {:?}\n\
          plant.dead_time = {:?}\nsafety.idle_setback_min = {:?}\nsafety.idle_off_min = {:?}\n\
-         safety.stop_max_s = {:?}\nextruder_sequence = {}\nsafety.estop_contact = \"{}\"\n\
+         safety.stop_max_s = {:?}\nsafety.local_stop = {}\nextruder_sequence = {}\nsafety.estop_contact = \"{}\"\n\
          control.law = {}\ncontrol.mains_hz = {}",
         plant.noise_lsb,
         plant.gain,
@@ -120,6 +120,7 @@ fn scenario(script: &Script, violation: &Violation) -> String {
         config.safety.idle_setback_min,
         config.safety.idle_off_min,
         config.safety.stop_max_s,
+        config.safety.local_stop,
         toml_value(&config.to_json()["extruder_sequence"]),
         if config.safety.estop_contact() == EstopContact::No { "no" } else { "nc" },
         config.control.law,

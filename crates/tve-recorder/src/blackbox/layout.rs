@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "b90906f0fec77732ffa294ee8b71f4b38232f0c998ffff0ba3d1a1dbf6293e1f");
+    (2, "d22f0914629fcf2e19b0f9e1b8ad6bd918db6ef5d3eba0b1d4975a4bf71ded24");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

@@ -313,3 +313,93 @@ fn a_jog_turns_up_and_its_stop_turns_down_within_the_time_of_a_stop() {
     bench.run(1.5);
     assert!(bench.controller.is_at_rest());
 }
+
+fn press(bench: &mut Bench, button: fn(&mut tve_hal::Buttons) -> &mut bool) {
+    *button(&mut bench.inputs.buttons) = true;
+    bench.run(0.1);
+    *button(&mut bench.inputs.buttons) = false;
+    bench.run(0.1);
+}
+
+/// A machine whose stop button locks, with screw and feeder turning, after that button.
+fn locked() -> Bench {
+    let mut config = Config::embedded();
+    config.safety.local_stop = true;
+    let mut bench = Bench::with(config, 200.0, Restored::default());
+    bench.ok("SET_MOTOR", set("main", 600.0));
+    bench.ok("SET_MOTOR", set("feed", 60.0));
+    bench.run(12.0);
+    press(&mut bench, |buttons| &mut buttons.stop);
+    bench
+}
+
+#[test]
+fn a_stop_at_the_panel_that_locks_cannot_be_lifted_from_afar() {
+    let mut bench = locked();
+    assert_eq!(bench.active(), ["LOCAL_STOP"]);
+    bench.run(1.9);
+    assert!(bench.controller.is_at_rest());
+    for (command, value) in [
+        ("START", json!(null)),
+        ("SET_MOTOR", set("main", 5.0)),
+        ("MOVE_MOTOR_STEPS", json!({"motor": "feed", "steps": 1})),
+    ] {
+        assert_eq!(bench.refused(command, value), RefusalCode::AlarmActive, "{command}");
+    }
+    let refusal = bench.send("CLEAR_ALARM", json!(null)).unwrap_err();
+    assert_eq!(
+        (refusal.code, refusal.reason.as_deref()),
+        (RefusalCode::CausePresent, Some("LOCAL_STOP"))
+    );
+    bench.ok("SET_TARGET", json!({"z1": 200}));
+}
+
+#[test]
+fn the_start_button_releases_what_was_locked_and_starts_at_the_next_press() {
+    let mut bench = locked();
+    bench.run(2.0);
+    bench.inputs.buttons.stop = true;
+    bench.run(0.1);
+    press(&mut bench, |buttons| &mut buttons.start);
+    assert_eq!(bench.active(), ["LOCAL_STOP"], "the stop button is still down");
+    bench.inputs.buttons.stop = false;
+    bench.run(0.1);
+    press(&mut bench, |buttons| &mut buttons.start);
+    assert_eq!(bench.active(), Vec::<&str>::new());
+    bench.run(2.0);
+    assert!(bench.controller.is_at_rest());
+    press(&mut bench, |buttons| &mut buttons.start);
+    assert_eq!(bench.shown().status, Status::Starting);
+}
+
+#[test]
+fn a_machine_that_was_locked_at_its_panel_is_locked_after_a_restart() {
+    let latched = vec![RestoredAlarm {
+        id: 3,
+        code: AlarmCode::LocalStop,
+        cause: Cause::Restored(None),
+        wall: tve_units::WallMillis::new(5),
+        acknowledged: true,
+    }];
+    let mut config = Config::embedded();
+    config.safety.local_stop = true;
+    let restored = Restored { latched, next_alarm_id: 4, ..Restored::default() };
+    let mut bench = Bench::with(config, 200.0, restored);
+    assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
+    assert_eq!(bench.refused("START", json!(null)), RefusalCode::AlarmActive);
+    press(&mut bench, |buttons| &mut buttons.start);
+    bench.ok("START", json!(null));
+}
+
+#[test]
+fn a_configuration_without_the_lock_does_not_release_what_is_locked() {
+    let mut bench = locked();
+    bench.run(3.0);
+    let mut config = (*bench.file).clone();
+    config.safety.local_stop = false;
+    let replace = Command::ReplaceConfig(Box::new(config));
+    let refusal =
+        carry_out(&mut bench.controller, &mut bench.file, bench.now, replace).unwrap_err();
+    assert_eq!(refusal.code, RefusalCode::MachineBusy);
+    assert!(refusal.reason.unwrap().contains("locked at the panel"));
+}

@@ -6,6 +6,7 @@ use crate::rig::{Rig, is_moving};
 use crate::subject::{Subject, has_feeder};
 use serde_json::{Value, json};
 use tve_config::MotorRole;
+use tve_control::AlarmCode;
 use tve_hal::{MotorDrive, Outputs};
 use tve_sim::FaultKind;
 use tve_units::Micros;
@@ -108,4 +109,51 @@ pub(super) fn stop_in_time(subject: &Subject, state: State) -> Result<String, St
         return Err(format!("a motor turns {limit} s after a stop"));
     }
     Ok(format!("{limit} s"))
+}
+
+/// A press of a button, s.
+const PRESS_S: f64 = 0.1;
+/// After a stop everything stands, s.
+const AT_REST_S: f64 = 2.0;
+
+/// A stop button that locks: nothing from afar turns a motor until somebody releases it there.
+pub(super) fn local_stop(subject: &Subject, state: State) -> Result<String, String> {
+    let mut config = subject.config().clone();
+    config.safety.local_stop = true;
+    let mut rig = reach(&subject.with(config), state, false);
+    let press = |rig: &mut Rig, button: FaultKind| {
+        rig.inject(button, Some(Micros::from_secs_f64(PRESS_S)));
+        rig.run_for(2.0 * PRESS_S);
+    };
+    press(&mut rig, FaultKind::ButtonStop);
+    if !rig.journal().iter().any(|alarm| alarm.record.code == AlarmCode::LocalStop) {
+        return Err("no alarm".to_owned());
+    }
+    rig.run_for(AT_REST_S);
+    for restarts in 0..2 {
+        let turn = json!({"motor": subject.screw(), "rpm": 30});
+        let jog = json!({"motor": subject.screw(), "steps": 10});
+        for (name, value) in [
+            ("CLEAR_ALARM", &Value::Null),
+            ("START", &Value::Null),
+            ("SET_MOTOR", &turn),
+            ("MOVE_MOTOR_STEPS", &jog),
+        ] {
+            if rig.command(name, value).is_ok() {
+                return Err(format!("{name} was taken after {restarts} restarts"));
+            }
+        }
+        if is_moving(rig.controller.outputs()) {
+            return Err(format!("a motor turns after {restarts} restarts"));
+        }
+        rig.restart(None, false);
+        rig.run_for(AT_REST_S);
+    }
+    press(&mut rig, FaultKind::ButtonStart);
+    rig.run_for(AT_REST_S);
+    if is_moving(rig.controller.outputs()) {
+        return Err("the release has started a motor".to_owned());
+    }
+    rig.command("START", &Value::Null).map_err(|r| format!("released, and START refused: {r}"))?;
+    Ok(String::new())
 }
