@@ -135,6 +135,7 @@ pub static SURVIVED: &[Survival] = &[
             "a_latched_alarm_that_no_row_of_the_table_is_comes_back_as_a_trip_with_its_name")] },
     Survival { fault: "nobody at the machine", shown: &[
         Case("idle-soon"), Case("idle-setback"), Case("idle-off")] },
+    Survival { fault: "melt that stands hot", shown: &[Case("residence")] },
     Survival { fault: "gains made for another control law", shown: &[Case("converted-gains")] },
 ];
 

@@ -76,6 +76,8 @@ section! {
         idle_setback_min: f64 = 30.0, num(0.0, 1440.0, "min");
         /// Minutes without motion or command before the heat is switched off; 0 means never.
         idle_off_min: f64 = 120.0, num(0.0, 1440.0, "min");
+        /// Minutes that melt may stand hot before a note says so; 0 means any time.
+        residence_min: f64 = 0.0, num(0.0, 1440.0, "min");
         /// Contact of the emergency-stop input; null means `nc` without having said so.
         estop_contact: Option<EstopContact> = None, Nullable(Choice);
         /// Whether the stop button of the panel locks the motors until the start button of the panel releases them.

@@ -147,6 +147,10 @@ alarm_table! {
     IdleOff = "IDLE_OFF", Note, Always, 0.0,
         "Nobody operated the machine, its heat was switched off",
         "Set targets or duties again to go on";
+    /// Melt has stood hot for longer than `safety.residence_min`, added up until it was turned out.
+    Residence = "RESIDENCE", Note, Always, 0.0,
+        "Melt has stood hot for long",
+        "Turn the screw until fresh material comes, or let the barrel cool";
     /// The gains were made for another control law.
     TuneNeeded = "TUNE_NEEDED", Note, Always, 0.0,
         "The gains were made for another control law and are converted",

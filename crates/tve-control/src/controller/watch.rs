@@ -61,6 +61,7 @@ impl Controller {
         let readings = self.sensors.readings(&self.config, self.now);
         self.thermal.watch_soak(&readings, &self.config);
         self.watch_idle();
+        self.watch_melt();
     }
 
     fn watch_heat(&mut self) {
@@ -108,6 +109,23 @@ impl Controller {
             let (sensor, limit) = (self.config.zones[zone].sensor, limit(zone));
             let cause = Cause::Limit { sensor, reading, limit };
             self.raise(AlarmCode::ColdZone, cause);
+        }
+    }
+
+    /// Melt that stands hot ages, whoever is there.
+    fn watch_melt(&mut self) {
+        let readings = self.sensors.readings(&self.config, self.now);
+        let melts = |zone: Zone| {
+            let from = self.config.zones[zone].limits.min_temp_for_motor;
+            readings.temperature(zone).is_some_and(|t| t >= from)
+        };
+        let hot = self.thermal.ids().any(melts);
+        let turned = self.motion.any_runs(&self.config, MotorRole::Screw);
+        let stood = self.supervisor.melt_stands(self.now, hot, turned, &self.config.safety);
+        if let Some(stood) = stood {
+            // A note of before is about melt that is long gone.
+            self.alarms.withdraw(AlarmCode::Residence);
+            self.raise(AlarmCode::Residence, Cause::Seconds(stood));
         }
     }
 

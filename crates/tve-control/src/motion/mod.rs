@@ -131,6 +131,11 @@ impl Motion {
         of_role(config, role).any(|motor| self.turns(motor))
     }
 
+    /// Whether a motor of this role turns at a speed, and not by a counted move.
+    pub(crate) fn any_runs(&self, config: &MachineConfig, role: MotorRole) -> bool {
+        of_role(config, role).any(|motor| self.axes[motor].runs())
+    }
+
     /// Whether a motor of this role turns, and not by one of the short moves that are allowed while
     /// cold.
     pub(crate) fn any_needs_warmth(&self, config: &MachineConfig, role: MotorRole) -> bool {

@@ -10,6 +10,7 @@
 //! A stop overtakes a start, and an emergency everything; a STOP alarm ends what is no emergency.
 
 mod idle;
+mod residence;
 mod sequence;
 
 pub(crate) use idle::Alone;
@@ -17,6 +18,7 @@ pub(crate) use sequence::{DueSteps, estop_pressed};
 
 use crate::snapshot::Status;
 use idle::Idle;
+use residence::Residence;
 use sequence::{Button, Sequence};
 use tve_config::{Safety, Step};
 use tve_hal::{Buttons, Motor};
@@ -60,6 +62,7 @@ pub(crate) struct Supervisor {
     start_button: Button,
     stop_button: Button,
     idle: Idle,
+    residence: Residence,
     /// The screw has been turning in a cold zone since.
     cold_since: Option<Micros>,
 }
@@ -72,6 +75,7 @@ impl Supervisor {
             start_button: Button::default(),
             stop_button: Button::default(),
             idle: Idle::default(),
+            residence: Residence::default(),
             cold_since: None,
         }
     }
@@ -199,6 +203,17 @@ impl Supervisor {
     /// What is to be done as nobody is there, once for each stage.
     pub(crate) fn alone(&mut self, now: Micros, safety: &Safety) -> Option<Alone> {
         self.idle.due(now, safety)
+    }
+
+    /// One look at the melt: how long it has stood hot, s, once when that is too long.
+    pub(crate) fn melt_stands(
+        &mut self,
+        now: Micros,
+        hot: bool,
+        turned: bool,
+        safety: &Safety,
+    ) -> Option<f64> {
+        self.residence.look(now, hot, turned, safety)
     }
 
     /// One evaluation of the screw: whether it has turned in a cold zone for too long. `period`: the

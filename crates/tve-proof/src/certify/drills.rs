@@ -102,6 +102,13 @@ pub(crate) static DRILLS: &[Drill] = &[
         run: motion::local_stop,
     },
     Drill {
+        id: "residence",
+        fault: "melt stands hot for longer than safety.residence_min",
+        expected: "RESIDENCE, NOTE, and heat goes on",
+        states: &[Holding],
+        run: residence,
+    },
+    Drill {
         id: "converted-gains",
         fault: "gains made for the original's control law",
         expected: "TUNE_NEEDED, NOTE, when heat is first asked for",
@@ -426,6 +433,23 @@ fn converted_gains(subject: &Subject, state: State) -> Result<String, String> {
     let note = rig.journal().iter().any(|a| a.record.code == AlarmCode::TuneNeeded);
     let heats = rig.snapshot().heater_duty.iter().all(|d| !d.is_zero());
     match (note, heats) {
+        (true, true) => Ok(String::new()),
+        (false, _) => Err("no note".to_owned()),
+        (_, false) => Err("the note took the heat away".to_owned()),
+    }
+}
+
+fn residence(subject: &Subject, state: State) -> Result<String, String> {
+    const LIMIT_MIN: f64 = 5.0;
+    let mut config = subject.config().clone();
+    config.safety.residence_min = LIMIT_MIN;
+    let mut rig = reach(&subject.with(config), state, false);
+    let told = |rig: &Rig| rig.journal().iter().any(|a| a.record.code == AlarmCode::Residence);
+    if told(&rig) {
+        return Err("a note before its time".to_owned());
+    }
+    rig.run_for(LIMIT_MIN * 60.0);
+    match (told(&rig), rig.snapshot().targets.iter().all(|t| !t.is_zero())) {
         (true, true) => Ok(String::new()),
         (false, _) => Err("no note".to_owned()),
         (_, false) => Err("the note took the heat away".to_owned()),

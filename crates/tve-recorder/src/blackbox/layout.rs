@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "d22f0914629fcf2e19b0f9e1b8ad6bd918db6ef5d3eba0b1d4975a4bf71ded24");
+    (2, "82f026b16daf096d753fd8890cbd97ba2262d6737ffe7a66968ec3be1d69678c");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

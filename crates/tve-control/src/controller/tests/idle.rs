@@ -139,3 +139,26 @@ fn the_machine_of_the_field_is_turned_down_by_default_and_one_without_a_screw_is
         assert_eq!(targets(&bench), [expected; 2]);
     }
 }
+
+#[test]
+fn melt_that_stands_hot_too_long_is_a_note_and_again_after_it_was_turned_out() {
+    let mut config = Config::embedded();
+    config.safety.residence_min = 2.0;
+    let mut bench = bench(config);
+    bench.run(118.0);
+    assert_eq!(bench.active(), Vec::<&str>::new());
+    bench.run(3.0);
+    assert_eq!(bench.active(), ["RESIDENCE"]);
+    let message = bench.shown().alarms.iter().next().unwrap().to_string();
+    assert!(message.contains("120."), "{message}");
+    bench.ok("CLEAR_ALARM", json!(null));
+    bench.run(60.0);
+    assert_eq!(bench.active(), Vec::<&str>::new(), "somebody knows");
+    bench.ok("SET_MOTOR", json!({"motor": "main", "rpm": 60}));
+    bench.run(30.0);
+    bench.ok("SET_MOTOR", json!({"motor": "main", "rpm": 0}));
+    bench.run(118.0);
+    assert_eq!(bench.active(), Vec::<&str>::new());
+    bench.run(4.0);
+    assert_eq!(bench.active(), ["RESIDENCE"]);
+}

@@ -15,7 +15,7 @@ fn default() -> Vec<Row> {
 fn every_alarm_of_the_controller_has_a_row() {
     /// Drills play these: converted gains, a journal that cannot be read, and what only some
     /// configuration asks for.
-    const ELSEWHERE: [A; 3] = [A::TuneNeeded, A::JournalUnreadable, A::LocalStop];
+    const ELSEWHERE: [A; 4] = [A::TuneNeeded, A::JournalUnreadable, A::LocalStop, A::Residence];
     for table in [default(), four_zones()] {
         for code in A::ALL.iter().filter(|code| !ELSEWHERE.contains(code)) {
             let named = |row: &&Row| matches!(row.expected, Alarm(codes) if codes.contains(code));
