@@ -56,4 +56,8 @@ pub struct Permissives {
     /// no limit.
     #[schema(value_type = BTreeMap<String, Option<f64>>)]
     pub cold_jog_turns_left: Named<Option<f64>>,
+    /// Whether the setpoint of a motor waits for the screw to turn; there while one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = BTreeMap<String, bool>, required = false)]
+    pub motors_held: Option<Named<bool>>,
 }

@@ -160,6 +160,10 @@ pub struct State {
     /// Speeds that the ramp has reached by motor, rpm.
     #[schema(value_type = BTreeMap<String, f64>)]
     pub motors_actual: Named<f64>,
+    /// Whether the setpoint of a motor waits for the screw to turn; there while one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = BTreeMap<String, bool>, required = false)]
+    pub motors_held: Option<Named<bool>>,
     /// What is switched on: `fan`, `pump`, and `ssr_{zone}` for the heater of each zone.
     #[schema(value_type = BTreeMap<String, bool>)]
     pub relays: Named<bool>,

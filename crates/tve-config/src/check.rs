@@ -40,6 +40,7 @@ pub(crate) const RULES: &[&str] = &[
     "`safety.max_target` is at least 15 °C below `safety.over_temperature`.",
     "`safety.frozen_uncertain_after` is not above `safety.frozen_after`.",
     "`safety.idle_off_min` is not below `safety.idle_setback_min` when both are given.",
+    "`safety.local_stop` with `pins.btn_stop` has `pins.btn_start`: what locks can be released.",
     "The lower end of a history axis is below its upper end when both are given.",
 ];
 
@@ -251,6 +252,12 @@ impl Config {
             let reason = format!("must be 0 or at least idle_setback_min ({setback}), not {off}");
             errors.push(Issue::new("safety.idle_off_min", reason));
         }
+        let wired = |signal: Signal| self.pins.get(signal.row().pattern).is_some();
+        if safety.local_stop && wired(Signal::Stop) && !wired(Signal::Start) {
+            let reason =
+                "needs pins.btn_start: only that button releases what the stop button locks";
+            errors.push(Issue::new("safety.local_stop", reason));
+        }
     }
 
     fn check_history(&self, errors: &mut Vec<Issue>) {
@@ -317,7 +324,7 @@ impl Config {
                  {highest:.1}; use pin 12, 13, 18 or 19, or fewer microsteps",
                 pin.get()
             );
-            let start = self.motion.start_rpm;
+            let start = self.motion.start_rpm.min(settings.max_rpm);
             if start > highest {
                 use std::fmt::Write as _;
                 // Writing to a String cannot fail.
@@ -354,6 +361,18 @@ impl Config {
                 "extruder_sequence.check_temp_before_start",
                 "false is kept and shown but bypasses nothing: a cold screw never starts",
             ));
+        }
+        let latest = self.safety.last_stop_step_s();
+        for (i, step) in self.extruder_sequence.shutdown.iter().enumerate() {
+            if step.enabled && step.delay > latest {
+                let reason = format!(
+                    "{} s is more than a STOP may take (safety.stop_max_s): the step comes after \
+                     {latest} s",
+                    step.delay
+                );
+                let path = format!("extruder_sequence.shutdown[{i}].delay");
+                warnings.push(Issue::new(path, reason));
+            }
         }
         if self.control.law == 1 {
             warnings.push(Issue::new(

@@ -123,6 +123,10 @@ fn every_fault_of_a_file_is_named_with_its_path() {
             "safety.idle_off_min: must be 0 or at least idle_setback_min (30), not 10",
         ),
         (
+            json!({"safety": {"local_stop": true}, "pins": {"btn_stop": 5}}),
+            "safety.local_stop: needs pins.btn_start: only that button releases what the stop button locks",
+        ),
+        (
             json!({"history": {"y_left_min": 5, "y_left_max": 5}}),
             "history.y_left_min: must be below y_left_max (5), not 5",
         ),
@@ -277,6 +281,11 @@ fn what_deserves_a_look_is_warned_of() {
             "/extruder_sequence",
             json!({"check_temp_before_start": false}),
             "extruder_sequence.check_temp_before_start",
+        ),
+        (
+            "/extruder_sequence",
+            json!({"shutdown": [{"device": "main_motor", "action": "off", "delay": 58.5}]}),
+            "extruder_sequence.shutdown[1].delay",
         ),
         ("/safety", json!({"max_target": 150}), "safety.min_temp_for_motor"),
         ("/security", json!({"enabled": true}), "security.users"),

@@ -256,3 +256,17 @@ fn what_the_machine_gets_holds_no_secret() {
     assert!(!format!("{:?}", config.machine()).contains("eva"));
     assert!(config.service().security.users.contains_key("eva"));
 }
+
+#[test]
+fn a_shaft_without_a_highest_speed_of_its_own_has_that_of_its_role() {
+    let limits = |file: &str, motion: &Value| {
+        let mut file: Value = serde_json::from_str(file).unwrap();
+        file["motion"] = motion.clone();
+        let machine = Config::parse(&file.to_string()).unwrap().machine();
+        machine.motors.map(|_, motor| motor.max_rpm)
+    };
+    let slower = json!({"screw_max_rpm": 60, "feeder_max_rpm": 30});
+    assert_eq!(limits("{}", &json!({})), [5000.0, 5000.0]);
+    assert_eq!(limits("{}", &slower), [60.0, 30.0]);
+    assert_eq!(limits(FOUR_ZONE, &slower), [60.0, 120.0], "a puller, which gives its own");
+}

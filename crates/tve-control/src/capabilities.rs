@@ -1,6 +1,6 @@
 //! What a machine can do: which devices are fitted and how fast its pins can pulse.
 
-use tve_config::{Device, MachineConfig};
+use tve_config::{Device, MachineConfig, MotorRole};
 use tve_hal::{MachineKind, Motor, PerMotor, PerZone, Signal, Zone};
 use tve_machine::PwmOutput;
 
@@ -75,6 +75,11 @@ impl Capabilities {
     /// Whether the drive of a motor is fitted.
     pub fn has_motor(&self, motor: Motor) -> bool {
         self.motors[motor]
+    }
+
+    /// Whether a drive is fitted that turns something of this role.
+    pub fn has_role(&self, role: MotorRole, config: &MachineConfig) -> bool {
+        config.motors.entries().any(|(id, motor)| motor.role == role && self.has_motor(id))
     }
 
     /// Whether a device of a sequence is fitted.

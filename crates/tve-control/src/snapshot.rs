@@ -172,6 +172,8 @@ pub struct Snapshot {
     pub motors: PerMotor<Rpm>,
     /// Commanded speed of the ramp by motor.
     pub motors_actual: PerMotor<Rpm>,
+    /// Setpoints that wait for the screw to turn, by motor.
+    pub held: PerMotor<bool>,
     /// Fan, pump.
     pub relays: [bool; 2],
     /// Duty by PWM channel.
@@ -229,6 +231,7 @@ impl Snapshot {
             heater_on: PerZone::new(zones),
             motors: PerMotor::new(motors),
             motors_actual: PerMotor::new(motors),
+            held: PerMotor::new(motors),
             relays: [false; 2],
             pwm: [Duty::ZERO; PWM_CHANNELS],
             peltier: Duty::ZERO,

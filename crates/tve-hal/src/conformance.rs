@@ -4,7 +4,7 @@
 //! on the Raspberry Pi over a fake board, and on a real one. What the pins do is looked at from
 //! outside, by tests that know where to look.
 
-use crate::{Hardware, Inputs, JogId, Motor, MotorDrive, Outputs, Sensor, UserPin};
+use crate::{Hardware, Inputs, JogId, Motor, MotorDrive, Outputs, Sensor, Travel, UserPin};
 use tve_config::{Config, MachineConfig, PwmUse};
 use tve_machine::{Name, Names};
 use tve_units::{Bcm, Duty, Micros, StepRate};
@@ -22,6 +22,10 @@ pub trait Bench {
 const STEPS: i32 = 40;
 /// Its speed, steps/s.
 const RATE: f64 = 200.0;
+/// Its acceleration, steps/s².
+const ACCEL: f64 = 10_000.0;
+/// Share of the time of a ramped move that its pulses take at least: single pulses begin with a step.
+const RAMPED: f64 = 0.9;
 /// Pulses of moves that do not end by themselves in a test.
 const ENDLESS: i32 = 10_000_000;
 /// How long samples are looked at, and everything is held on.
@@ -78,7 +82,7 @@ impl Play<'_> {
 
     fn jog(&self, motor: Motor, id: JogId, steps: i32) -> Outputs {
         let mut outputs = self.off();
-        outputs.motors[motor] = MotorDrive::Jog { id, steps, rate: RATE };
+        outputs.motors[motor] = MotorDrive::Jog { id, steps, rate: RATE, accel: ACCEL };
         outputs
     }
 
@@ -183,10 +187,12 @@ impl Play<'_> {
         }
         let what = format!("{}: {STEPS} steps", self.names.motors[motor]);
         let took = self.until(&what, &self.jog(motor, id, STEPS), done)?;
-        let least = f64::from(STEPS - 1) / RATE;
+        // Between the first pulse and the last.
+        let travel = Travel::new(STEPS.unsigned_abs() - 1, RATE, ACCEL);
+        let least = RAMPED * travel.duration();
         if took.secs() < least {
             return Err(format!(
-                "{what} took {} s, at {RATE} steps/s they take {least} s",
+                "{what} took {} s, up to {RATE} steps/s by {ACCEL} steps/s² they take {least} s",
                 took.secs()
             ));
         }

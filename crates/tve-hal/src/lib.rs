@@ -7,12 +7,14 @@ pub mod conformance;
 mod inputs;
 mod outputs;
 mod reading;
+mod travel;
 
 pub use inputs::{
     AdcReading, Buttons, Contact, Inputs, JogId, MotorFeedback, Quality, Quantity, SensorInput,
 };
 pub use outputs::{Leds, MotorDrive, Outputs, Pull, UserPin};
 pub use reading::Reading;
+pub use travel::Travel;
 pub use tve_machine::{
     Id, Lamp, Motor, Name, Names, PerMotor, PerSensor, PerZone, Sensor, Signal, Zone,
 };

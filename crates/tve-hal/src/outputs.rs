@@ -12,7 +12,8 @@ pub enum MotorDrive {
     Disabled,
     /// Power stage on, pulses at a signed rate; zero holds the shaft.
     Run(StepRate),
-    /// Power stage on, exactly `steps` pulses (the sign is the direction) at `rate` steps/s.
+    /// Power stage on, exactly `steps` pulses (the sign is the direction) at up to `rate` steps/s, as
+    /// [`Travel`](crate::Travel) says.
     /// The machine starts a move when it first sees its id, and reports it done.
     Jog {
         /// Which move.
@@ -21,6 +22,8 @@ pub enum MotorDrive {
         steps: i32,
         /// Steps per second, above zero.
         rate: f64,
+        /// Steps per second squared, above zero; infinite is no ramp.
+        accel: f64,
     },
 }
 

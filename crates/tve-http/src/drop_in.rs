@@ -55,7 +55,7 @@ fn page() -> String {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let data = text(view::data_text(&snapshot, &tags));
         let state = text(view::state_json(&snapshot, &tags, "simulator", &[], b"[]"));
-        let permissives = text(view::json(&view::permissives(&snapshot.permissives, &tags)));
+        let permissives = text(view::json(&view::permissives(&snapshot, &tags)));
         let samples = Samples::of(&layout, &[layout.row(&snapshot)]);
         let history = text(view::json(&view::history(&samples, &tags)[0]));
         let metrics = crate::metrics::machine_text(&snapshot, &tags);

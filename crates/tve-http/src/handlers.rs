@@ -31,7 +31,7 @@ pub(crate) async fn gpio(State(app): Shared) -> Response {
 /// `GET /api/permissives`.
 pub(crate) async fn permissives(State(app): Shared) -> Response {
     let newest = app.door.newest();
-    ok(&view::permissives(&newest.snapshot.permissives, &app.tags(&newest)))
+    ok(&view::permissives(&newest.snapshot, &app.tags(&newest)))
 }
 
 #[derive(Deserialize)]

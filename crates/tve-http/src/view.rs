@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tve_api as api;
 use tve_config::Config;
-use tve_control::{AlarmRecord, Mode, Permissives, Severity, Snapshot, Status};
+use tve_control::{AlarmRecord, Mode, Severity, Snapshot, Status};
 use tve_hal::Pull;
 use tve_recorder::{JournalEntry, Sample, Samples};
 use tve_tags::{Place, Tag, Tags, Value};
@@ -62,6 +62,12 @@ fn named<T>(
 /// A number that is always known; zero for what the running machine does not have.
 fn known(value: Value) -> f64 {
     value.number().unwrap_or_default()
+}
+
+/// Which setpoints wait for the screw, while one does.
+fn held(snapshot: &Snapshot, tags: &Tags) -> Option<api::Named<bool>> {
+    let some = snapshot.held.iter().any(|held| *held);
+    some.then(|| named(tags, Place::MotorsHeld, snapshot, Value::is_on))
 }
 
 /// The body of `GET /api/data`.
@@ -145,6 +151,7 @@ fn state(snapshot: &Snapshot, tags: &Tags, machine: &str, errors: &[String]) -> 
         temps_timestamp: snapshot.wall.secs() - age,
         motors: known(Place::Motors),
         motors_actual: known(Place::MotorsActual),
+        motors_held: held(snapshot, tags),
         relays: named(tags, Place::Relays, snapshot, Value::is_on),
         pwm: known(Place::Pwm),
         peltier_duty: snapshot.peltier.get(),
@@ -220,7 +227,8 @@ pub(crate) fn gpio(snapshot: &Snapshot, config: &Config) -> api::GpioStatus {
 }
 
 /// The body of `GET /api/permissives`.
-pub(crate) fn permissives(permissives: &Permissives, tags: &Tags) -> api::Permissives {
+pub(crate) fn permissives(snapshot: &Snapshot, tags: &Tags) -> api::Permissives {
+    let permissives = &snapshot.permissives;
     let left = permissives.cold_jog_turns_left.iter();
     api::Permissives {
         granted: permissives.granted(),
@@ -240,6 +248,7 @@ pub(crate) fn permissives(permissives: &Permissives, tags: &Tags) -> api::Permis
             &tags.group(Place::Motors).keys,
             left.map(|turns| turns.and_then(finite)),
         ),
+        motors_held: held(snapshot, tags),
     }
 }
 

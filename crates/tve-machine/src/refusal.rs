@@ -157,7 +157,7 @@ codes! {
     TuneBusy = "TUNE_BUSY", Conflict;
     /// Sensors are not fresh.
     TempDataStale = "TEMP_DATA_STALE", Conflict;
-    /// The zone is neither locked nor is its sensor doubted.
+    /// The zone is not locked.
     ZoneNotLocked = "ZONE_NOT_LOCKED", Conflict;
     /// A zone is too cold for the screw.
     ColdExtrusionProtection = "COLD_EXTRUSION_PROTECTION", Conflict;

@@ -5,7 +5,7 @@ pub(crate) use tve_rig::{Rig, TICK};
 
 use crate::thermometer::{self, Junction};
 use std::sync::Arc;
-use tve_config::{MachineConfig, Source};
+use tve_config::{MachineConfig, MotorRole, Source};
 use tve_control::{AlarmRecord, Reaction};
 use tve_hal::{Inputs, MotorDrive, Outputs, Sensor, SensorInput, Zone};
 use tve_units::Micros;
@@ -45,6 +45,17 @@ pub(crate) fn machine_of(rig: &Rig) -> Arc<MachineConfig> {
 /// Whether some pulses are asked for.
 pub(crate) fn is_moving(outputs: &Outputs) -> bool {
     outputs.motors.iter().any(|m: &MotorDrive| m.is_moving())
+}
+
+/// Whether a feeder is driven while no screw is, on a machine that has one.
+pub(crate) fn feeds_a_standing_screw(outputs: &Outputs, machine: &MachineConfig) -> bool {
+    let runs = |role: MotorRole| {
+        let mut motors = machine.motors.entries().filter(move |(_, motor)| motor.role == role);
+        motors.any(|(id, _)| {
+            matches!(outputs.motors.get(id), Some(MotorDrive::Run(rate)) if !rate.is_zero())
+        })
+    };
+    machine.screw().is_some() && runs(MotorRole::Feeder) && !runs(MotorRole::Screw)
 }
 
 /// Whether an alarm is about a zone, or about no zone in particular.

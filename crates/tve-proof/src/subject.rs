@@ -141,3 +141,8 @@ pub(crate) fn motor_sensors(machine: &MachineConfig) -> impl Iterator<Item = (Mo
 pub(crate) fn is_screw(machine: &MachineConfig, motor: Motor) -> bool {
     machine.motors[motor].role == MotorRole::Screw
 }
+
+/// Whether something feeds the screw that stops before it.
+pub(crate) fn has_feeder(machine: &MachineConfig) -> bool {
+    machine.motors.iter().any(|motor| motor.role == MotorRole::Feeder)
+}

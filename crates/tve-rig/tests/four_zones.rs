@@ -44,8 +44,11 @@ fn it_heats_its_zones_to_their_targets_from_cold_without_an_alarm() {
     rig.run_for(2.0);
     heat(&mut rig);
     let mut hottest = 0.0_f64;
-    // Short of the set-back, 30 minutes after the last move.
-    for _ in 0..1740 {
+    for second in 0..1740 {
+        // Somebody is there: nobody has to be told that the heat is about to be turned down.
+        if second == 900 {
+            rig.command("SET_FILL_TARGET", &json!({"level": 10})).unwrap();
+        }
         rig.run_for(1.0);
         let shown = rig.snapshot();
         let values = shown.readings.iter().filter_map(|reading| reading.value());

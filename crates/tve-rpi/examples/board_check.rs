@@ -23,6 +23,8 @@ const TICKS_A_LINE: u32 = 50;
 const PATIENCE: Micros = Micros::from_secs(10);
 /// Speed of a jog, steps/s.
 const JOG_RATE: f64 = 1000.0;
+/// Its acceleration, steps/s².
+const JOG_ACCEL: f64 = 3200.0;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -98,7 +100,7 @@ fn outputs(config: &Config, names: &[String]) -> Result<Outputs, String> {
                 let steps = names.next().and_then(|n| n.parse().ok());
                 let steps = steps.ok_or("jog needs a number of steps")?;
                 let first = outputs.motors.iter_mut().next().ok_or("there is no motor")?;
-                *first = MotorDrive::Jog { id: JogId(1), steps, rate: JOG_RATE };
+                *first = MotorDrive::Jog { id: JogId(1), steps, rate: JOG_RATE, accel: JOG_ACCEL };
             }
             zone => match machine.zone_named(zone) {
                 Some(zone) => outputs.heaters[zone] = true,

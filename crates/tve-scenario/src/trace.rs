@@ -143,11 +143,12 @@ impl Trace {
                     self.pending.push(1);
                     self.f64(rate.get());
                 }
-                MotorDrive::Jog { id, steps, rate } => {
+                MotorDrive::Jog { id, steps, rate, accel } => {
                     self.pending.push(2);
                     self.pending.extend_from_slice(&id.0.to_le_bytes());
                     self.pending.extend_from_slice(&steps.to_le_bytes());
                     self.f64(rate);
+                    self.f64(accel);
                 }
             }
         }

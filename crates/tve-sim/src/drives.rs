@@ -1,10 +1,8 @@
 //! Step pulses of one motor, counted in virtual time.
 
-use tve_hal::{JogId, MotorDrive};
+use tve_hal::{JogId, MotorDrive, Travel};
 use tve_units::Micros;
 
-/// Microseconds in a second.
-const MICROS_PER_SEC: f64 = 1e6;
 /// Seconds in a minute.
 const SECS_PER_MIN: f64 = 60.0;
 
@@ -12,10 +10,12 @@ const SECS_PER_MIN: f64 = 60.0;
 #[derive(Debug, Clone, Copy)]
 struct Move {
     id: JogId,
-    steps: i64,
-    rate: f64,
-    running_us: u64,
-    sent: i64,
+    travel: Travel,
+    /// 1 or -1.
+    direction: i64,
+    running: Micros,
+    sent: u32,
+    steps: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,15 +64,22 @@ impl Drive {
                     self.mode = Mode::Run(0.0);
                 }
             }
-            MotorDrive::Jog { id, steps, rate } => {
+            MotorDrive::Jog { id, steps, rate, accel } => {
                 self.cut_off();
                 self.seen = Some(id);
-                if steps == 0 || rate.is_nan() || rate <= 0.0 {
+                // Also false for what is no number.
+                if steps != 0 && rate > 0.0 && accel > 0.0 {
+                    self.mode = Mode::Move(Move {
+                        id,
+                        travel: Travel::new(steps.unsigned_abs(), rate, accel),
+                        direction: i64::from(steps.signum()),
+                        running: Micros::ZERO,
+                        sent: 0,
+                        steps: steps.unsigned_abs(),
+                    });
+                } else {
                     self.finished = Some(id);
                     self.mode = Mode::Run(0.0);
-                } else {
-                    let steps = i64::from(steps);
-                    self.mode = Mode::Move(Move { id, steps, rate, running_us: 0, sent: 0 });
                 }
             }
         }
@@ -92,13 +99,11 @@ impl Drive {
                 }
             }
             Mode::Move(m) => {
-                m.running_us += span.get();
-                let total = m.steps.abs();
-                let due = (m.running_us as f64 * m.rate / MICROS_PER_SEC) as i64;
-                let out = due.min(total);
-                self.pulses += (out - m.sent) * m.steps.signum();
+                m.running = m.running + span;
+                let out = m.travel.steps_after(m.running).max(m.sent);
+                self.pulses += i64::from(out - m.sent) * m.direction;
                 m.sent = out;
-                if out == total {
+                if out == m.steps {
                     self.finished = Some(m.id);
                     self.mode = Mode::Run(0.0);
                 }
@@ -111,7 +116,7 @@ impl Drive {
         let rate = match &self.mode {
             Mode::Off => 0.0,
             Mode::Run(rate) => *rate,
-            Mode::Move(m) => m.rate * m.steps.signum() as f64,
+            Mode::Move(m) => m.travel.rate_after(m.running) * m.direction as f64,
         };
         rate * SECS_PER_MIN / microsteps
     }
@@ -153,7 +158,7 @@ mod tests {
     const TICK: Micros = Micros::from_millis(10);
 
     fn jog(id: u32, steps: i32, rate: f64) -> MotorDrive {
-        MotorDrive::Jog { id: JogId(id), steps, rate }
+        MotorDrive::Jog { id: JogId(id), steps, rate, accel: f64::INFINITY }
     }
 
     #[test]
@@ -176,6 +181,23 @@ mod tests {
             drive.advance(Micros::from_secs(10));
             assert_eq!(drive.pulses(), i64::from(steps), "a finished move stays finished");
         }
+    }
+
+    #[test]
+    fn a_ramped_move_counts_exactly_and_turns_the_shaft_up_and_down() {
+        let mut drive = Drive::default();
+        let jog = MotorDrive::Jog { id: JogId(1), steps: -3200, rate: 1600.0, accel: 3200.0 };
+        let mut speeds = Vec::new();
+        while drive.finished().is_none() {
+            drive.apply(jog);
+            drive.advance(TICK);
+            speeds.push(drive.rpm(3200.0));
+        }
+        assert_eq!(drive.pulses(), -3200);
+        // Half a second up to 30 rpm, 1.5 s there, half a second down.
+        assert_eq!(speeds.len(), 250);
+        assert!((speeds[24] + 15.0).abs() < 1e-9 && (speeds[124] + 30.0).abs() < 1e-9);
+        assert!(speeds.windows(2).all(|pair| (pair[1] - pair[0]).abs() <= 0.6 + 1e-9));
     }
 
     #[test]

@@ -164,6 +164,8 @@ pub enum Place {
     Motors,
     /// In `motors_actual`.
     MotorsActual,
+    /// In `motors_held`, which is there while some motor is held.
+    MotorsHeld,
     /// In `relays`.
     Relays,
     /// In `pwm`.
@@ -180,10 +182,11 @@ pub enum Place {
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Temps,
         Self::Motors,
         Self::MotorsActual,
+        Self::MotorsHeld,
         Self::Relays,
         Self::Pwm,
         Self::Targets,
@@ -197,7 +200,7 @@ impl Place {
         match self {
             Self::Temps => Some(Category::Temps),
             Self::Motors => Some(Category::Motors),
-            Self::MotorsActual => None,
+            Self::MotorsActual | Self::MotorsHeld => None,
             Self::Relays => Some(Category::Relays),
             Self::Pwm => Some(Category::Pwm),
             Self::Targets | Self::ManualDuties | Self::HeaterDuties | Self::Fields => {
@@ -212,6 +215,7 @@ impl Place {
             Self::Temps => "temps",
             Self::Motors => "motors",
             Self::MotorsActual => "motors_actual",
+            Self::MotorsHeld => "motors_held",
             Self::Relays => "relays",
             Self::Pwm => "pwm",
             Self::Targets | Self::ManualDuties | Self::HeaterDuties | Self::Fields => "",

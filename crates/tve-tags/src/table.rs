@@ -281,6 +281,10 @@ tags! {
             metric: Some(Metric::Value("tve_motor_actual_rpm")),
             ..NONE
         };
+    /// Whether the setpoint of a feeder waits for a screw that turns.
+    MotorHeld(motor: Motor) = "motor.{motor}.held", Shape::Switch,
+        read: |at, motor| Value::Switch(at.snapshot.held.get(motor).is_some_and(|held| *held)),
+        DropIn { wire: &[(Place::MotorsHeld, "{motor}")], ..NONE };
     /// Whether a counted move is under way.
     MotorJogging(motor: Motor) = "motor.{motor}.jogging", Shape::Switch,
         read: |at, motor| Value::Switch(at.snapshot.jogging.get(motor).is_some_and(|on| *on)),

@@ -176,12 +176,17 @@ impl Config {
     }
 
     fn motor_config(&self, entry: &MotorEntry, sensor: Option<Sensor>) -> MotorConfig {
+        let by_role = match entry.role {
+            MotorRole::Screw => self.motion.screw_max_rpm,
+            MotorRole::Feeder => self.motion.feeder_max_rpm,
+            MotorRole::Puller | MotorRole::Other => Rpm::MAX,
+        };
         MotorConfig {
             name: entry.name,
             role: entry.role,
             sensor,
             microsteps: entry.microsteps.unwrap_or(self.dm556.microsteps),
-            max_rpm: entry.max_rpm.unwrap_or(Rpm::MAX),
+            max_rpm: entry.max_rpm.unwrap_or(by_role),
         }
     }
 

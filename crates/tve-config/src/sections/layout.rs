@@ -103,7 +103,7 @@ section! {
         sensor: Option<Name> = None, Nullable(NameText);
         /// Pulses per revolution; null takes `dm556.microsteps`.
         microsteps: Option<u32> = None, Nullable(int(1, 51_200, "steps/rev"));
-        /// Highest speed in rpm; null for what drive and pin can do.
+        /// Highest speed in rpm; null takes `motion.screw_max_rpm` or `motion.feeder_max_rpm` by its role, else what drive and pin can do.
         max_rpm: Option<f64> = None, Nullable(num(0.1, 5000.0, "rpm"));
     }
 }

@@ -1,6 +1,6 @@
 //! Limits, delays and the thermal model that the safety rules use.
 
-use crate::field::{Choice, Nullable, choice, num};
+use crate::field::{Choice, Flag, Nullable, choice, num};
 use crate::section::section;
 
 choice! {
@@ -70,18 +70,33 @@ section! {
         cold_zone_margin: f64 = 5.0, num(0.0, 100.0, "°C");
         /// How long a zone may be too cold for a turning screw, in s.
         cold_zone_delay: f64 = 5.0, num(0.0, 60.0, "s");
-        /// Minutes without motion before targets are lowered; 0 means never.
-        idle_setback_min: f64 = 0.0, num(0.0, 1440.0, "min");
-        /// Minutes without motion before targets go to 0; 0 means never.
-        idle_off_min: f64 = 0.0, num(0.0, 1440.0, "min");
+        /// A STOP ends within this, in s: what `extruder_sequence.shutdown` has for later comes 2 s before it.
+        stop_max_s: f64 = 60.0, num(5.0, 300.0, "s");
+        /// Minutes without motion or command before the heat is turned down, by 40 °C or by the duty that holds them; 0 means never.
+        idle_setback_min: f64 = 30.0, num(0.0, 1440.0, "min");
+        /// Minutes without motion or command before the heat is switched off; 0 means never.
+        idle_off_min: f64 = 120.0, num(0.0, 1440.0, "min");
+        /// Minutes that melt may stand hot before a note says so; 0 means any time.
+        residence_min: f64 = 0.0, num(0.0, 1440.0, "min");
         /// Contact of the emergency-stop input; null means `nc` without having said so.
         estop_contact: Option<EstopContact> = None, Nullable(Choice);
+        /// Whether the stop button of the panel locks the motors until the start button of the panel releases them.
+        local_stop: bool = false, Flag;
         /// `hardwired_only` declares that the emergency stop works without an input here.
         estop: Option<EstopDeclaration> = None, Nullable(Choice);
     }
 }
 
+/// Time in which motors come to rest once they have to, s.
+const REST_S: f64 = 2.0;
+
 impl Safety {
+    /// Time from the begin of a STOP after which no step of its sequence may come, s, so that what it
+    /// stops has come to rest within `stop_max_s`.
+    pub fn last_stop_step_s(&self) -> f64 {
+        self.stop_max_s - REST_S
+    }
+
     /// The contact that applies: the one of the file, else normally closed.
     pub fn estop_contact(&self) -> EstopContact {
         self.estop_contact.unwrap_or(EstopContact::Nc)

@@ -7,6 +7,7 @@ use crate::issue::{Issue, join, unknown};
 use crate::section::{object, section};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use tve_units::Rpm;
 
 section! {
     /// How temperatures are published; alarms and control do not depend on it.
@@ -49,6 +50,10 @@ section! {
         max_jerk: f64 = 0.0, num(0.0, 1e6, "rpm/s²");
         /// Speed of a started motor that had none before, in rpm.
         start_rpm: f64 = 10.0, num(0.1, 5000.0, "rpm");
+        /// Highest speed of a screw that gives none of its own, in rpm.
+        screw_max_rpm: f64 = Rpm::MAX, num(0.1, Rpm::MAX, "rpm");
+        /// Highest speed of a feeder that gives none of its own, in rpm.
+        feeder_max_rpm: f64 = Rpm::MAX, num(0.1, Rpm::MAX, "rpm");
     }
 }
 

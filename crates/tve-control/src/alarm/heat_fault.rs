@@ -11,8 +11,6 @@ pub(crate) enum HeatFault {
     StuckOn,
     /// Heat that nobody gave.
     Unasked,
-    /// Heat that no reading explains.
-    Unaccounted,
     /// Beyond the limit.
     TooHot,
 }
@@ -29,7 +27,6 @@ impl AlarmCode {
             Self::HeaterNotHeating => Some(HeatFault::NotHeating),
             Self::HeaterStuckOn => Some(HeatFault::StuckOn),
             Self::HeatUnasked => Some(HeatFault::Unasked),
-            Self::HeatUnaccounted => Some(HeatFault::Unaccounted),
             Self::HeaterOverTemperature => Some(HeatFault::TooHot),
             Self::EmergencyStop
             | Self::EmergencyStopBtn
@@ -53,6 +50,10 @@ impl AlarmCode {
             | Self::ConfigFault
             | Self::IdleSetback
             | Self::TuneNeeded
+            | Self::LocalStop
+            | Self::IdleSoon
+            | Self::IdleOff
+            | Self::Residence
             | Self::LoggingFailed
             | Self::LoggingDiskFull => None,
         }

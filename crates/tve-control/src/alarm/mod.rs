@@ -120,6 +120,8 @@ pub enum Evidence {
     ThroatTooHot,
     /// The sensor of the feed throat is bad.
     ThroatSensorBad,
+    /// Nobody has released the motors at the panel that its stop button has locked.
+    LockedAtPanel,
     /// The alarm input of a stepper drive.
     DriveInput,
     /// A PWM register differs from what was written.
@@ -144,6 +146,7 @@ impl Evidence {
             Self::MotorSensorBad => "the sensor of the motor reads again",
             Self::ThroatTooHot => "the feed throat reads at most `safety.feed_throat_max`",
             Self::ThroatSensorBad => "the sensor of the feed throat reads again",
+            Self::LockedAtPanel => "the start button of the panel has been pressed",
             Self::DriveInput => "the drive reports no fault",
             Self::PwmReadBack => "the PWM registers hold what was written",
             Self::RecorderFails => "the recorder writes again",

@@ -4,9 +4,9 @@ use super::{AlarmRow, ClearRule, Evidence, Reaction, Scope};
 
 use ClearRule::{Acknowledged, Always, Never, Released, While};
 use Evidence::{
-    DiskLow, DriveInput, EstopContact, MotorSensorBad, MotorTooHot, PwmReadBack, RecorderFails,
-    ThroatSensorBad, ThroatTooHot, ZoneRises, ZoneSensorBad, ZoneSensorSilent, ZoneTooCold,
-    ZoneTooHot,
+    DiskLow, DriveInput, EstopContact, LockedAtPanel, MotorSensorBad, MotorTooHot, PwmReadBack,
+    RecorderFails, ThroatSensorBad, ThroatTooHot, ZoneRises, ZoneSensorBad, ZoneSensorSilent,
+    ZoneTooCold, ZoneTooHot,
 };
 
 macro_rules! scope {
@@ -84,11 +84,6 @@ alarm_table! {
     HeaterStuckOn = "HEATER_STUCK_ON", Trip each Zone, While(ZoneRises), 120.0,
         "A heater stays on",
         "Cut the mains: a solid-state relay may have failed closed";
-    /// Heat went in that the sensor does not show, for so long that a relay that sticks could have
-    /// brought the zone beyond its limit. Where a contactor is fitted.
-    HeatUnaccounted = "HEAT_UNACCOUNTED", Trip each Zone, Always, 180.0,
-        "A zone may be too hot: its heat does not show",
-        "Look whether the sensor sits in the barrel; let the barrel cool";
     /// A zone has more heat than anybody gave it, or is about to pass 290 °C.
     HeatUnasked = "HEAT_UNASKED", Trip each Zone, While(ZoneRises), 120.0,
         "A zone gets heat that nobody asked for",
@@ -122,6 +117,10 @@ alarm_table! {
     FeedSensorFailure = "FEED_SENSOR_FAILURE", Note, While(ThroatSensorBad), 1.0,
         "The feed throat sensor failed",
         "Check the thermistor of the feed throat";
+    /// The stop button of the panel was pressed, and `safety.local_stop` makes it lock the motors.
+    LocalStop = "LOCAL_STOP", Stop, While(LockedAtPanel), 0.05,
+        "Stopped at the machine, and locked there",
+        "Press the start button of the panel to release the motors; nothing turns by that";
     /// A stepper drive reported a fault.
     DriverFault = "DRIVER_FAULT", Stop, While(DriveInput), 0.05,
         "A stepper drive reports a fault",
@@ -155,10 +154,22 @@ alarm_table! {
     ConfigFault = "CONFIG_FAULT", Trip, Never, 0.02,
         "The configuration is invalid, outputs are locked",
         "Mend the configuration (`tve check-config FILE` lists what is wrong) and restart";
-    /// Nobody has moved the machine for long; targets were lowered.
+    /// Nobody has moved or operated the machine for long; its heat is turned down or off in ten minutes.
+    IdleSoon = "IDLE_SOON", Note, Always, 0.0,
+        "Nobody operates the machine, its heat is about to be turned down",
+        "Send any command or press a button to go on";
+    /// Nobody has moved or operated the machine for long; its heat was turned down.
     IdleSetback = "IDLE_SETBACK", Note, Always, 0.0,
-        "Nobody moved the machine, targets were lowered",
-        "Set the targets again to go on";
+        "Nobody operated the machine, its heat was turned down",
+        "Set targets or duties again to go on";
+    /// Nobody has moved or operated the machine for very long; its heat was switched off.
+    IdleOff = "IDLE_OFF", Note, Always, 0.0,
+        "Nobody operated the machine, its heat was switched off",
+        "Set targets or duties again to go on";
+    /// Melt has stood hot for longer than `safety.residence_min`, added up until it was turned out.
+    Residence = "RESIDENCE", Note, Always, 0.0,
+        "Melt has stood hot for long",
+        "Turn the screw until fresh material comes, or let the barrel cool";
     /// The gains were made for another control law.
     TuneNeeded = "TUNE_NEEDED", Note, Always, 0.0,
         "The gains were made for another control law and are converted",

@@ -222,6 +222,12 @@ impl Command {
         self.kind().row().effect.calms(self)
     }
 
+    /// Whether somebody is there who operates the machine: not whoever reads, nor the service itself.
+    pub const fn attends(&self) -> bool {
+        let own = matches!(self, Self::ReportLogging(_));
+        !own && !matches!(self.kind().row().effect, Effect::Reads)
+    }
+
     /// Whether the command may change the configuration: those that the black box leaves out, and
     /// the gains that a tune has found.
     pub const fn configures(&self) -> bool {

@@ -5,7 +5,7 @@
 
 use super::Controller;
 use crate::alarm::{AlarmCode, Cause};
-use crate::command::{Command, LoggingHealth, Mode, Relay, Reply, TUNE_MARGIN, TUNE_MIN};
+use crate::command::{Command, LoggingHealth, Mode, Relay, Reply};
 use crate::motion::{highest_rpm, pulse_rate};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::snapshot::Status;
@@ -25,6 +25,27 @@ impl Controller {
         self.now = self.now.max(now);
         self.check_range(&command)?;
         self.check_alarms(&command)?;
+        let attends = command.attends();
+        let answer = self.obey(command);
+        if attends && answer.is_ok() {
+            self.attended();
+        }
+        answer
+    }
+
+    /// Somebody is there: what was announced for a machine that is alone does not come.
+    pub(super) fn attended(&mut self) {
+        self.supervisor.attended(self.now);
+        self.alarms.withdraw(AlarmCode::IdleSoon);
+    }
+
+    /// Somebody has said how it is to be heated: what was lowered meanwhile is of the past.
+    fn heat_is_set(&mut self) {
+        self.alarms.withdraw(AlarmCode::IdleSetback);
+        self.alarms.withdraw(AlarmCode::IdleOff);
+    }
+
+    fn obey(&mut self, command: Command) -> Result<Reply, Refusal> {
         match command {
             Command::Start => self.start(),
             Command::Stop => {
@@ -57,10 +78,10 @@ impl Controller {
             }
             Command::MoveMotorSteps { motor, steps, rate } => self.jog(motor, steps, rate),
             Command::StopManualMove(motor) => {
-                self.motion.stop_jog(motor);
+                self.motion.stop_jog(self.now, motor, &self.config);
                 Ok(Reply::OK)
             }
-            Command::ReleaseZone { zone, .. } => self.release(zone),
+            Command::ReleaseZone { zone, .. } => self.release_zone(zone),
             Command::Adopt(proposal) => self.adopt(&proposal),
             // Nobody has made these to the configuration in force.
             Command::UpdatePid { .. }
@@ -100,145 +121,12 @@ impl Controller {
         }
     }
 
-    /// Ranges that the configuration sets.
-    fn check_range(&self, command: &Command) -> Result<(), Refusal> {
-        let max = |zone: Zone| self.config.zones[zone].limits.max_target;
-        match command {
-            Command::SetTarget { zones } => {
-                for zone in self.config.zones.ids() {
-                    let max = max(zone);
-                    if let Some(t) = zones[zone].filter(|t| t.get() > max) {
-                        let name = self.config.names.zones[zone];
-                        return Err(Refusal::invalid(
-                            name.as_str(),
-                            format!(
-                                "{name} must be at most {max} °C (safety.max_target), not {}",
-                                t.get()
-                            ),
-                        ));
-                    }
-                }
-                Ok(())
-            }
-            Command::TuneStart { zone, setpoint, .. }
-                if !(TUNE_MIN..=max(*zone) - TUNE_MARGIN).contains(&setpoint.get()) =>
-            {
-                let max = max(*zone) - TUNE_MARGIN;
-                Err(Refusal::with(
-                    RefusalCode::InvalidSetpoint,
-                    format!("setpoint must be {TUNE_MIN} to {max} °C"),
-                ))
-            }
-            Command::SetMotor { motor, rpm }
-                if rpm.get().abs() > self.config.motors[*motor].max_rpm =>
-            {
-                let max = self.config.motors[*motor].max_rpm;
-                let sentence = format!("rpm must be at most {max} either way, not {}", rpm.get());
-                Err(Refusal::invalid("rpm", sentence))
-            }
-            Command::SetPwmOutput { name, .. } if !self.knows_pwm(name) => {
-                Err(RefusalCode::InvalidPwmChannel.into())
-            }
-            Command::TuneApply if self.thermal.tune_result().is_none() => {
-                Err(RefusalCode::NoResult.into())
-            }
-            Command::TuneStart { .. }
-            | Command::SetPwmOutput { .. }
-            | Command::TuneApply
-            | Command::Start
-            | Command::Stop
-            | Command::EmergencyStop
-            | Command::ClearAlarm
-            | Command::AcknowledgeAlarm(_)
-            | Command::SetMode(_)
-            | Command::SetHeater { .. }
-            | Command::SetMotor { .. }
-            | Command::SetRelay { .. }
-            | Command::SetPeltier(_)
-            | Command::SetFillTarget { .. }
-            | Command::MoveMotorSteps { .. }
-            | Command::StopManualMove(_)
-            | Command::ReleaseZone { .. }
-            | Command::GpioConfig { .. }
-            | Command::GpioWrite { .. }
-            | Command::GpioRead(_)
-            | Command::TuneStop
-            | Command::SaveConfig
-            | Command::ReportLogging(_)
-            | Command::UpdatePid { .. }
-            | Command::UpdatePins { .. }
-            | Command::SetPinName { .. }
-            | Command::UpdateExtruderSeq(_)
-            | Command::UpdateDm556(_)
-            | Command::SetTempSettings(_)
-            | Command::SetLoggingSettings(_)
-            | Command::UpdateMotionConfig(_)
-            | Command::SetHistorySettings(_)
-            | Command::SetSensorCalibration { .. }
-            | Command::ReplaceConfig(_)
-            | Command::Adopt(_) => Ok(()),
-        }
-    }
-
-    /// What the latched alarms forbid.
-    fn check_alarms(&self, command: &Command) -> Result<(), Refusal> {
-        let latches = self.alarms.latches();
-        let zone_tripped = |zone: Zone| latches.zone_trip(zone);
-        let forbidden = match command {
-            // These read, make safer, or deal with the alarms themselves.
-            Command::EmergencyStop
-            | Command::ClearAlarm
-            | Command::AcknowledgeAlarm(_)
-            | Command::GpioRead(_)
-            | Command::Stop
-            | Command::StopManualMove(_)
-            | Command::ReleaseZone { .. }
-            | Command::TuneStop
-            | Command::ReportLogging(_) => false,
-            Command::SetMotor { rpm, .. } => !rpm.is_zero() && latches.any_stop(),
-            Command::SetPeltier(duty) | Command::SetPwmOutput { duty, .. } => {
-                !duty.is_zero() && latches.trip()
-            }
-            Command::SetHeater { zone, duty } => {
-                !duty.is_zero() && (latches.trip() || zone_tripped(*zone))
-            }
-            Command::SetTarget { zones } => {
-                let asked = |z: Zone| zones[z].is_some_and(|t| !t.is_zero());
-                let only_zero = zones.iter().any(Option::is_some) && zones.ids().all(|z| !asked(z));
-                (latches.trip() && !only_zero) || zones.ids().any(|z| zone_tripped(z) && asked(z))
-            }
-            Command::Start | Command::MoveMotorSteps { .. } => latches.any_stop(),
-            Command::TuneStart { .. } => latches.trip() || latches.any_zone_trip(),
-            // Whatever else may change something waits until the machine is safe again.
-            Command::SetMode(_)
-            | Command::SetRelay { .. }
-            | Command::SetFillTarget { .. }
-            | Command::GpioConfig { .. }
-            | Command::GpioWrite { .. }
-            | Command::TuneApply
-            | Command::SaveConfig
-            | Command::UpdatePid { .. }
-            | Command::UpdatePins { .. }
-            | Command::SetPinName { .. }
-            | Command::UpdateExtruderSeq(_)
-            | Command::UpdateDm556(_)
-            | Command::SetTempSettings(_)
-            | Command::SetLoggingSettings(_)
-            | Command::UpdateMotionConfig(_)
-            | Command::SetHistorySettings(_)
-            | Command::SetSensorCalibration { .. }
-            | Command::ReplaceConfig(_)
-            | Command::Adopt(_) => latches.trip(),
-        };
-        if forbidden { Err(RefusalCode::AlarmActive.into()) } else { Ok(()) }
-    }
-
     /// The start sequence, by command or button.
     pub(super) fn start(&mut self) -> Result<Reply, Refusal> {
         if self.alarms.latches().any_stop() {
             return Err(RefusalCode::AlarmActive.into());
         }
-        let ready = self.status() == Status::Ready && self.is_at_rest();
+        let ready = self.status() == Status::Ready && !self.motion.is_stopping();
         if !ready || self.supervisor.is_shutting_down() {
             return Err(RefusalCode::MachineBusy.into());
         }
@@ -264,7 +152,7 @@ impl Controller {
 
     /// The stop sequence, by command or button; with nothing to stop it does nothing.
     pub(super) fn stop(&mut self) {
-        self.motion.stop_jogs();
+        self.motion.stop_jogs(self.now, &self.config);
         let nothing = self.is_at_rest() && self.supervisor.is_free();
         if self.alarms.latches().any_stop() || nothing {
             return;
@@ -300,8 +188,7 @@ impl Controller {
         }
         for (zone, target) in asked() {
             self.thermal.set_target(zone, target);
-            self.supervisor.moved(self.now);
-            self.alarms.withdraw(AlarmCode::IdleSetback);
+            self.heat_is_set();
         }
         Ok(Reply::OK)
     }
@@ -314,26 +201,32 @@ impl Controller {
             return Ok(Reply::msg("AUTO_ACTIVE"));
         }
         self.thermal.set_manual(zone, duty);
+        self.heat_is_set();
         Ok(Reply::OK)
     }
 
     fn set_motor(&mut self, motor: Motor, rpm: Rpm) -> Result<Reply, Refusal> {
         if rpm.is_zero() {
-            self.motion.run_down(motor);
+            self.motion.run_down(self.now, motor, &self.config);
             self.supervisor.drop_motor(motor);
             return Ok(Reply::OK);
         }
         if !self.capabilities.has_motor(motor) {
             return Err(RefusalCode::NotFitted.into());
         }
-        let stopping = self.supervisor.is_stopping() || self.supervisor.is_shutting_down();
-        if self.motion.is_jogging(motor) || stopping {
+        if self.motion.is_jogging(motor) || self.is_stopping() {
             return Err(RefusalCode::MachineBusy.into());
         }
         self.permissives().check()?;
         self.check_pulse_rate(motor, rpm)?;
         self.motion.run(motor, rpm);
         Ok(Reply::OK)
+    }
+
+    /// Everything goes to rest, and nothing revives it until it has.
+    fn is_stopping(&self) -> bool {
+        let supervisor = &self.supervisor;
+        supervisor.is_stopping() || supervisor.is_shutting_down() || self.motion.is_stopping()
     }
 
     fn check_pulse_rate(&self, motor: Motor, rpm: Rpm) -> Result<(), Refusal> {
@@ -384,7 +277,7 @@ impl Controller {
         self.config.pwm.named(name)
     }
 
-    fn knows_pwm(&self, name: &str) -> bool {
+    pub(super) fn knows_pwm(&self, name: &str) -> bool {
         let own = PwmOutput::from_name(name, &self.config.names);
         own.is_some_and(PwmOutput::has_power) || self.pwm_channel(name).is_some()
     }
@@ -418,7 +311,7 @@ impl Controller {
         if !self.capabilities.has_motor(motor) {
             return Err(RefusalCode::NotFitted.into());
         }
-        let free = self.supervisor.is_free() && !self.supervisor.is_shutting_down();
+        let free = self.supervisor.is_free() && !self.is_stopping();
         if !self.motion.is_idle(motor) || !free {
             return Err(RefusalCode::MachineBusy.into());
         }
@@ -447,7 +340,8 @@ impl Controller {
         if steps == 0 {
             return Ok(Reply::msg("NO_CHANGE"));
         }
-        self.motion.jog(self.now, motor, steps, rate, cold.map(|_| turns));
+        let cold = cold.map(|_| turns);
+        self.motion.jog(self.now, motor, (steps, rate), cold, &self.config);
         Ok(Reply::OK)
     }
 

@@ -11,6 +11,7 @@
 //! ```
 
 mod commands;
+mod guards;
 mod reactions;
 mod restored;
 mod settings;
@@ -30,9 +31,9 @@ use crate::snapshot::Status;
 use crate::supervisor::{Pressed, SequenceKind, Supervisor};
 use crate::thermal::Thermal;
 use std::sync::Arc;
-use tve_config::{Action, Device, MachineConfig, Serves, Step};
+use tve_config::{Action, Device, MachineConfig, MotorRole, Serves, Step};
 use tve_hal::{Inputs, MachineKind, Motor, MotorDrive, Outputs};
-use tve_units::{Duty, Micros, WallMillis};
+use tve_units::{Duty, Micros, Rpm, WallMillis};
 
 /// Longest step of time that ramps accept, s; a longer gap is a stall, not a move.
 const MAX_DT: f64 = 0.1;
@@ -66,11 +67,13 @@ pub struct Controller {
 impl Controller {
     /// A controller with everything off.
     pub fn new(config: Arc<MachineConfig>, kind: MachineKind, restored: Restored) -> Self {
+        let capabilities = Capabilities::of(kind, &config);
+        let screw_fitted = capabilities.has_role(MotorRole::Screw, &config);
         let mut controller = Self {
-            capabilities: Capabilities::of(kind, &config),
+            capabilities,
             sensors: Sensors::new(&config),
             thermal: Thermal::new(&config),
-            motion: Motion::new(config.motors.len()),
+            motion: Motion::new(config.motors.len(), screw_fitted),
             alarms: Alarms::restore(restored.latched, restored.next_alarm_id, &config),
             supervisor: Supervisor::new(),
             outlets: Outlets::new(&config),
@@ -162,7 +165,7 @@ impl Controller {
         self.supervisor.shut_down();
         self.thermal.switch_all_off();
         self.outlets.set_peltier(Duty::ZERO);
-        self.motion.stop_all(&self.config);
+        self.motion.stop_all(self.now, &self.config);
     }
 
     /// Whether nothing turns any more.
@@ -172,7 +175,8 @@ impl Controller {
 
     /// What the machine is doing.
     pub fn status(&self) -> Status {
-        self.supervisor.status(self.alarms.latches().any_stop(), self.motion.runs())
+        let runs = self.motion.runs(&self.config);
+        self.supervisor.status(self.alarms.latches().any_stop(), runs)
     }
 
     /// Motors, duties and targets at zero; no jog, tune or sequence.
@@ -193,8 +197,17 @@ impl Controller {
     }
 
     fn take_buttons(&mut self) {
-        match self.supervisor.pressed(self.now, self.inputs.buttons) {
+        let pressed = self.supervisor.pressed(self.now, self.inputs.buttons);
+        if pressed.is_some() {
+            self.attended();
+        }
+        match pressed {
+            Some(Pressed::Stop) if self.config.safety.local_stop => {
+                self.raise(AlarmCode::LocalStop, Cause::Plain);
+            }
             Some(Pressed::Stop) => self.stop(),
+            // Who releases the motors does not start them in the same breath.
+            Some(Pressed::Start) if self.alarms.is_active(AlarmCode::LocalStop) => self.release(),
             // A start that is not permitted does nothing, as the lamps show.
             Some(Pressed::Start) => {
                 let _ = self.start();
@@ -203,8 +216,21 @@ impl Controller {
         }
     }
 
+    /// Releases what the stop button has locked, unless it is still down.
+    fn release(&mut self) {
+        if !self.inputs.buttons.stop {
+            self.alarms.withdraw(AlarmCode::LocalStop);
+        }
+    }
+
     fn enter_starting(&mut self) {
         let steps = &self.config.sequence.startup;
+        // What waited for the screw comes when the sequence says, at the speed that it had.
+        for step in steps {
+            if let Device::Motor(motor) = step.device {
+                self.motion.take_up(motor, Rpm::ZERO);
+            }
+        }
         self.supervisor.enter_starting(steps, self.now, self.wall);
     }
 
@@ -219,7 +245,7 @@ impl Controller {
     }
 
     fn run_sequence(&mut self) {
-        let Some((kind, due)) = self.supervisor.take_due(self.now) else {
+        let Some((kind, due)) = self.supervisor.take_due(self.now, &self.config.safety) else {
             return;
         };
         for step in due {
@@ -232,7 +258,7 @@ impl Controller {
             return;
         }
         if kind == SequenceKind::Shutdown {
-            self.motion.stop_all(&self.config);
+            self.motion.stop_all(self.now, &self.config);
             if !self.is_at_rest() {
                 return;
             }
@@ -261,9 +287,9 @@ impl Controller {
             }
             (Action::On, SequenceKind::Startup) => {
                 self.supervisor.leave();
-                self.motion.stop_all(&self.config);
+                self.motion.stop_all(self.now, &self.config);
             }
-            (Action::Off, _) => self.motion.stop(motor, &self.config),
+            (Action::Off, _) => self.motion.stop(self.now, motor, &self.config),
         }
     }
 
@@ -292,8 +318,8 @@ impl Controller {
         let feedback = &self.inputs.motors;
         let done = |motor: Motor| feedback.get(motor)?.jog_done;
         self.motion.advance(self.now, dt, &self.config, done);
-        if !self.is_at_rest() {
-            self.supervisor.moved(self.now);
+        if self.motion.runs(&self.config) {
+            self.supervisor.attended(self.now);
         }
     }
 

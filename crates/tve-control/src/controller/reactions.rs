@@ -32,13 +32,13 @@ impl Controller {
         }
     }
 
-    /// A person answers for a zone that was locked, or whose sensor is not believed.
-    pub(super) fn release(&mut self, zone: Zone) -> Result<Reply, Refusal> {
+    /// A person answers for a zone that was locked.
+    pub(super) fn release_zone(&mut self, zone: Zone) -> Result<Reply, Refusal> {
         let locks = |alarm: &AlarmRecord| {
             alarm.code == AlarmCode::ZoneLocked && alarm.zone().is_none_or(|about| about == zone)
         };
         let locked = self.alarms.active().iter().any(locks);
-        if !(locked || self.thermal.is_doubted(zone)) {
+        if !locked {
             return Err(RefusalCode::ZoneNotLocked.into());
         }
         self.thermal.release(zone);
@@ -72,7 +72,7 @@ impl Controller {
     /// The STOP reaction.
     fn halt(&mut self) {
         self.supervisor.halt();
-        self.motion.stop_all(&self.config);
+        self.motion.stop_all(self.now, &self.config);
     }
 
     /// Whether the cause of an alarm still stands, or it may not be cleared for another reason.
@@ -124,6 +124,8 @@ impl Controller {
             Evidence::ThroatSensorBad => {
                 config.feed_throat.is_some_and(|sensor| is_unknown(readings.of(sensor)))
             }
+            // A configuration without the lock leaves nobody locked.
+            Evidence::LockedAtPanel => safety.local_stop,
             Evidence::DriveInput => self.inputs.drive_alarm,
             Evidence::PwmReadBack => self.pwm_mismatched(),
             Evidence::RecorderFails => self.alarms.logging().failed,

@@ -7,7 +7,7 @@ use crate::command::Reply;
 use crate::proposal::{Change, Proposal};
 use crate::refusal::{Refusal, RefusalCode};
 use std::sync::Arc;
-use tve_config::{MachineConfig, Prepared};
+use tve_config::{MachineConfig, MotorRole, Prepared};
 
 impl Controller {
     /// Takes a proposal over, whole or not at all. It was made on the configuration in force, or is
@@ -43,6 +43,10 @@ impl Controller {
                  and restart the service",
             ));
         }
+        if self.alarms.is_active(AlarmCode::LocalStop) && !new.machine.safety.local_stop {
+            let sentence = "the motors are locked at the panel, and are released there alone";
+            return Err(Refusal::with(RefusalCode::MachineBusy, sentence));
+        }
         let busy = match change {
             Change::Gains | Change::Settings => false,
             Change::Pins => new.changes.signals && !self.is_idle(),
@@ -65,6 +69,8 @@ impl Controller {
         self.config_revision += 1;
         self.capabilities = Capabilities::of(self.kind, &self.config);
         self.thermal.adopt(&self.config);
+        let screw_fitted = self.capabilities.has_role(MotorRole::Screw, &self.config);
+        self.motion.adopt(screw_fitted, &self.config);
         self.sensors.rewire(&old, &self.config);
         self.outlets.adopt(&old, &self.config);
     }

@@ -3,6 +3,8 @@
 mod alarms;
 mod commands;
 mod coolers;
+mod idle;
+mod motion;
 
 use super::*;
 use crate::{
@@ -17,6 +19,7 @@ use tve_hal::{AdcReading, Contact, MotorDrive, SensorInput, Zone};
 const Z1: Zone = Zone::at(0);
 const Z2: Zone = Zone::at(1);
 const SCREW: Motor = Motor::at(0);
+const FEEDER: Motor = Motor::at(1);
 
 /// A controller whose sensors read what the test says.
 struct Bench {
@@ -34,14 +37,18 @@ impl Bench {
     }
 
     fn with(config: Config, t: f64, restored: Restored) -> Self {
-        let mut bench = Self::unsampled(config, t, restored);
+        Self::of(config, MachineKind::Simulator, t, restored)
+    }
+
+    fn of(config: Config, kind: MachineKind, t: f64, restored: Restored) -> Self {
+        let mut bench = Self::unsampled(config, kind, t, restored);
         bench.run(1.0);
         bench
     }
 
     /// Before its first tick.
-    fn unsampled(config: Config, t: f64, restored: Restored) -> Self {
-        let controller = Controller::new(config.machine(), MachineKind::Simulator, restored);
+    fn unsampled(config: Config, kind: MachineKind, t: f64, restored: Restored) -> Self {
+        let controller = Controller::new(config.machine(), kind, restored);
         let file = Arc::new(config);
         let (motors, sensors) =
             (controller.machine().motors.len(), controller.machine().sensors.len());

@@ -26,7 +26,8 @@ impl Controller {
         out.heater_duty = zones.map(|z, _| thermal.duty(z));
         out.heater_on = self.outputs.heaters;
         out.motors = motors.map(|m, _| motion.setpoint(m));
-        out.motors_actual = motors.map(|m, _| motion.speed(m));
+        out.motors_actual = motors.map(|m, _| motion.speed(self.now, m));
+        out.held = motors.map(|m, _| motion.is_held(m, &self.config));
         out.relays = outlets.relays();
         out.pwm = Outlets::shown_pwm(&self.outputs, &self.config, |zone| thermal.duty(zone));
         out.peltier = outlets.peltier();

@@ -2,7 +2,7 @@
 
 use super::Controller;
 use crate::alarm::{AlarmCode, Cause};
-use crate::sensors::is_bad;
+use crate::supervisor::Alone;
 use crate::thermal::PERIOD;
 use tve_config::MotorRole;
 use tve_hal::{Signal, Zone};
@@ -10,6 +10,9 @@ use tve_units::{Duty, Micros};
 
 /// A tick that comes later than this is a stall of the control loop.
 const OVERRUN: Micros = Micros::from_millis(500);
+
+/// What a barrel that nobody attends to is turned down by, °C.
+const SETBACK: f64 = 40.0;
 
 impl Controller {
     /// What shows at once: the loop itself, the emergency stop, the drives, the PWM board.
@@ -58,6 +61,7 @@ impl Controller {
         let readings = self.sensors.readings(&self.config, self.now);
         self.thermal.watch_soak(&readings, &self.config);
         self.watch_idle();
+        self.watch_melt();
     }
 
     fn watch_heat(&mut self) {
@@ -90,14 +94,7 @@ impl Controller {
             if let Some(could_be) = could_be.filter(|t| fitted && *t > limit) {
                 let sensor = self.config.zones[zone].sensor;
                 let cause = Cause::Unseen { sensor, could_be, limit };
-                // A sensor that lies is told from one that says nothing.
-                let lies = !is_bad(self.readings().of(sensor));
-                let code = if lies {
-                    AlarmCode::HeatUnaccounted
-                } else {
-                    AlarmCode::HeaterOverTemperature
-                };
-                self.raise(code, cause);
+                self.raise(AlarmCode::HeaterOverTemperature, cause);
             }
         }
     }
@@ -112,7 +109,7 @@ impl Controller {
             .thermal
             .ids()
             .find_map(|z| readings.temperature(z).filter(|t| *t < limit(z)).map(|t| (z, t)))
-            .filter(|_| self.motion.any_turns(&self.config, MotorRole::Screw));
+            .filter(|_| self.motion.any_needs_warmth(&self.config, MotorRole::Screw));
         let too_long = self.supervisor.screw_is_cold(self.now, cold.is_some(), PERIOD, safety);
         if let Some((zone, reading)) = cold.filter(|_| too_long) {
             let (sensor, limit) = (self.config.zones[zone].sensor, limit(zone));
@@ -121,11 +118,47 @@ impl Controller {
         }
     }
 
-    fn watch_idle(&mut self) {
-        let may = self.thermal.has_target() && !self.thermal.is_tuning();
-        if let Some(setback) = self.supervisor.setback(self.now, &self.config.safety, may) {
-            self.thermal.set_back(setback.by);
-            self.raise(AlarmCode::IdleSetback, Cause::Seconds(setback.idle_s));
+    /// Melt that stands hot ages, whoever is there.
+    fn watch_melt(&mut self) {
+        let readings = self.sensors.readings(&self.config, self.now);
+        let melts = |zone: Zone| {
+            let from = self.config.zones[zone].limits.min_temp_for_motor;
+            readings.temperature(zone).is_some_and(|t| t >= from)
+        };
+        let hot = self.thermal.ids().any(melts);
+        let turned = self.motion.any_runs(&self.config, MotorRole::Screw);
+        let stood = self.supervisor.melt_stands(self.now, hot, turned, &self.config.safety);
+        if let Some(stood) = stood {
+            // A note of before is about melt that is long gone.
+            self.alarms.withdraw(AlarmCode::Residence);
+            self.raise(AlarmCode::Residence, Cause::Seconds(stood));
         }
+    }
+
+    /// Heat that nobody attends to is turned down, then off, in every mode; a tune attends to itself.
+    fn watch_idle(&mut self) {
+        if self.thermal.is_tuning() {
+            self.supervisor.attended(self.now);
+        }
+        let turns = self.capabilities.has_role(MotorRole::Screw, &self.config);
+        if !turns || !self.thermal.is_asked_to_heat() {
+            return;
+        }
+        let Some(alone) = self.supervisor.alone(self.now, &self.config.safety) else { return };
+        let (code, seconds) = match alone {
+            Alone::Announce { in_s } => (AlarmCode::IdleSoon, in_s),
+            Alone::TurnDown { idle_s } => {
+                self.thermal.turn_down(SETBACK, &self.config);
+                (AlarmCode::IdleSetback, idle_s)
+            }
+            Alone::SwitchOff { idle_s } => {
+                self.thermal.turn_down(f64::INFINITY, &self.config);
+                (AlarmCode::IdleOff, idle_s)
+            }
+        };
+        // What it said before, or announced, is over; each stage is an event of its own.
+        self.alarms.withdraw(AlarmCode::IdleSoon);
+        self.alarms.withdraw(code);
+        self.raise(code, Cause::Seconds(seconds));
     }
 }

@@ -1,5 +1,5 @@
 //! The part that knows what the machine as a whole is about: which sequence runs, the buttons, when
-//! anybody last moved it.
+//! anybody last attended to it.
 //!
 //! ```text
 //!          ┌──enter_starting──▶ Starting(Sequence) ─┐
@@ -9,18 +9,20 @@
 //!
 //! A stop overtakes a start, and an emergency everything; a STOP alarm ends what is no emergency.
 
+mod idle;
+mod residence;
 mod sequence;
 
+pub(crate) use idle::Alone;
 pub(crate) use sequence::{DueSteps, estop_pressed};
 
 use crate::snapshot::Status;
+use idle::Idle;
+use residence::Residence;
 use sequence::{Button, Sequence};
 use tve_config::{Safety, Step};
 use tve_hal::{Buttons, Motor};
 use tve_units::{Micros, WallMillis};
-
-/// What idle setback takes off each target, °C.
-const SETBACK: f64 = 40.0;
 
 /// What the machine is about.
 #[derive(Debug, Clone, Copy)]
@@ -51,15 +53,6 @@ pub(crate) enum Pressed {
     Stop,
 }
 
-/// Targets are to be lowered, as nobody has moved the machine.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Setback {
-    /// By this much, °C.
-    pub(crate) by: f64,
-    /// Nobody has moved it for so long, s.
-    pub(crate) idle_s: f64,
-}
-
 /// What the machine as a whole is about.
 #[derive(Debug)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
@@ -68,8 +61,8 @@ pub(crate) struct Supervisor {
     shutting_down: bool,
     start_button: Button,
     stop_button: Button,
-    last_moved: Micros,
-    setback_stage: u8,
+    idle: Idle,
+    residence: Residence,
     /// The screw has been turning in a cold zone since.
     cold_since: Option<Micros>,
 }
@@ -81,8 +74,8 @@ impl Supervisor {
             shutting_down: false,
             start_button: Button::default(),
             stop_button: Button::default(),
-            last_moved: Micros::ZERO,
-            setback_stage: 0,
+            idle: Idle::default(),
+            residence: Residence::default(),
             cold_since: None,
         }
     }
@@ -168,14 +161,19 @@ impl Supervisor {
         }
     }
 
-    /// The steps of the running sequence that are due.
-    pub(crate) fn take_due(&mut self, now: Micros) -> Option<(SequenceKind, DueSteps)> {
-        match &mut self.activity {
-            Activity::Free => None,
-            Activity::Starting(s) => Some((SequenceKind::Startup, s.take_due(now))),
-            Activity::Stopping(s) => Some((SequenceKind::Shutdown, s.take_due(now))),
-            Activity::Emergency(s) => Some((SequenceKind::Emergency, s.take_due(now))),
-        }
+    /// The steps of the running sequence that are due. A stop has an end, whatever its steps say.
+    pub(crate) fn take_due(
+        &mut self,
+        now: Micros,
+        safety: &Safety,
+    ) -> Option<(SequenceKind, DueSteps)> {
+        let (kind, sequence, latest) = match &mut self.activity {
+            Activity::Free => return None,
+            Activity::Starting(s) => (SequenceKind::Startup, s, f64::MAX),
+            Activity::Stopping(s) => (SequenceKind::Shutdown, s, safety.last_stop_step_s()),
+            Activity::Emergency(s) => (SequenceKind::Emergency, s, f64::MAX),
+        };
+        Some((kind, sequence.take_due(now, latest)))
     }
 
     /// Every step of the running sequence has been done.
@@ -197,24 +195,25 @@ impl Supervisor {
         }
     }
 
-    /// Somebody moves the machine, or sets a target.
-    pub(crate) fn moved(&mut self, now: Micros) {
-        self.last_moved = now;
-        self.setback_stage = 0;
+    /// Something moves, or somebody is there.
+    pub(crate) fn attended(&mut self, now: Micros) {
+        self.idle = Idle::since(now);
     }
 
-    /// The setback that is due, once for each stage; `may`: there is something to lower.
-    pub(crate) fn setback(&mut self, now: Micros, safety: &Safety, may: bool) -> Option<Setback> {
-        let idle_min = now.since(self.last_moved).secs() / 60.0;
-        let due = |after: f64| after > 0.0 && idle_min >= after;
-        let stage =
-            if due(safety.idle_off_min) { 2 } else { u8::from(due(safety.idle_setback_min)) };
-        if stage <= self.setback_stage || !may {
-            return None;
-        }
-        self.setback_stage = stage;
-        let by = if stage == 2 { f64::INFINITY } else { SETBACK };
-        Some(Setback { by, idle_s: idle_min * 60.0 })
+    /// What is to be done as nobody is there, once for each stage.
+    pub(crate) fn alone(&mut self, now: Micros, safety: &Safety) -> Option<Alone> {
+        self.idle.due(now, safety)
+    }
+
+    /// One look at the melt: how long it has stood hot, s, once when that is too long.
+    pub(crate) fn melt_stands(
+        &mut self,
+        now: Micros,
+        hot: bool,
+        turned: bool,
+        safety: &Safety,
+    ) -> Option<f64> {
+        self.residence.look(now, hot, turned, safety)
     }
 
     /// One evaluation of the screw: whether it has turned in a cold zone for too long. `period`: the

@@ -35,12 +35,13 @@ impl Sequence {
         self.wall
     }
 
-    /// Takes out the steps that are due, in the order of the configuration.
-    pub(crate) fn take_due(&mut self, now: Micros) -> DueSteps {
+    /// Takes out the steps that are due, in the order of the configuration; none comes later than
+    /// `latest` after the begin, s, whatever its delay.
+    pub(crate) fn take_due(&mut self, now: Micros, latest: f64) -> DueSteps {
         let elapsed = now.since(self.started);
         let mut due = [None; MAX_STEPS];
         for (out, slot) in due.iter_mut().zip(&mut self.steps) {
-            if slot.is_some_and(|step| elapsed >= Micros::from_secs_f64(step.delay)) {
+            if slot.is_some_and(|step| elapsed >= Micros::from_secs_f64(step.delay.min(latest))) {
                 *out = slot.take();
             }
         }
@@ -115,13 +116,21 @@ mod tests {
         let steps = [step(first, 0.0), step(second, 2.0)];
         let mut sequence = Sequence::new(&steps, Micros::ZERO, WallMillis::default());
         let at = |s: &mut Sequence, t| {
-            s.take_due(Micros::from_secs(t)).map(|s| s.device).collect::<Vec<_>>()
+            s.take_due(Micros::from_secs(t), f64::MAX).map(|s| s.device).collect::<Vec<_>>()
         };
         assert_eq!(at(&mut sequence, 0), [first]);
         assert_eq!(at(&mut sequence, 1), []);
         assert!(!sequence.is_done());
         assert_eq!(at(&mut sequence, 2), [second]);
         assert!(sequence.is_done());
+    }
+
+    #[test]
+    fn a_step_comes_no_later_than_the_sequence_may_take() {
+        let step = Step { device: Device::Fan, action: Action::Off, delay: 3600.0 };
+        let mut sequence = Sequence::new(&[step], Micros::ZERO, WallMillis::default());
+        assert_eq!(sequence.take_due(Micros::from_secs(57), 58.0).count(), 0);
+        assert_eq!(sequence.take_due(Micros::from_secs(58), 58.0).count(), 1);
     }
 
     #[test]

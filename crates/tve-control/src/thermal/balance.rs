@@ -6,7 +6,6 @@
 //!  reading, neighbours, screw, cooler ────────┘
 //!        it loses more, or gains less  ─► `missing`: heat that does not show, so may be in the metal
 //!        it gains more, or loses less  ─► `unasked`: heat that nobody gave
-//!        its reading is not believed   ─► `worst`: the hottest that the zone can be
 //! ```
 //!
 //! The model is a first-order lag: `time_constant · dT/dt = gain · duty − (T − ambient)`, all flows in
@@ -48,11 +47,6 @@ const UNSEEN_NEIGHBOUR: f64 = 280.0;
 /// How much more than the room a cooler takes, as a share.
 const COOLER: f64 = 1.5;
 
-/// Missing heat from which the reading is no longer believed, °C.
-const DOUBT: f64 = 8.0;
-/// A reading is believed again where it is as near as this to the hottest that the zone can be, °C.
-const AGREES: f64 = 4.0;
-
 /// What is known of a zone at one evaluation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flows {
@@ -60,9 +54,8 @@ pub(crate) struct Flows {
     pub(crate) pv: Option<f64>,
     /// Duty in force, %.
     pub(crate) duty: f64,
-    /// Of the zones beside it, where there are such zones: what they read, where they are seen, and
-    /// how hot they can be, where that is not believed, °C.
-    pub(crate) neighbours: [Option<(Option<f64>, Option<f64>)>; 2],
+    /// What the zones beside it read, where there are such zones, and where they are seen, °C.
+    pub(crate) neighbours: [Option<Option<f64>>; 2],
     pub(crate) screw_turns: bool,
     pub(crate) cooled: bool,
 }
@@ -120,7 +113,6 @@ pub(crate) struct HeatBalance {
     missing: f64,
     unasked: f64,
     unasked_since: Option<Micros>,
-    worst: Option<f64>,
 }
 
 impl Default for HeatBalance {
@@ -131,7 +123,6 @@ impl Default for HeatBalance {
             missing: 0.0,
             unasked: 0.0,
             unasked_since: None,
-            worst: None,
         }
     }
 }
@@ -147,11 +138,6 @@ impl HeatBalance {
         self.unasked
     }
 
-    /// The hottest that the zone can be, °C, while its reading is not believed.
-    pub(crate) const fn worst(&self) -> Option<f64> {
-        self.worst
-    }
-
     /// For how long some heat has been unasked.
     pub(crate) fn unasked_for(&self, now: Micros) -> Option<Micros> {
         self.unasked_since.map(|since| now.since(since))
@@ -161,36 +147,23 @@ impl HeatBalance {
     pub(crate) fn advance(&mut self, now: Micros, flows: Flows, model: Model, dt: f64) {
         let arrived = self.under_way.advance(now, flows.duty, model.zone.dead_time, dt);
         let Some(pv) = flows.pv else {
-            // What nobody sees is reckoned from the last temperature that was believed.
-            let from = self.worst.or(self.last.map(|t| t + self.missing));
-            self.worst = from.map(|t| hottest(t, arrived.most, model, dt));
+            // Its sensor has an alarm of its own; what comes after is not compared with before.
+            *self = Self { under_way: self.under_way, ..Self::default() };
             return;
         };
         let range = rates(pv, arrived, &flows, model);
         if let Some(last) = self.last.replace(pv) {
             let change = pv - last;
-            if self.worst.is_none() {
-                self.missing = (self.missing + range.least * dt - change).max(0.0);
-            }
+            self.missing = (self.missing + range.least * dt - change).max(0.0);
             self.unasked = (self.unasked + change - range.most * dt).max(0.0);
             self.unasked_since =
                 if self.unasked > 0.0 { self.unasked_since.or(Some(now)) } else { None };
-            self.judge(pv, arrived, model, dt);
         }
     }
 
-    /// Whether the reading is believed.
-    fn judge(&mut self, pv: f64, arrived: Range, model: Model, dt: f64) {
-        match self.worst {
-            None if self.missing < DOUBT => {}
-            None => self.worst = Some(pv + self.missing),
-            Some(worst) => {
-                let worst = hottest(worst, arrived.most, model, dt).max(pv);
-                let agrees = worst - pv <= AGREES;
-                self.missing = worst - pv;
-                self.worst = (!agrees).then_some(worst);
-            }
-        }
+    /// Nobody asks for heat: what was missing has been said.
+    pub(crate) fn rest(&mut self) {
+        self.missing = 0.0;
     }
 }
 
@@ -203,9 +176,9 @@ fn rates(pv: f64, arrived: Range, flows: &Flows, model: Model) -> Range {
         if lift > 0.0 { [COOLING.most, COOLING.least] } else { [COOLING.least, COOLING.most] };
     let mut least = gain * arrived.least * HEATING.least * (1.0 - MAINS) - lift * faster - DRAUGHT;
     let mut most = gain * arrived.most * HEATING.most * (1.0 + MAINS) - lift * slower + CALM;
-    for (seen, worst) in flows.neighbours.iter().flatten() {
+    for seen in flows.neighbours.iter().flatten() {
         let coldest = seen.unwrap_or(model.ambient);
-        let hottest = worst.or(*seen).unwrap_or(UNSEEN_NEIGHBOUR);
+        let hottest = seen.unwrap_or(UNSEEN_NEIGHBOUR);
         least -= NEIGHBOUR * (pv - coldest).max(0.0);
         most += NEIGHBOUR * (hottest - pv).max(0.0);
     }
@@ -218,12 +191,6 @@ fn rates(pv: f64, arrived: Range, flows: &Flows, model: Model) -> Range {
     }
     let tau = model.zone.time_constant;
     Range { least: least / tau, most: most / tau }
-}
-
-/// Where a zone of `t` °C can be after `dt` s of `duty` at most.
-fn hottest(t: f64, duty: f64, model: Model, dt: f64) -> f64 {
-    let power = model.zone.gain / 100.0 * duty * (1.0 + MAINS);
-    t + (power - (t - model.ambient) * (1.0 - MAINS)) / model.zone.time_constant * dt
 }
 
 #[cfg(test)]
@@ -269,34 +236,19 @@ mod tests {
         let mut zone = Zone::at(23.0);
         for duty in [100.0, 0.0, 43.0, 10.0, 60.0] {
             zone.run(300.0, duty, Some);
-            let HeatBalance { missing, worst, .. } = zone.balance;
-            assert_eq!((missing, worst), (0.0, None), "{duty} %");
+            assert_eq!(zone.balance.missing, 0.0, "{duty} %");
             assert!(zone.balance.unasked < 1.0, "{duty} %: {}", zone.balance.unasked);
         }
     }
 
     #[test]
-    fn heat_that_does_not_show_is_in_the_metal_until_it_could_have_left() {
+    fn heat_that_does_not_show_adds_up_and_is_forgotten_where_nobody_asks_for_any() {
         let mut zone = Zone::at(210.0);
         zone.run(60.0, 43.0, Some);
-        let at_trip = zone.t;
         zone.run(15.0, 43.0, |_| Some(40.0));
         assert!(zone.balance.missing() > 140.0, "{}", zone.balance.missing());
-        // Nobody heats any more: the hottest that it can be falls no faster than the zone does.
-        zone.run(600.0, 0.0, |_| Some(30.0));
-        let worst = zone.balance.worst().unwrap();
-        assert!(zone.t < worst && worst < at_trip, "{worst} with {} of {at_trip}", zone.t);
-    }
-
-    #[test]
-    fn a_reading_is_believed_again_where_it_agrees_with_the_heat() {
-        let mut zone = Zone::at(210.0);
-        zone.run(60.0, 43.0, Some);
-        zone.run(15.0, 43.0, |t| Some(t - 60.0));
-        assert!(zone.balance.worst().is_some());
-        zone.run(5.0, 43.0, |t| Some(t + 1.0));
-        assert_eq!(zone.balance.worst(), None);
-        assert!(zone.balance.missing() <= AGREES);
+        zone.balance.rest();
+        assert_eq!(zone.balance.missing(), 0.0);
     }
 
     #[test]
@@ -306,14 +258,5 @@ mod tests {
         zone.run(240.0, 0.0, |_| Some(210.0));
         assert!(zone.balance.unasked() > 5.0, "{}", zone.balance.unasked());
         assert!(zone.balance.unasked_for(zone.now).unwrap() > Micros::from_secs(60));
-    }
-
-    #[test]
-    fn a_zone_that_nobody_sees_is_as_hot_as_its_duty_can_have_made_it() {
-        let mut zone = Zone::at(210.0);
-        zone.run(60.0, 43.0, Some);
-        zone.run(300.0, 100.0, |_| None);
-        let worst = zone.balance.worst().unwrap();
-        assert!(worst > zone.t, "{worst} with {}", zone.t);
     }
 }

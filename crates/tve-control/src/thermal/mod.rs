@@ -271,10 +271,17 @@ impl Thermal {
         self.zones[zone].set_manual(duty);
     }
 
-    /// Lowers every target by so many °C, at most to zero.
-    pub(crate) fn set_back(&mut self, by: f64) {
-        for zone in &mut self.zones {
-            zone.set_target(Celsius::clamped((zone.target().get() - by).max(0.0)));
+    /// Some zone has a target, or a duty by hand.
+    pub(crate) fn is_asked_to_heat(&self) -> bool {
+        self.zones.iter().any(|zone| !zone.target().is_zero() || !zone.manual().is_zero())
+    }
+
+    /// Lowers every target by so many °C, and every duty by hand by what holds them, at most to zero.
+    pub(crate) fn turn_down(&mut self, by: f64, config: &MachineConfig) {
+        for (id, zone) in config.zones.entries() {
+            let (control, held_by) = (&mut self.zones[id], by / zone.model.gain * 100.0);
+            control.set_target(Celsius::clamped((control.target().get() - by).max(0.0)));
+            control.set_manual(Duty::clamped((control.manual().get() - held_by).max(0.0)));
         }
     }
 
@@ -289,11 +296,6 @@ impl Thermal {
     /// Notes a fault of a zone; whether it is one that has come within the last hour before.
     pub(crate) fn comes_again(&mut self, now: Micros, zone: Zone, fault: HeatFault) -> bool {
         self.repeats[zone].again(now, fault)
-    }
-
-    /// Whether what the sensor of a zone shows is not believed.
-    pub(crate) fn is_doubted(&self, zone: Zone) -> bool {
-        self.balances[zone].worst().is_some()
     }
 
     /// Somebody has looked after a zone: its account and its faults begin anew.

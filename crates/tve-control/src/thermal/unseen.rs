@@ -1,12 +1,11 @@
 //! How hot could a zone be that nobody can see?
 //!
-//! A zone whose sensor failed, or does not show the heat that went in, is switched off, but a relay that sticks heats it all the same, and
+//! A zone whose sensor failed is switched off, but a relay that sticks heats it all the same, and
 //! its own contactor is the only thing that ends that. So the hottest that full duty could have
 //! made of it is reckoned along the model of the configuration: a first-order lag of
 //! the zone's time constant towards its gain above `safety.ambient`.
 
 use super::zone::Model;
-use crate::sensors::is_bad;
 use tve_hal::Reading;
 
 /// What is known of the zone otherwise.
@@ -14,8 +13,6 @@ use tve_hal::Reading;
 pub(crate) struct Seen {
     /// The judgement of its sensor.
     pub(crate) reading: Reading,
-    /// The heat that went in is the heat that it shows.
-    pub(crate) trusted: bool,
     /// The last temperature that was believed, or the highest target where none was, °C.
     pub(crate) believed: f64,
     /// For how long a frozen sensor has not been telling the truth, s.
@@ -34,7 +31,7 @@ impl UnseenZone {
     /// The hottest that the zone can be by now, °C; `None` while its sensor can be believed. `dt`:
     /// the time since the last call, s.
     pub(super) fn advance(&mut self, seen: Seen, dt: f64, model: Model) -> Option<f64> {
-        if seen.trusted && !is_bad(seen.reading) {
+        if seen.reading.value().is_some() {
             self.could_be = None;
             return None;
         }
@@ -66,7 +63,7 @@ mod tests {
     fn seen(reading: Reading, believed: Option<f64>) -> Seen {
         let safety = Safety::default();
         let believed = believed.unwrap_or(safety.max_target);
-        Seen { reading, trusted: true, believed, silent_for: safety.frozen_after }
+        Seen { reading, believed, silent_for: safety.frozen_after }
     }
 
     fn seconds_to_limit(reading: Reading, believed: Option<f64>) -> u32 {

@@ -9,7 +9,7 @@ use super::zone::Model;
 use super::{HeatMode, Thermal};
 use crate::alarm::{AlarmCode, Cause};
 use crate::alarms::Finding;
-use crate::sensors::{Readings, is_bad};
+use crate::sensors::Readings;
 use tve_config::MachineConfig;
 use tve_hal::Zone;
 use tve_units::Micros;
@@ -58,10 +58,7 @@ impl Thermal {
         cooled: bool,
         config: &MachineConfig,
     ) -> Option<Finding> {
-        let beside = |zone: Option<Zone>| {
-            let worst = |zone: Zone| self.balances[zone].worst();
-            zone.map(|zone| (readings.mean(zone), worst(zone)))
-        };
+        let beside = |zone: Option<Zone>| zone.map(|zone| readings.mean(zone));
         let before = zone.index().checked_sub(1).map(Zone::at);
         let flows = Flows {
             pv: readings.mean(zone),
@@ -77,8 +74,11 @@ impl Thermal {
         let open = self.closed_loop_setpoint(zone).is_none() && flows.duty > 0.0;
         let balance = &mut self.balances[zone];
         balance.advance(readings.now(), flows, model, PERIOD.secs());
-        // Whoever asks for no heat there is not told that it does not show; the account stays.
-        if balance.missing() >= MISSING && !self.zones[zone].is_off() {
+        // Whoever asks for no heat there is not told that it does not show.
+        if self.zones[zone].is_off() {
+            balance.rest();
+        }
+        if balance.missing() >= MISSING {
             let expected = minute + balance.missing();
             let cause = Cause::Rate { zone, expected, actual: minute };
             return Some(Finding::new(AlarmCode::HeaterNotHeating, cause));
@@ -113,10 +113,8 @@ impl Thermal {
         let hottest_target = config.zones[zone].limits.max_target;
         // A frozen sensor has not been telling the truth for a while.
         let silent_for = config.safety.frozen_after;
-        let doubted = self.balances[zone].worst().filter(|_| !is_bad(readings.zone(zone)));
-        let believed = doubted.or(readings.last_believed(zone)).unwrap_or(hottest_target);
-        let trusted = doubted.is_none();
-        let seen = Seen { reading: readings.zone(zone), trusted, believed, silent_for };
+        let believed = readings.last_believed(zone).unwrap_or(hottest_target);
+        let seen = Seen { reading: readings.zone(zone), believed, silent_for };
         self.unseen[zone].advance(seen, PERIOD.secs(), Model::of(config, zone))
     }
 

@@ -27,7 +27,12 @@ pub(super) fn describe(reply: &mut Value, fields: &[Place], tags: &Tags) {
                     }
                 }
             }
-            Place::Temps | Place::Motors | Place::MotorsActual | Place::Relays | Place::Pwm => {
+            Place::Temps
+            | Place::Motors
+            | Place::MotorsActual
+            | Place::MotorsHeld
+            | Place::Relays
+            | Place::Pwm => {
                 let Some(map) = reply["properties"].get_mut(place.object()) else { continue };
                 let each = map["additionalProperties"].take();
                 let members: Map<String, Value> =
@@ -103,7 +108,9 @@ mod tests {
         let config = four_zones();
         let schemas = schemas(&config);
         let tags = Tags::of(config.machine());
-        let snapshot = tve_control::Snapshot::of(&config.machine());
+        let mut snapshot = tve_control::Snapshot::of(&config.machine());
+        // What is there only now and then is there.
+        snapshot.held = snapshot.held.map(|_, _| true);
         let state = crate::view::state_json(&snapshot, &tags, "simulator", &[], b"[]");
         let data = crate::view::data_text(&snapshot, &tags);
         for (reply, body) in [("State", state), ("Data", data)] {

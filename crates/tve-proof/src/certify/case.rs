@@ -7,7 +7,9 @@ use crate::subject::{Subject, sensor_of};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tve_config::MachineConfig;
-use tve_control::{AlarmRecord, Command, LoggingHealth, Reaction, Snapshot, Unclean};
+use tve_control::{
+    AlarmCode as A, AlarmRecord, Command, LoggingHealth, Reaction, Snapshot, Unclean,
+};
 use tve_hal::{Contact, MotorDrive, Outputs, Sensor, Zone};
 use tve_units::Micros;
 
@@ -21,6 +23,8 @@ const HOT_BARREL: f64 = 50.0;
 const AFTERWARDS_S: f64 = 10.0;
 /// Movement of a healthy twin that a frozen sensor must have shown, in codes.
 const TWIN_CODES: i32 = 10;
+/// Steps of a counted move that outlasts any case.
+const ENDLESS_STEPS: i32 = 10_000_000;
 /// The barrel is driven this much per [`BARREL_EVERY`] from outside, °C: within the jump limit.
 const BARREL_STEP: f64 = 1.5;
 const BARREL_EVERY: Micros = Micros::from_millis(200);
@@ -67,7 +71,9 @@ pub(crate) fn play(subject: &Subject, row: &Row, state: State) -> Case {
     let mut next_push = rig.now();
     let end = Micros::from_secs_f64(row.watch_s);
     while rig.now().since(watch.event) < end && !watch.is_over(rig.now()) {
-        if let Stimulus::Barrel(target) | Stimulus::BarrelUnheated(target) = row.stimulus
+        if let Stimulus::Barrel(target)
+        | Stimulus::BarrelUnheated(target)
+        | Stimulus::BarrelUnheatedJogging(target) = row.stimulus
             && rig.now() >= next_push
         {
             next_push = rig.now() + BARREL_EVERY;
@@ -104,6 +110,11 @@ fn strike(subject: &Subject, rig: &mut Rig, stimulus: Stimulus) {
         }
         Stimulus::BarrelUnheated(_) => {
             let _ = rig.command("SET_TARGET", &subject.every_zone(0.0));
+        }
+        Stimulus::BarrelUnheatedJogging(_) => {
+            let _ = rig.command("SET_TARGET", &subject.every_zone(0.0));
+            let jog = json!({"motor": subject.screw(), "steps": ENDLESS_STEPS, "speed": 1000});
+            let _ = rig.command("MOVE_MOTOR_STEPS", &jog);
         }
         Stimulus::Command(name) => {
             let _ = rig.command(name, &Value::Null);
@@ -398,12 +409,25 @@ impl<'a> Watch<'a> {
         }
         let outputs = rig.controller.outputs();
         let drive = self.machine.screw().and_then(|screw| outputs.motors.get(screw));
-        if record.code == tve_control::AlarmCode::DriverFault
+        if record.code == A::DriverFault
             && drive.is_some_and(|drive| *drive != MotorDrive::Disabled)
         {
             self.complaints.push("the faulty drive is still enabled".to_owned());
         }
-        if record.code == tve_control::AlarmCode::FeedSensorFailure && !outputs.peltier.is_zero() {
+        let down = |z: Zone| {
+            let (target, duty) = (now.targets[z].get(), now.manual_duty[z].get());
+            let (target_before, duty_before) =
+                (self.before.targets[z].get(), self.before.manual_duty[z].get());
+            if record.code == A::IdleOff {
+                target + duty == 0.0
+            } else {
+                record.code != A::IdleSetback || target + duty < target_before + duty_before
+            }
+        };
+        if !self.machine.zones.ids().all(down) {
+            self.complaints.push("the heat was not turned down".to_owned());
+        }
+        if record.code == A::FeedSensorFailure && !outputs.peltier.is_zero() {
             self.complaints.push("the Peltier is still on".to_owned());
         }
     }

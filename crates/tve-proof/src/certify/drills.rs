@@ -1,16 +1,18 @@
 //! Drills: what must hold and is no single fault with a time bound.
 
+mod motion;
+
 use super::case::{Case, tripped};
 use super::states::{State, WORKING, reach};
 use crate::rig::Rig;
-use crate::subject::{Subject, fit_contactor, sensor_of};
+use crate::subject::Subject;
 use serde_json::{Value, json};
 use tve_control::{
     AlarmCode, Cause, Controller, RefusalCode, Restored, RestoredAlarm, Unclean, UnreadName,
     lenient_json, parse_control, parse_gpio, parse_tune_start,
 };
 use tve_hal::{MachineKind, Names, Outputs, Signal, Zone};
-use tve_sim::{FaultKind, SimPowers};
+use tve_sim::FaultKind;
 use tve_units::{Micros, WallMillis};
 
 /// One drill.
@@ -79,18 +81,39 @@ pub(crate) static DRILLS: &[Drill] = &[
         run: emergency_at_any_tick,
     },
     Drill {
-        id: "lying-stuck",
-        fault: "a sensor comes loose, then the relay of its zone sticks; a contactor is fitted",
-        expected: "HEATER_NOT_HEATING, ZONE TRIP, then HEAT_UNACCOUNTED, TRIP, below 300 °C",
-        states: &[Holding],
-        run: stuck_under_a_lying_sensor,
-    },
-    Drill {
         id: "locked",
         fault: "a dead heater, cleared and asked for again",
         expected: "HEATER_NOT_HEATING, then with ZONE_LOCKED, until RELEASE_ZONE, across a restart",
         states: &[Holding],
         run: lock_and_release,
+    },
+    Drill {
+        id: "feed-first",
+        fault: "the screw of a running machine is set to 0, reversed, stopped in three ways",
+        expected: "the feed rests before the screw does",
+        states: &[Running],
+        run: motion::feed_first,
+    },
+    Drill {
+        id: "stop-in-time",
+        fault: "a stop sequence of an hour, and commands to the motors meanwhile",
+        expected: "at rest within safety.stop_max_s, and nothing revives it",
+        states: &[Running],
+        run: motion::stop_in_time,
+    },
+    Drill {
+        id: "local-stop",
+        fault: "a stop button that locks is pressed, then everything is tried from afar, restarts too",
+        expected: "at rest and refused until the start button of the panel",
+        states: &[Running],
+        run: motion::local_stop,
+    },
+    Drill {
+        id: "residence",
+        fault: "melt stands hot for longer than safety.residence_min",
+        expected: "RESIDENCE, NOTE, and heat goes on",
+        states: &[Holding],
+        run: residence,
     },
     Drill {
         id: "converted-gains",
@@ -441,31 +464,6 @@ fn lock_and_release(subject: &Subject, state: State) -> Result<String, String> {
     Ok(String::new())
 }
 
-fn stuck_under_a_lying_sensor(subject: &Subject, state: State) -> Result<String, String> {
-    const NEVER_ABOVE: f64 = 300.0;
-    let mut config = subject.config().clone();
-    fit_contactor(&mut config);
-    let mut rig = reach(&subject.with(config), state, false);
-    let zone = Zone::at(0);
-    let sensor = sensor_of(subject.machine(), zone);
-    rig.inject(FaultKind::SensorLoose(sensor, 0.5), None);
-    rig.run_for(20.0);
-    rig.inject(FaultKind::SsrStuckOn(zone), None);
-    let mut hottest = 0.0_f64;
-    for _ in 0..600 {
-        rig.run_for(1.0);
-        hottest = hottest.max(rig.machine.true_temperature(sensor));
-    }
-    let raised = |code| rig.journal().iter().any(|alarm| alarm.record.code == code);
-    if !(raised(AlarmCode::HeaterNotHeating) && raised(AlarmCode::HeatUnaccounted)) {
-        return Err("the sensor was believed".to_owned());
-    }
-    if hottest > NEVER_ABOVE {
-        return Err(format!("the zone reached {hottest:.1} °C"));
-    }
-    Ok(format!("at most {hottest:.1} °C"))
-}
-
 fn converted_gains(subject: &Subject, state: State) -> Result<String, String> {
     let mut config = subject.config().clone();
     config.control.law = 1;
@@ -473,6 +471,23 @@ fn converted_gains(subject: &Subject, state: State) -> Result<String, String> {
     let note = rig.journal().iter().any(|a| a.record.code == AlarmCode::TuneNeeded);
     let heats = rig.snapshot().heater_duty.iter().all(|d| !d.is_zero());
     match (note, heats) {
+        (true, true) => Ok(String::new()),
+        (false, _) => Err("no note".to_owned()),
+        (_, false) => Err("the note took the heat away".to_owned()),
+    }
+}
+
+fn residence(subject: &Subject, state: State) -> Result<String, String> {
+    const LIMIT_MIN: f64 = 5.0;
+    let mut config = subject.config().clone();
+    config.safety.residence_min = LIMIT_MIN;
+    let mut rig = reach(&subject.with(config), state, false);
+    let told = |rig: &Rig| rig.journal().iter().any(|a| a.record.code == AlarmCode::Residence);
+    if told(&rig) {
+        return Err("a note before its time".to_owned());
+    }
+    rig.run_for(LIMIT_MIN * 60.0);
+    match (told(&rig), rig.snapshot().targets.iter().all(|t| !t.is_zero())) {
         (true, true) => Ok(String::new()),
         (false, _) => Err("no note".to_owned()),
         (_, false) => Err("the note took the heat away".to_owned()),

@@ -23,6 +23,8 @@ pub(crate) enum Stimulus {
     Barrel(f64),
     /// The heaters are switched off, and the barrel is driven to a temperature from outside, °C.
     BarrelUnheated(f64),
+    /// The same, while the screw turns by a counted move that does not end by itself.
+    BarrelUnheatedJogging(f64),
     /// A command without a value.
     Command(&'static str),
     /// The control loop stands still for this many milliseconds.

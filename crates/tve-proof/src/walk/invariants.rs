@@ -6,11 +6,11 @@
 
 use super::second_opinion::{CONFIRM, SecondOpinion};
 use crate::certify::tripped;
-use crate::rig::{Rig, concerns, is_moving, machine_of, stops};
+use crate::rig::{Rig, concerns, feeds_a_standing_screw, is_moving, machine_of, stops};
 use crate::subject::sensor_of;
 use std::sync::Arc;
-use tve_config::MachineConfig;
-use tve_control::{AlarmRecord, Command, Reaction, Reply, Snapshot};
+use tve_config::{Action, Device, MachineConfig, MotorRole};
+use tve_control::{AlarmCode, AlarmRecord, Command, Reaction, Reply, Snapshot};
 use tve_hal::{Motor, MotorDrive, Outputs, PerMotor, PerZone, Signal, Zone};
 use tve_sim::SimPowers;
 use tve_units::Micros;
@@ -28,16 +28,23 @@ pub struct Violation {
 
 /// Duty while a sensor may be cold or open, %.
 const COLD_DUTY: f64 = 30.0;
+/// Motors rest this long after the last step of a stop sequence, s.
+const REST_S: f64 = 2.0;
 /// Motors rest this long after a STOP reaction, and 20 ms of polling.
 const REST: Micros = Micros::from_millis(2020);
-/// The same after a STOP command: the default stop sequence takes the screw off after 5 s.
-const SEQUENCE_REST: Micros = Micros::from_millis(7100);
+/// The same after the last step of a stop sequence.
+const SEQUENCE_REST: Micros = Micros::from_millis(2100);
 /// The barrel is never hotter, °C.
 const NEVER_ABOVE: f64 = 300.0;
 /// Ticks between two looks at the whole machine.
 const LOOK_TICKS: u64 = 10;
 /// Share of a turn that a motor may be jogged while cold, and rounding.
 const COLD_TURNS: f64 = 0.25 + 1e-9;
+/// A zone counts as too cold for a screw that turns when it is this far under the limit that stops
+/// it, °C: noise and averaging are no fault.
+const CLEARLY: f64 = 1.0;
+/// A loop that stalls or jitters is this late at most.
+const STALLED: Micros = Micros::from_secs(1);
 /// After this the allowance is renewed.
 const COLD_RENEWAL: Micros = Micros::from_secs(600);
 
@@ -57,6 +64,8 @@ pub(crate) struct Observer {
     trip: bool,
     zone_trip: PerZone<bool>,
     stop_latched: bool,
+    /// The stop button of the panel has locked the motors.
+    locked: bool,
     /// Motors must rest from here on, process time.
     rest_by: Option<Micros>,
     /// Somebody has asked for heat since the last trip.
@@ -68,6 +77,8 @@ pub(crate) struct Observer {
     was_enabled: PerMotor<bool>,
     no_jog: bool,
     cold_jogs: PerMotor<ColdJogs>,
+    /// The screw turns in a zone that is too cold for it since.
+    cold_since: Option<Micros>,
     /// A relay is or was stuck, and nothing else could cut the heat.
     excused: bool,
     ticks: u64,
@@ -87,6 +98,7 @@ impl Observer {
             trip: false,
             zone_trip: PerZone::new(zones),
             stop_latched: false,
+            locked: false,
             rest_by: None,
             heat_asked: PerZone::new(zones),
             motion_asked: PerMotor::new(motors),
@@ -94,6 +106,7 @@ impl Observer {
             was_enabled: PerMotor::new(motors),
             no_jog: false,
             cold_jogs: PerMotor::new(motors),
+            cold_since: None,
             excused: false,
             ticks: 0,
             snapshot: Snapshot::default(),
@@ -125,6 +138,7 @@ impl Observer {
                 .iter()
                 .any(|a| reaction(&a.record) == Reaction::ZoneTrip && concerns(&a.record, z))
         });
+        self.locked = is_locked(rig);
         self.stop_latched = journal.iter().any(|a| stops(&a.record));
         if !self.stop_latched {
             self.rest_by = None;
@@ -165,6 +179,9 @@ impl Observer {
         answer: Result<&Reply, bool>,
     ) -> Verdict {
         self.take_alarms(rig);
+        if self.locked && rig.config().safety.local_stop && !is_locked(rig) {
+            return fail(rig, "lock-lifted", &format!("{command:?} lifts a stop of the panel"));
+        }
         self.latches(rig);
         if rig.controller.config_revision() != self.revision {
             self.revision = rig.controller.config_revision();
@@ -202,7 +219,7 @@ impl Observer {
             Command::Stop => {
                 self.stopping = true;
                 self.no_jog = true;
-                let by = rig.now() + SEQUENCE_REST;
+                let by = rig.now() + self.stop_sequence() + SEQUENCE_REST;
                 self.rest_by = Some(self.rest_by.map_or(by, |earlier| earlier.min(by)));
             }
             Command::EmergencyStop
@@ -239,6 +256,15 @@ impl Observer {
             | Command::Adopt(_) => {}
         }
         Ok(())
+    }
+
+    /// How long a stop may wait for the last step that stops a motor.
+    fn stop_sequence(&self) -> Micros {
+        let steps = self.machine.sequence.shutdown.iter();
+        let stops = steps
+            .filter(|step| matches!(step.device, Device::Motor(_)) && step.action == Action::Off);
+        let longest = stops.map(|step| step.delay).fold(0.0, f64::max);
+        Micros::from_secs_f64(longest.min(self.machine.safety.stop_max_s - REST_S))
     }
 
     fn motion_is_asked(&mut self, of: impl Fn(Motor) -> bool) {
@@ -278,6 +304,12 @@ impl Observer {
     pub(crate) fn ticked(&mut self, rig: &mut Rig) -> Verdict {
         self.ticks += 1;
         self.take_alarms(rig);
+        if self.locked && !is_locked(rig) {
+            if !rig.inputs.buttons.start {
+                return fail(rig, "lock-lifted", "nobody at the panel has released the motors");
+            }
+            self.latches(rig);
+        }
         for zone in self.machine.zones.ids() {
             let sensor = sensor_of(&self.machine, zone);
             let input = rig.inputs.sensors.get(sensor).copied().unwrap_or_default();
@@ -352,6 +384,38 @@ impl Observer {
         if self.rest_by.is_some_and(|by| rig.now() > by) && is_moving(outputs) {
             return fail(rig, "motion-after-stop", "a motor turns 2 s after a stop");
         }
+        if feeds_a_standing_screw(outputs, &self.machine) {
+            return fail(rig, "feed-first", "the feed turns while the screw stands");
+        }
+        self.cold_screw(rig, outputs)
+    }
+
+    /// A screw that turns, by a speed or by a long counted move, stops when a zone has gone cold.
+    fn cold_screw(&mut self, rig: &Rig, outputs: &Outputs) -> Verdict {
+        let motors = self.machine.motors.entries();
+        let turns =
+            motors.filter(|(_, motor)| motor.role == MotorRole::Screw).any(|(id, motor)| {
+                match outputs.motors[id] {
+                    MotorDrive::Jog { steps, .. } => {
+                        f64::from(steps.unsigned_abs()) > COLD_TURNS * f64::from(motor.microsteps)
+                    }
+                    drive @ (MotorDrive::Run(_) | MotorDrive::Disabled) => drive.is_moving(),
+                }
+            });
+        let safety = &self.machine.safety;
+        let too_cold = self.seconds.entries().any(|(zone, second)| {
+            let limit = self.machine.zones[zone].limits.min_temp_for_motor;
+            second.highest() < limit - safety.cold_zone_margin - CLEARLY
+        });
+        if !(turns && too_cold) {
+            self.cold_since = None;
+            return Ok(());
+        }
+        let since = *self.cold_since.get_or_insert(rig.now());
+        let allowed = Micros::from_secs_f64(safety.cold_zone_delay) + REST + STALLED;
+        if rig.now().since(since) > allowed {
+            return fail(rig, "cold-screw", "the screw turns on in a zone that has gone cold");
+        }
         Ok(())
     }
 
@@ -413,6 +477,11 @@ impl Observer {
         }
         Ok(())
     }
+}
+
+/// Whether the journal holds a stop of the panel.
+fn is_locked(rig: &Rig) -> bool {
+    rig.journal().iter().any(|alarm| alarm.record.code == AlarmCode::LocalStop)
 }
 
 fn fail(rig: &Rig, invariant: &'static str, what: &str) -> Verdict {

@@ -119,6 +119,17 @@ mod tests {
     }
 
     #[test]
+    fn a_long_jog_in_a_barrel_that_cools_ends_before_anybody_has_to_complain() {
+        let mut script = Script::draw(&Subject::embedded(), 3, Micros::from_secs(600));
+        script.subject = Subject::embedded();
+        script.start_temp = 200.0;
+        let jog = json!({"motor": "main", "steps": 10_000_000, "speed": 1000});
+        script.events = vec![(Micros::from_secs(2), Event::Command("MOVE_MOTOR_STEPS", jog))];
+        let (count, outcome) = play(&script);
+        assert_eq!((outcome, count.refused, count.alarms), (Ok(()), 0, 1));
+    }
+
+    #[test]
     fn a_violation_is_found_and_shrunk_to_what_it_needs() {
         let script = hopeless();
         let violation = play(&script).1.unwrap_err();

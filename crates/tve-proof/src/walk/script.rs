@@ -101,6 +101,14 @@ fn configuration(subject: &Subject, dice: &mut Dice) -> Config {
     if let Some(gains) = gains {
         set_gains(&mut config, gains);
     }
+    if dice.one_in(4) {
+        // Stops that nobody would wait for.
+        config.safety.stop_max_s = *dice.pick(&[5.0, 20.0]);
+        for step in &mut config.extruder_sequence.shutdown {
+            step.delay = *dice.pick(&[0.0, 10.0, 3600.0]);
+        }
+    }
+    config.safety.local_stop = dice.one_in(4);
     config
 }
 

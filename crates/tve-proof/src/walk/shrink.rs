@@ -130,13 +130,17 @@ fn scenario(script: &Script, violation: &Violation) -> String {
         text,
         "plant.noise_lsb = {:?}\nplant.gain = {:?}\nplant.time_constant = {:?}\n\
          plant.dead_time = {:?}\nsafety.idle_setback_min = {:?}\nsafety.idle_off_min = {:?}\n\
-         safety.estop_contact = \"{}\"\ncontrol.law = {}\ncontrol.mains_hz = {}",
+         safety.stop_max_s = {:?}\nsafety.local_stop = {}\nextruder_sequence = {}\nsafety.estop_contact = \"{}\"\n\
+         control.law = {}\ncontrol.mains_hz = {}",
         plant.noise_lsb,
         plant.gain,
         plant.time_constant,
         plant.dead_time,
         config.safety.idle_setback_min,
         config.safety.idle_off_min,
+        config.safety.stop_max_s,
+        config.safety.local_stop,
+        toml_value(&config.to_json()["extruder_sequence"]),
         if config.safety.estop_contact() == EstopContact::No { "no" } else { "nc" },
         config.control.law,
         config.control.mains_hz

@@ -294,7 +294,7 @@ fn a_move_makes_exactly_its_pulses_at_the_pin_and_sets_the_direction_first() {
         r#"{"pins": {"en_main": null}, "pwm": {"enabled": false}, "adc": {"enabled": false}}"#,
     );
     let mut outputs = off();
-    outputs.motors[SCREW] = MotorDrive::Jog { id: JogId(1), steps: -250, rate: 5000.0 };
+    outputs.motors[SCREW] = MotorDrive::Jog { id: JogId(1), steps: -250, rate: 5000.0, accel: 1e6 };
     tick_until(&mut machine, &outputs, |inputs| inputs.motors[SCREW].jog_done == Some(JogId(1)));
     drop(machine);
     let log = board.log();
@@ -308,13 +308,14 @@ fn a_move_makes_exactly_its_pulses_at_the_pin_and_sets_the_direction_first() {
 fn a_jog_that_is_stopped_is_reported_as_over() {
     let (_board, mut machine) = machine(PINS_ONLY);
     let mut outputs = off();
-    outputs.motors[SCREW] = MotorDrive::Jog { id: JogId(4), steps: 1_000_000, rate: 10.0 };
+    outputs.motors[SCREW] =
+        MotorDrive::Jog { id: JogId(4), steps: 1_000_000, rate: 10.0, accel: 1e6 };
     tick_until(&mut machine, &outputs, |_| true);
     outputs.motors[SCREW] = MotorDrive::Disabled;
     // Whether or not the thread has seen the move before it was taken back, it is not under way:
     // a following one runs.
     tick_until(&mut machine, &outputs, |_| true);
-    outputs.motors[SCREW] = MotorDrive::Jog { id: JogId(5), steps: 3, rate: 5000.0 };
+    outputs.motors[SCREW] = MotorDrive::Jog { id: JogId(5), steps: 3, rate: 5000.0, accel: 1e6 };
     tick_until(&mut machine, &outputs, |inputs| inputs.motors[SCREW].jog_done == Some(JogId(5)));
 }
 

@@ -254,7 +254,7 @@ mod tests {
     }
 
     fn move_of(id: u32) -> MotorDrive {
-        MotorDrive::Jog { id: JogId(id), steps: 1000, rate: 1000.0 }
+        MotorDrive::Jog { id: JogId(id), steps: 1000, rate: 1000.0, accel: 3200.0 }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Times are nanoseconds of one monotonic clock. The thread calls [`Train::next`], does what it
 //! says, and calls again.
 
-use tve_hal::{JogId, MotorDrive};
+use tve_hal::{JogId, MotorDrive, Travel};
 
 /// Nanoseconds in a second.
 const NANOS: f64 = 1e9;
@@ -34,9 +34,9 @@ pub(crate) enum Act {
 struct Move {
     id: JogId,
     backwards: bool,
-    left: u32,
-    /// Steps per second.
-    rate: f64,
+    made: u32,
+    steps: u32,
+    travel: Travel,
 }
 
 /// The pulses of one drive.
@@ -123,19 +123,21 @@ impl Train {
                 self.cut_off();
                 (rate.get() < 0.0, rate.get().abs())
             }
-            MotorDrive::Jog { id, steps, rate } => {
+            MotorDrive::Jog { id, steps, rate, accel } => {
                 if self.seen != Some(id) {
                     self.cut_off();
                     self.seen = Some(id);
-                    // Also false for a rate that is no number.
-                    if steps != 0 && rate > 0.0 {
-                        let left = steps.unsigned_abs();
-                        self.current = Some(Move { id, backwards: steps < 0, left, rate });
+                    // Also false for what is no number.
+                    if steps != 0 && rate > 0.0 && accel > 0.0 {
+                        let (backwards, steps) = (steps < 0, steps.unsigned_abs());
+                        let travel = Travel::new(steps, rate, accel);
+                        self.current = Some(Move { id, backwards, made: 0, steps, travel });
                     } else {
                         self.done = Some(id);
                     }
                 }
-                self.current.map_or((false, 0.0), |step| (step.backwards, step.rate))
+                self.current
+                    .map_or((false, 0.0), |step| (step.backwards, step.travel.rate_at(step.made)))
             }
         }
     }
@@ -156,8 +158,8 @@ impl Train {
         self.due_at = Some(if now - due > period { now } else { due });
         self.made_at = now;
         if let Some(step) = &mut self.current {
-            step.left -= 1;
-            if step.left == 0 {
+            step.made += 1;
+            if step.made == step.steps {
                 self.done = Some(step.id);
                 self.current = None;
             }
@@ -191,7 +193,7 @@ mod tests {
     }
 
     fn jog(id: u32, steps: i32, rate: f64) -> MotorDrive {
-        MotorDrive::Jog { id: JogId(id), steps, rate }
+        MotorDrive::Jog { id: JogId(id), steps, rate, accel: f64::INFINITY }
     }
 
     /// Follows `command` from `from` to `to` with a thread that wakes `late` ns too late.
@@ -231,6 +233,24 @@ mod tests {
             let again = follow(&mut train, 101 * SECOND, 200 * SECOND, 0, jog(1, steps, 5000.0));
             assert_eq!(again, [], "the same id is the same move");
         }
+    }
+
+    #[test]
+    fn a_ramped_move_makes_exactly_its_pulses_and_keeps_its_acceleration() {
+        let command = MotorDrive::Jog { id: JogId(1), steps: 3200, rate: 1600.0, accel: 3200.0 };
+        let mut train = Train::new(false, true);
+        let made = pulses(&follow(&mut train, 0, 100 * SECOND, 0, command));
+        assert_eq!((made.len(), train.done()), (3200, Some(JogId(1))));
+        let took = (made[3199] - made[0]) as f64 / NANOS;
+        assert!((2.4..2.5).contains(&took), "half a second up, 1.5 s along, half down: {took} s");
+        let rates: Vec<f64> =
+            made.windows(2).map(|pair| NANOS / (pair[1] - pair[0]) as f64).collect();
+        for (pair, times) in rates.windows(2).zip(made.windows(3)) {
+            let between = (times[2] - times[0]) as f64 / 2.0 / NANOS;
+            let accel = (pair[1] - pair[0]).abs() / between;
+            assert!(accel <= 3200.0 * 1.05, "{accel} steps/s²");
+        }
+        assert!(rates[0] < 100.0 && rates[3198] < 100.0);
     }
 
     #[test]

@@ -185,8 +185,9 @@ fn configuring_keeps_the_heat_and_takes_the_drive_and_converter_settings() {
 #[test]
 fn jogs_are_counted_exactly_and_reported() {
     let mut bench = Bench::new();
-    let main = MotorDrive::Jog { id: JogId(1), steps: 12_345, rate: 20_000.0 };
-    let feed = MotorDrive::Jog { id: JogId(1), steps: -7, rate: 3.0 };
+    let main =
+        MotorDrive::Jog { id: JogId(1), steps: 12_345, rate: 20_000.0, accel: f64::INFINITY };
+    let feed = MotorDrive::Jog { id: JogId(1), steps: -7, rate: 3.0, accel: f64::INFINITY };
     bench.out.motors = [main, feed].into();
     bench.run(0.5);
     assert_eq!(bench.inputs.motors[SCREW].jog_done, None);
@@ -197,7 +198,8 @@ fn jogs_are_counted_exactly_and_reported() {
     for motor in bench.inputs.motors {
         assert_eq!(motor.jog_done, Some(JogId(1)));
     }
-    bench.out.motors[SCREW] = MotorDrive::Jog { id: JogId(2), steps: 1000, rate: 1000.0 };
+    bench.out.motors[SCREW] =
+        MotorDrive::Jog { id: JogId(2), steps: 1000, rate: 1000.0, accel: f64::INFINITY };
     bench.run(0.5);
     bench.out.motors[SCREW] = MotorDrive::Disabled;
     bench.tick();
@@ -270,7 +272,7 @@ fn safe_ends_heat_pulses_and_cooling() {
 #[test]
 fn a_new_controller_finds_its_machine_warm_and_off_and_may_number_its_moves_afresh() {
     let mut bench = Bench::at(200.0);
-    let jog = MotorDrive::Jog { id: JogId(1), steps: 10, rate: 1000.0 };
+    let jog = MotorDrive::Jog { id: JogId(1), steps: 10, rate: 1000.0, accel: f64::INFINITY };
     bench.out.motors[SCREW] = jog;
     bench.sim.inject(Fault::always(FaultKind::ButtonStop));
     bench.run(0.5);

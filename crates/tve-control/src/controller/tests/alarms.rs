@@ -351,7 +351,7 @@ fn just_restarted(code: AlarmCode, about: About, t: f64) -> Bench {
         acknowledged: true,
     }];
     let restored = Restored { latched, next_alarm_id: 42, ..Restored::default() };
-    Bench::unsampled(Config::embedded(), t, restored)
+    Bench::unsampled(Config::embedded(), MachineKind::Simulator, t, restored)
 }
 
 #[test]

@@ -15,7 +15,9 @@ use State::{Cold, Heating, Holding, Idle, Manual, Running, Stopping, Tuning};
 use Stimulus::{BarrelUnheated, Breaks, BreaksFor};
 
 const STALE: Expected = Alarm(&[A::TempDataStale]);
+const NOTICE: Bound = Shifted(1200.0, "ten minutes before `safety.idle_setback_min`, 30 min");
 const SETBACK: Bound = Shifted(1800.0, "`safety.idle_setback_min` of the configuration, 30 min");
+const OFF: Bound = Shifted(7200.0, "`safety.idle_off_min` of the configuration, 120 min");
 
 pub(super) fn of_the_wiring() -> Vec<Row> {
     vec![
@@ -100,6 +102,15 @@ pub(super) fn of_stops(first: &Place<'_>) -> Vec<Row> {
         .raises(Alarm(&[A::ColdZone]))
         .from(Below(first.sensor, cold))
         .watched(60.0),
+        one(
+            "cold-zone-jog",
+            format!("the screw jogs and an unheated zone falls under {cold} °C"),
+            Stimulus::BarrelUnheatedJogging(cold - 25.0),
+        )
+        .strikes(&[Holding])
+        .raises(Alarm(&[A::ColdZone]))
+        .from(Below(first.sensor, cold))
+        .watched(60.0),
     ]
 }
 
@@ -135,13 +146,31 @@ pub(super) fn of_the_process() -> Vec<Row> {
         ),
         note(
             "idle-setback",
-            "nobody moves the machine for 30 minutes",
+            "nobody operates the machine for 30 minutes",
             Stimulus::Nothing,
             &[A::IdleSetback],
         )
-        .strikes(&[Holding])
+        .strikes(&[Holding, Heating, Manual])
         .within(SETBACK)
         .watched(1900.0),
+        note(
+            "idle-soon",
+            "nobody operates the machine for 20 minutes",
+            Stimulus::Nothing,
+            &[A::IdleSoon],
+        )
+        .strikes(&[Holding, Manual])
+        .within(NOTICE)
+        .watched(1300.0),
+        note(
+            "idle-off",
+            "nobody operates the machine for two hours",
+            Stimulus::Nothing,
+            &[A::IdleOff],
+        )
+        .strikes(&[Manual, Holding])
+        .within(OFF)
+        .watched(7300.0),
         note("disk-fails", "recorder cannot write", Stimulus::DiskFails, &[A::LoggingFailed]),
         note(
             "disk-full",

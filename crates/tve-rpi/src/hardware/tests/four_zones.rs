@@ -68,7 +68,8 @@ fn each_of_four_heaters_and_of_both_motors_has_its_pin() {
         }
     }
     let mut outputs = Outputs::off(4, 2);
-    outputs.motors[Motor::at(1)] = MotorDrive::Jog { id: JogId(1), steps: 25, rate: 5000.0 };
+    outputs.motors[Motor::at(1)] =
+        MotorDrive::Jog { id: JogId(1), steps: 25, rate: 5000.0, accel: 1e6 };
     let inputs = tick_until(&mut machine, &outputs, |inputs| {
         inputs.motors[Motor::at(1)].jog_done == Some(JogId(1))
     });
