@@ -15,7 +15,7 @@ use tve_hal::Zone;
 use tve_units::Micros;
 
 /// Heat that does not show, at which a zone is switched off, °C.
-const MISSING: f64 = 25.0;
+const MISSING: f64 = 10.0;
 /// Heat that nobody gave, °C, and for how long, at which the machine is switched off.
 const UNASKED: f64 = 5.0;
 const UNASKED_FOR: Micros = Micros::from_secs(60);
