@@ -47,6 +47,28 @@ const UNSEEN_NEIGHBOUR: f64 = 280.0;
 /// How much more than the room a cooler takes, as a share.
 const COOLER: f64 = 1.5;
 
+/// What is beside a zone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Neighbour {
+    /// No zone: it is the first or the last.
+    None,
+    /// A zone whose sensor gives no temperature.
+    Unseen,
+    /// A zone that reads so many °C.
+    At(f64),
+}
+
+impl Neighbour {
+    /// The coldest and the hottest that it can be, °C; `None` where there is none.
+    fn range(self, ambient: f64) -> Option<(f64, f64)> {
+        match self {
+            Self::None => None,
+            Self::Unseen => Some((ambient, UNSEEN_NEIGHBOUR)),
+            Self::At(t) => Some((t, t)),
+        }
+    }
+}
+
 /// What is known of a zone at one evaluation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flows {
@@ -54,8 +76,8 @@ pub(crate) struct Flows {
     pub(crate) pv: Option<f64>,
     /// Duty in force, %.
     pub(crate) duty: f64,
-    /// What the zones beside it read, where there are such zones, and where they are seen, °C.
-    pub(crate) neighbours: [Option<Option<f64>>; 2],
+    /// The zones beside it.
+    pub(crate) neighbours: [Neighbour; 2],
     pub(crate) screw_turns: bool,
     pub(crate) cooled: bool,
 }
@@ -176,9 +198,7 @@ fn rates(pv: f64, arrived: Range, flows: &Flows, model: Model) -> Range {
         if lift > 0.0 { [COOLING.most, COOLING.least] } else { [COOLING.least, COOLING.most] };
     let mut least = gain * arrived.least * HEATING.least * (1.0 - MAINS) - lift * faster - DRAUGHT;
     let mut most = gain * arrived.most * HEATING.most * (1.0 + MAINS) - lift * slower + CALM;
-    for seen in flows.neighbours.iter().flatten() {
-        let coldest = seen.unwrap_or(model.ambient);
-        let hottest = seen.unwrap_or(UNSEEN_NEIGHBOUR);
+    for (coldest, hottest) in flows.neighbours.iter().filter_map(|n| n.range(model.ambient)) {
         least -= NEIGHBOUR * (pv - coldest).max(0.0);
         most += NEIGHBOUR * (hottest - pv).max(0.0);
     }
@@ -222,7 +242,7 @@ mod tests {
                 let flows = Flows {
                     pv: shown(self.t),
                     duty,
-                    neighbours: [None; 2],
+                    neighbours: [Neighbour::None; 2],
                     screw_turns: false,
                     cooled: false,
                 };

@@ -1,7 +1,7 @@
 //! The watch over the zones: one evaluation each [`PERIOD`] of the rules that need a history.
 
 use super::autotune::Autotune;
-use super::balance::Flows;
+use super::balance::{Flows, Neighbour};
 use super::cross_wiring::ZoneView;
 use super::runaway::{HeatView, PERIOD};
 use super::unseen::Seen;
@@ -58,7 +58,10 @@ impl Thermal {
         cooled: bool,
         config: &MachineConfig,
     ) -> Option<Finding> {
-        let beside = |zone: Option<Zone>| zone.map(|zone| readings.mean(zone));
+        let beside = |zone: Option<Zone>| match zone {
+            Some(zone) => readings.mean(zone).map_or(Neighbour::Unseen, Neighbour::At),
+            None => Neighbour::None,
+        };
         let before = zone.index().checked_sub(1).map(Zone::at);
         let flows = Flows {
             pv: readings.mean(zone),
