@@ -79,9 +79,9 @@ fn configuration(subject: &Subject, dice: &mut Dice) -> Config {
     config.plant.noise_lsb = *dice.pick(&[0.0, 1.0, 2.0, 5.0]);
     // Not hotter and not quicker than the default plant: what is on its way in a stronger one when
     // a zone trips at 280 °C carries it beyond 300 °C by itself.
-    config.plant.gain *= dice.between(0.7, 1.6);
-    config.plant.time_constant *= dice.between(0.7, 2.0);
-    config.plant.dead_time *= dice.between(0.4, 2.0);
+    config.plant.gain *= dice.between(0.7, 1.0);
+    config.plant.time_constant *= dice.between(1.0, 2.0);
+    config.plant.dead_time *= dice.between(0.4, 1.0);
     let safety = &mut config.safety;
     (safety.idle_setback_min, safety.idle_off_min) =
         *dice.pick(&[(0.0, 0.0), (5.0, 10.0), (30.0, 120.0)]);
