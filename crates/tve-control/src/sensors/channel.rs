@@ -372,6 +372,9 @@ impl SensorChannel {
         let steady = self.newest.is_some_and(|newest| (t - newest).abs() <= limit);
         self.steady_run = if steady { self.steady_run.saturating_add(1) } else { 0 };
         self.newest = Some(t);
+        // Two samples that agree are enough to know that this sensor is not a cold one, also before
+        // it is back in service: what it says next must not pass for a cold barrel.
+        self.was_warm |= steady && t > WARM;
 
         let in_service = matches!(self.reading, Reading::Good(_) | Reading::Uncertain(_));
         if in_service {

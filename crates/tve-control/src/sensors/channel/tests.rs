@@ -173,3 +173,19 @@ fn a_code_that_stands_still_counts_only_when_the_heater_should_have_moved_it() {
     assert!((29.5..=30.5).contains(&frozen), "frozen after {frozen} s");
     assert_eq!(heated.feed_code(code), Reading::Frozen, "stays frozen while it stands still");
 }
+
+#[test]
+fn a_zone_that_has_warmed_up_unseen_and_opens_before_it_is_believed_is_open() {
+    let mut bench = Bench::new(1000.0);
+    bench.feed(30.0, 8);
+    // Nothing converted for a while; then fewer samples than it takes to be in service again.
+    bench.now = bench.now + Micros::from_secs(60);
+    let safety = Safety::default();
+    bench.chain.advance(bench.now, SensorInput::None, &safety, bench.heat, MEAN_WINDOW);
+    assert_eq!(bench.chain.reading(), Reading::Stale);
+    bench.feed(60.0, 3);
+    for _ in 0..4 {
+        bench.feed_code(26400);
+    }
+    assert_eq!(bench.chain.reading(), Reading::Open);
+}
