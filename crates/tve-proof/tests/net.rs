@@ -177,3 +177,15 @@ fn full_duty_that_a_change_to_manual_has_frozen_ends_below_the_limit() {
     bench.send("SET_MODE", &json!({"mode": "MANUAL"}));
     bench.after(3600.0).ends_with(&[HeatUnasked, AlarmCode::HeaterOverTemperature]);
 }
+
+#[test]
+fn heat_that_was_under_way_before_a_restart_is_nobodys_fault() {
+    for celsius in [23.0, 150.0] {
+        let mut bench = Bench::at(celsius).hold(250.0).after(90.0);
+        bench.rig.restart(None, false);
+        bench.rig.raised.clear();
+        bench.wait(600.0);
+        let raised: Vec<_> = bench.rig.raised.iter().map(ToString::to_string).collect();
+        assert_eq!(raised, Vec::<String>::new(), "from {celsius} °C");
+    }
+}

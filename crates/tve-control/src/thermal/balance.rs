@@ -9,8 +9,7 @@
 //! ```
 //!
 //! The model is a first-order lag: `time_constant · dT/dt = gain · duty − (T − ambient)`, all flows in
-//! °C of long-run lift. It is taken for no more than it is worth: rates of heating and cooling may be
-//! half and double of what it says.
+//! °C of long-run lift. It is taken for no more than it is worth: see [`HEATING`] and [`COOLING`].
 //!
 //! `missing` and `unasked` are one-sided cumulative sums (Page, *Biometrika* 41, 1954): a healthy zone
 //! stays within the margins and holds them at zero; what is beyond adds up and says, in °C, how far
@@ -26,6 +25,10 @@ const SOONEST: f64 = 0.3;
 const LATEST: f64 = 1.3;
 /// Lag of a slow heater band behind the latest dead time, s.
 const BAND_LAG_S: f64 = 30.0;
+/// So many lags after the latest dead time nothing is on its way any more from before a start.
+const SETTLED_LAGS: f64 = 3.0;
+/// What may be on its way at a start, %: the process before it may have heated with all there is.
+const UNKNOWN_DUTY: f64 = 100.0;
 
 /// How much of the model's heating a zone shows at least and at most, as a share: its gain over its
 /// time constant, before anybody has measured them.
@@ -100,11 +103,21 @@ struct UnderWay {
     sum: f64,
     count: u32,
     late: f64,
+    /// Time since the start, up to where nothing from before it is on its way, s.
+    known_for: f64,
 }
 
 impl UnderWay {
     const fn new() -> Self {
-        Self { past: [0.0; KEPT], newest: 0, since: Micros::ZERO, sum: 0.0, count: 0, late: 0.0 }
+        Self {
+            past: [0.0; KEPT],
+            newest: 0,
+            since: Micros::ZERO,
+            sum: 0.0,
+            count: 0,
+            late: 0.0,
+            known_for: 0.0,
+        }
     }
 
     fn advance(&mut self, now: Micros, duty: f64, dead_time: f64, dt: f64) -> Range {
@@ -117,7 +130,10 @@ impl UnderWay {
         }
         self.late += (self.ago(LATEST * dead_time) - self.late) * dt / (BAND_LAG_S + dt);
         let soon = self.ago(SOONEST * dead_time);
-        Range { least: soon.min(self.late), most: soon.max(self.late) }
+        let settled = LATEST * dead_time + SETTLED_LAGS * BAND_LAG_S;
+        self.known_for = (self.known_for + dt).min(settled);
+        let most = if self.known_for < settled { UNKNOWN_DUTY } else { soon.max(self.late) };
+        Range { least: soon.min(self.late), most }
     }
 
     fn ago(&self, seconds: f64) -> f64 {
@@ -170,7 +186,7 @@ impl HeatBalance {
         let arrived = self.under_way.advance(now, flows.duty, model.zone.dead_time, dt);
         let Some(pv) = flows.pv else {
             // Its sensor has an alarm of its own; what comes after is not compared with before.
-            *self = Self { under_way: self.under_way, ..Self::default() };
+            self.forget();
             return;
         };
         let range = rates(pv, arrived, &flows, model);
@@ -181,6 +197,11 @@ impl HeatBalance {
             self.unasked_since =
                 if self.unasked > 0.0 { self.unasked_since.or(Some(now)) } else { None };
         }
+    }
+
+    /// The account begins anew; what is on its way is on its way.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { under_way: self.under_way, ..Self::default() };
     }
 
     /// Nobody asks for heat: what was missing has been said.

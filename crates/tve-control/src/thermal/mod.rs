@@ -300,7 +300,7 @@ impl Thermal {
 
     /// Somebody has looked after a zone: its account and its faults begin anew.
     pub(crate) fn release(&mut self, zone: Zone) {
-        self.balances[zone] = HeatBalance::default();
+        self.balances[zone].forget();
         self.repeats[zone] = Repeats::default();
     }
 

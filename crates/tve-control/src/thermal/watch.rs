@@ -73,7 +73,6 @@ impl Thermal {
         let model = Model::of(config, zone);
         let monitor = &self.monitors[zone];
         let rise = |seconds| flows.pv.and_then(|pv| monitor.gain(pv, seconds));
-        let (minute, moment) = (rise(60).unwrap_or(0.0), rise(10).unwrap_or(0.0));
         let open = self.closed_loop_setpoint(zone).is_none() && flows.duty > 0.0;
         let balance = &mut self.balances[zone];
         balance.advance(readings.now(), flows, model, PERIOD.secs());
@@ -82,11 +81,13 @@ impl Thermal {
             balance.rest();
         }
         if balance.missing() >= MISSING {
+            let minute = rise(60).unwrap_or(0.0);
             let expected = minute + balance.missing();
             let cause = Cause::Rate { zone, expected, actual: minute };
             return Some(Finding::new(AlarmCode::HeaterNotHeating, cause));
         }
         let pv = flows.pv?;
+        let moment = rise(10).unwrap_or(0.0);
         let peak = pv + moment.max(0.0) / 10.0 * (model.zone.dead_time + UNDER_WAY_S);
         let lasting = balance.unasked_for(readings.now()).is_some_and(|span| span >= UNASKED_FOR);
         let unasked = balance.unasked() >= UNASKED && lasting;
