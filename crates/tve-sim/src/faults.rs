@@ -8,71 +8,106 @@ use tve_config::MachineConfig;
 use tve_hal::{Id, Sensor, Zone};
 use tve_units::Micros;
 
-/// One thing that can be broken about the machine.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum FaultKind {
+/// The table of faults: variant, spelling, what it takes.
+macro_rules! faults {
+    ($(
+        $(#[$doc:meta])* $kind:ident $name:literal
+        $(($($argument:ty),*))? $({$($(#[$of:meta])* $field:ident: $type:ty,)*})?;
+    )*) => {
+        /// One thing that can be broken about the machine.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub enum FaultKind {
+            $($(#[$doc])* $kind $(($($argument),*))? $({$($(#[$of])* $field: $type,)*})?,)*
+        }
+
+        /// The faults without what they take.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum FaultName {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl FaultName {
+            /// Every one, in the order of [`FaultKind`].
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            /// Its spelling.
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$kind => $name),* }
+            }
+        }
+
+        impl FaultKind {
+            /// Which fault it is.
+            pub const fn name(self) -> FaultName {
+                match self { $(Self::$kind { .. } => FaultName::$kind),* }
+            }
+        }
+    };
+}
+
+faults! {
     /// The sensor's wire is broken.
-    SensorOpen(Sensor),
+    SensorOpen "sensor_open" (Sensor);
     /// The sensor's wires touch.
-    SensorShorted(Sensor),
+    SensorShorted "sensor_shorted" (Sensor);
     /// The sensor's code stands still.
-    SensorFrozen(Sensor),
+    SensorFrozen "sensor_frozen" (Sensor);
     /// The sensor hangs in the air: it reads ambient, through its lag.
-    SensorFallenOut(Sensor),
+    SensorFallenOut "sensor_fallen_out" (Sensor);
     /// The sensor sits loose: of the difference between its zone and the room it shows this share, 0
     /// (hanging in the air) to 1.
-    SensorLoose(Sensor, f64),
+    SensorLoose "sensor_loose" (Sensor, f64);
     /// The sensor reads 50 °C too high and too low in turn, sample by sample.
-    SensorJumping(Sensor),
+    SensorJumping "sensor_jumping" (Sensor);
     /// The sensor reads this much too high, °C, -200 to 200: an alloy that has aged, a cold junction
     /// in the sun.
-    SensorOffset(Sensor, f64),
+    SensorOffset "sensor_offset" (Sensor, f64);
     /// The plugs of the sensors of this zone and of the next one are exchanged.
-    SensorsSwapped(Zone),
+    SensorsSwapped "sensors_swapped" (Zone);
     /// The supply of the dividers is off by this many percent of nominal, -50 to 50.
-    RailOff {
+    RailOff "rail_off" {
         /// Signed deviation, %.
         percent: f64,
-    },
+    };
     /// The zone's solid-state relay conducts whatever is asked of it.
-    SsrStuckOn(Zone),
+    SsrStuckOn "ssr_stuck_on" (Zone);
     /// The zone's relay conducts this share of the time when it should not at all, 0 to 1: 0.5 is one
     /// thyristor of the pair that has failed closed.
-    SsrLeaks(Zone, f64),
+    SsrLeaks "ssr_leaks" (Zone, f64);
     /// The zone's heater band is burnt out.
-    HeaterDead(Zone),
+    HeaterDead "heater_dead" (Zone);
     /// The zone's heater gives this share of its power, 0 to 2.
-    HeaterPower(Zone, f64),
+    HeaterPower "heater_power" (Zone, f64);
     /// The converter does not answer.
-    AdcGone,
+    AdcGone "adc_gone";
     /// The converter answers but converts nothing new.
-    AdcStopped,
+    AdcStopped "adc_stopped";
     /// Writes to the PWM expander do not arrive.
-    PwmWriteLost,
+    PwmWriteLost "pwm_write_lost";
     /// The drive of the screw reports a fault and does not turn.
-    DriveAlarm,
+    DriveAlarm "drive_alarm";
     /// The screw motor's winding is driven to 90 °C.
-    MotorHot,
+    MotorHot "motor_hot";
     /// The feed throat is driven to 100 °C.
-    FeedThroatHot,
+    FeedThroatHot "feed_throat_hot";
     /// The emergency-stop button is pressed or its loop is broken: the contact leaves its healthy
     /// position.
-    EstopOpen,
+    EstopOpen "estop_open";
     /// The start button is held.
-    ButtonStart,
+    ButtonStart "button_start";
     /// The stop button is held.
-    ButtonStop,
+    ButtonStop "button_stop";
     /// A draught takes heat from every zone.
-    DoorDraught {
+    DoorDraught "door_draught" {
         /// Extra loss, as °C that a barrel held at 200 °C (177 °C above its surroundings) would
         /// sink by at unchanged power if its other losses stayed the same; 0 to 500.
         celsius: f64,
-    },
+    };
     /// The mains voltage; heater power goes with its square.
-    MainsVoltage {
+    MainsVoltage "mains_voltage" {
         /// Voltage in percent of nominal, 50 to 150.
         percent: f64,
-    },
+    };
 }
 
 /// A fault with its time of life: active while `from <= plant time < until`.
@@ -110,7 +145,7 @@ impl Fault {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ParseFaultError {
     /// No fault has this name.
-    #[error("no fault is called {name:?}; known are {}", NAMES.join(", "))]
+    #[error("no fault is called {name:?}; known are {}", known())]
     UnknownName {
         /// The word given.
         name: String,
@@ -137,67 +172,12 @@ pub enum ParseFaultError {
     },
 }
 
-/// Every spelling, in the order of [`FaultKind`].
-const NAMES: [&str; 24] = [
-    "sensor_open",
-    "sensor_shorted",
-    "sensor_frozen",
-    "sensor_fallen_out",
-    "sensor_loose",
-    "sensor_jumping",
-    "sensor_offset",
-    "sensors_swapped",
-    "rail_off",
-    "ssr_stuck_on",
-    "ssr_leaks",
-    "heater_dead",
-    "heater_power",
-    "adc_gone",
-    "adc_stopped",
-    "pwm_write_lost",
-    "drive_alarm",
-    "motor_hot",
-    "feed_throat_hot",
-    "estop_open",
-    "button_start",
-    "button_stop",
-    "door_draught",
-    "mains_voltage",
-];
+fn known() -> String {
+    FaultName::ALL.iter().map(|name| name.text()).collect::<Vec<_>>().join(", ")
+}
 
 /// The zone at the feed side.
 const FIRST: Zone = Zone::at(0);
-
-impl FaultKind {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::SensorOpen(_) => "sensor_open",
-            Self::SensorShorted(_) => "sensor_shorted",
-            Self::SensorFrozen(_) => "sensor_frozen",
-            Self::SensorFallenOut(_) => "sensor_fallen_out",
-            Self::SensorLoose(..) => "sensor_loose",
-            Self::SensorJumping(_) => "sensor_jumping",
-            Self::SensorOffset(..) => "sensor_offset",
-            Self::SensorsSwapped(_) => "sensors_swapped",
-            Self::RailOff { .. } => "rail_off",
-            Self::SsrStuckOn(_) => "ssr_stuck_on",
-            Self::SsrLeaks(..) => "ssr_leaks",
-            Self::HeaterDead(_) => "heater_dead",
-            Self::HeaterPower(..) => "heater_power",
-            Self::AdcGone => "adc_gone",
-            Self::AdcStopped => "adc_stopped",
-            Self::PwmWriteLost => "pwm_write_lost",
-            Self::DriveAlarm => "drive_alarm",
-            Self::MotorHot => "motor_hot",
-            Self::FeedThroatHot => "feed_throat_hot",
-            Self::EstopOpen => "estop_open",
-            Self::ButtonStart => "button_start",
-            Self::ButtonStop => "button_stop",
-            Self::DoorDraught { .. } => "door_draught",
-            Self::MainsVoltage { .. } => "mains_voltage",
-        }
-    }
-}
 
 /// What the zones and sensors of a machine are called, in the order of their ids.
 struct Roll {
@@ -237,7 +217,7 @@ impl FaultKind {
     }
 
     fn text(self, roll: &Roll) -> String {
-        let name = self.name();
+        let name = self.name().text();
         match self {
             Self::SensorOpen(s)
             | Self::SensorShorted(s)
@@ -333,56 +313,58 @@ impl FaultKind {
         let mut words = text.split_whitespace();
         let name = words.next().unwrap_or_default();
         let args = Arguments { name, words: words.collect(), roll };
+        let Some(name) = FaultName::ALL.iter().find(|known| known.text() == name) else {
+            return Err(ParseFaultError::UnknownName { name: name.to_owned() });
+        };
         match name {
-            "sensor_open" => args.sensor(1).map(Self::SensorOpen),
-            "sensor_shorted" => args.sensor(1).map(Self::SensorShorted),
-            "sensor_frozen" => args.sensor(1).map(Self::SensorFrozen),
-            "sensor_fallen_out" => args.sensor(1).map(Self::SensorFallenOut),
-            "sensor_loose" => {
+            FaultName::SensorOpen => args.sensor(1).map(Self::SensorOpen),
+            FaultName::SensorShorted => args.sensor(1).map(Self::SensorShorted),
+            FaultName::SensorFrozen => args.sensor(1).map(Self::SensorFrozen),
+            FaultName::SensorFallenOut => args.sensor(1).map(Self::SensorFallenOut),
+            FaultName::SensorLoose => {
                 let sensor = args.sensor(2)?;
                 args.number(1, 0.0, 1.0, "a share of contact")
                     .map(|contact| Self::SensorLoose(sensor, contact))
             }
-            "sensor_jumping" => args.sensor(1).map(Self::SensorJumping),
-            "sensor_offset" => {
+            FaultName::SensorJumping => args.sensor(1).map(Self::SensorJumping),
+            FaultName::SensorOffset => {
                 let sensor = args.sensor(2)?;
                 args.number(1, -200.0, 200.0, "an error in °C")
                     .map(|celsius| Self::SensorOffset(sensor, celsius))
             }
-            "sensors_swapped" if args.words.is_empty() => Ok(Self::SensorsSwapped(FIRST)),
-            "sensors_swapped" => args.zone(1).map(Self::SensorsSwapped),
-            "rail_off" => args
+            FaultName::SensorsSwapped if args.words.is_empty() => Ok(Self::SensorsSwapped(FIRST)),
+            FaultName::SensorsSwapped => args.zone(1).map(Self::SensorsSwapped),
+            FaultName::RailOff => args
                 .number(0, -50.0, 50.0, "a deviation in %")
                 .map(|percent| Self::RailOff { percent }),
-            "ssr_stuck_on" => args.zone(1).map(Self::SsrStuckOn),
-            "heater_dead" => args.zone(1).map(Self::HeaterDead),
-            "ssr_leaks" => {
+            FaultName::SsrStuckOn => args.zone(1).map(Self::SsrStuckOn),
+            FaultName::HeaterDead => args.zone(1).map(Self::HeaterDead),
+            FaultName::SsrLeaks => {
                 let zone = args.zone(2)?;
                 args.number(1, 0.0, 1.0, "a share of the time")
                     .map(|share| Self::SsrLeaks(zone, share))
             }
-            "heater_power" => {
+            FaultName::HeaterPower => {
                 let zone = args.zone(2)?;
                 args.number(1, 0.0, 2.0, "a share of full power")
                     .map(|share| Self::HeaterPower(zone, share))
             }
-            "adc_gone" => args.none(Self::AdcGone),
-            "adc_stopped" => args.none(Self::AdcStopped),
-            "pwm_write_lost" => args.none(Self::PwmWriteLost),
-            "drive_alarm" => args.none(Self::DriveAlarm),
-            "motor_hot" => args.none(Self::MotorHot),
-            "feed_throat_hot" => args.none(Self::FeedThroatHot),
-            "estop_open" => args.none(Self::EstopOpen),
-            "button_start" => args.none(Self::ButtonStart),
-            "button_stop" => args.none(Self::ButtonStop),
-            "door_draught" => args
+            FaultName::AdcGone => args.none(Self::AdcGone),
+            FaultName::AdcStopped => args.none(Self::AdcStopped),
+            FaultName::PwmWriteLost => args.none(Self::PwmWriteLost),
+            FaultName::DriveAlarm => args.none(Self::DriveAlarm),
+            FaultName::MotorHot => args.none(Self::MotorHot),
+            FaultName::FeedThroatHot => args.none(Self::FeedThroatHot),
+            FaultName::EstopOpen => args.none(Self::EstopOpen),
+            FaultName::ButtonStart => args.none(Self::ButtonStart),
+            FaultName::ButtonStop => args.none(Self::ButtonStop),
+            FaultName::DoorDraught => args
                 .number(0, 0.0, 500.0, "an extra loss in °C")
                 .map(|celsius| Self::DoorDraught { celsius }),
             // The range refuses a deviation (10, -10) given in place of the voltage (110, 90).
-            "mains_voltage" => args
+            FaultName::MainsVoltage => args
                 .number(0, 50.0, 150.0, "a voltage in % of nominal")
                 .map(|percent| Self::MainsVoltage { percent }),
-            _ => Err(ParseFaultError::UnknownName { name: name.to_owned() }),
         }
     }
 }
@@ -446,7 +428,11 @@ mod tests {
                 names.insert(kind.name());
             }
         }
-        assert_eq!(names, NAMES.into_iter().collect(), "every name is tested and listed");
+        assert_eq!(
+            names,
+            FaultName::ALL.iter().copied().collect(),
+            "every name is tested and listed"
+        );
     }
 
     #[test]

@@ -24,6 +24,6 @@ mod powers;
 mod thermistor;
 mod thermocouple;
 
-pub use faults::{Fault, FaultKind, ParseFaultError};
+pub use faults::{Fault, FaultKind, FaultName, ParseFaultError};
 pub use hardware::SimHardware;
 pub use powers::SimPowers;

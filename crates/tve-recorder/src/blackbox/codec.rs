@@ -289,6 +289,7 @@ pub(super) fn kept_commands() -> Vec<Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tve_control::{CommandKind, Endpoint, random_value};
     use tve_hal::{Motor, MotorDrive, Quality, Quantity, Sensor, SensorInput, Zone};
     use tve_units::{Bcm, Duty, StepRate, WallMillis};
 
@@ -343,6 +344,23 @@ mod tests {
         let changes_configuration = Command::SetPinName { pin, name: "lamp".into() };
         let image = CommandImage::of(&changes_configuration);
         assert!(!writer.command(&mut bytes, Micros::ZERO, &image, true));
+    }
+
+    #[test]
+    fn what_the_black_box_keeps_is_one_of_each_command_that_the_table_makes() {
+        let names = tve_config::Config::embedded().names();
+        let kept: Vec<_> = kept_commands().iter().map(std::mem::discriminant).collect();
+        let mut dice = tve_rig::Dice::new(1);
+        for kind in CommandKind::ALL.iter().filter(|kind| kind.row().endpoint != Endpoint::Inside) {
+            let made = (0..100).find_map(|_| {
+                let value = random_value(*kind, &names, &mut |n| dice.below(n));
+                kind.parse(Some(&value), &names).ok()
+            });
+            let command = made.unwrap_or_else(|| panic!("no value makes a {}", kind.row().name));
+            let is_kept = CommandImage::of(&command).get().is_some();
+            let is_listed = kept.contains(&std::mem::discriminant(&command));
+            assert_eq!(is_kept, is_listed, "{}", kind.row().name);
+        }
     }
 
     #[test]
