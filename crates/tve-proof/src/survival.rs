@@ -31,7 +31,7 @@ const DISK: &str = "crates/tve/tests/process/disk.rs";
 const RUNNER: &str = "crates/tve-runtime/src/runner/tests.rs";
 const RECORDER: &str = "crates/tve-recorder/src/thread/tests.rs";
 const ENGINE: &str = "crates/tve-recorder/src/engine/tests.rs";
-const MUTATIONS: &str = "crates/tve-testkit/tests/mutations.rs";
+const MUTATIONS: &str = "crates/tve-testkit/tests/api/mutations.rs";
 const ATTACK: &str = "crates/tve/tests/attack/main.rs";
 const SERVICE: &str = "crates/tve/tests/wire/service.rs";
 

@@ -1,6 +1,7 @@
 //! Whatever accepted commands leave behind is a configuration that loads; refused ones leave none.
 
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use tve_config::Config;
 use tve_control::{CommandKind, Endpoint, random_value};
 use tve_rig::{Dice, Rig};
@@ -145,10 +146,10 @@ fn command(dice: &mut Dice) -> (&'static str, Value) {
     }
 }
 
-#[test]
-fn what_accepted_commands_leave_behind_loads_again() {
-    let mut accepted = std::collections::BTreeMap::new();
-    for seed in SEEDS {
+/// How often each command was accepted in the walks of `seeds`.
+fn walk(seeds: impl Iterator<Item = u64>) -> BTreeMap<&'static str, usize> {
+    let mut accepted = BTreeMap::new();
+    for seed in seeds {
         let mut dice = Dice::new(seed);
         let mut rig = Rig::new(&Config::embedded());
         for _ in 0..COMMANDS {
@@ -168,6 +169,19 @@ fn what_accepted_commands_leave_behind_loads_again() {
                 Err(errors) => panic!("seed {seed}: after {name} {value}:\n{errors}"),
             }
         }
+    }
+    accepted
+}
+
+#[test]
+fn what_accepted_commands_leave_behind_loads_again() {
+    // Two cores share the work.
+    let (mut accepted, other) = std::thread::scope(|scope| {
+        let odd = scope.spawn(|| walk(SEEDS.step_by(2)));
+        (walk(SEEDS.skip(1).step_by(2)), odd.join().unwrap())
+    });
+    for (name, times) in other {
+        *accepted.entry(name).or_insert(0) += times;
     }
     // A walk in which nothing is accepted would prove nothing.
     assert_eq!(accepted.len(), configuring().len(), "{accepted:?}");

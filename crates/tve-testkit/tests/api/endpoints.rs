@@ -1,7 +1,7 @@
 //! The JSON of every endpoint, pinned by its shape: keys and kinds, without the live values.
 //!
-//! The pinned shapes lie in `tests/snapshots`. After a wanted change of the API,
-//! `INSTA_UPDATE=always cargo test -p tve-testkit --test endpoints` writes them anew.
+//! The pinned shapes lie in `tests/api/snapshots`. After a wanted change of the API,
+//! `INSTA_UPDATE=always cargo test -p tve-testkit --test api` writes them anew.
 
 use serde_json::{Map, Value, json};
 use tve_testkit::Rig;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 use tve_testkit::{Answer, Rig};
 
-const VECTORS: &str = include_str!("../data/vectors.json");
-const CONFIG: &str = include_str!("../data/original-config.json");
+const VECTORS: &str = include_str!("../../data/vectors.json");
+const CONFIG: &str = include_str!("../../data/original-config.json");
 
 /// The machine runs this long before the first request, so that every sensor has been sampled.
 const WARM: Duration = Duration::from_millis(800);

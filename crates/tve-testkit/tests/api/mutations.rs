@@ -56,7 +56,7 @@ fn mutate(text: &str, dice: &mut Dice) -> Vec<u8> {
 
 #[test]
 fn ten_thousand_broken_configurations_are_refused_or_harmless() {
-    let original = include_str!("../data/original-config.json");
+    let original = include_str!("../../data/original-config.json");
     let mut dice = Dice::new(SEED);
     let (mut refused, mut accepted) = (0, 0);
     for round in 0..ROUNDS {
@@ -92,8 +92,8 @@ async fn ten_thousand_broken_commands_never_answer_5xx_and_energise_nothing() {
     let rig = Rig::start().await;
     // In a trip even a mutation that happens to be a sound command may not energise anything.
     assert_eq!(rig.command("EMERGENCY_STOP", Value::Null).await.status, 200);
-    let vectors: Value =
-        serde_json::from_str(include_str!("../data/vectors.json")).expect("the vectors are JSON");
+    let vectors: Value = serde_json::from_str(include_str!("../../data/vectors.json"))
+        .expect("the vectors are JSON");
     let bodies: Vec<(String, String)> = vectors
         .as_object()
         .into_iter()
