@@ -19,14 +19,15 @@ mod orders;
 mod quality;
 mod rig;
 mod subject;
-mod survival;
 mod thermometer;
 mod walk;
 
-pub use certify::{Bound, Case, Certificate, Expected, Row, Source, State, certify, fault_table};
+pub use certify::{
+    Bound, Case, Certificate, Expected, Row, SURVIVED, Shown, Source, State, Survival, certify,
+    fault_table,
+};
 pub use false_trips::{FalseTrip, FalseTripReport, Margin, false_trips};
 pub use orders::{OrdersReport, check_orders};
 pub use quality::{Law, QualityRow, control_quality, markdown as quality_markdown};
 pub use subject::Subject;
-pub use survival::{SURVIVED, Shown, Survival};
 pub use walk::{Finding, Violation, WalkReport, walk};

@@ -5,6 +5,7 @@ mod drills;
 mod report;
 mod rows;
 mod states;
+mod survival;
 mod table;
 
 pub use case::Case;
@@ -15,6 +16,7 @@ pub use states::State;
 pub(crate) use states::WORKING;
 #[cfg(test)]
 pub(crate) use states::reach;
+pub use survival::{SURVIVED, Shown, Survival};
 pub use table::{Bound, Expected, Row, Source};
 
 use crate::crew;
@@ -43,13 +45,6 @@ pub fn certify(subject: &Subject, progress: impl FnMut(usize, usize)) -> Certifi
     let drilled = jobs.iter().filter(|job| matches!(job, Job::Drill(..))).count();
     cases.rotate_left(drilled);
     Certificate::new(cases)
-}
-
-/// What the rows and drills of a machine are about, each once for every case.
-#[cfg(test)]
-pub(crate) fn families(subject: &Subject) -> Vec<&'static str> {
-    let rows = fault_table(subject.machine()).into_iter().map(|row| row.family);
-    rows.chain(drills::DRILLS.iter().map(|drill| drill.id)).collect()
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl Certificate {
             );
         }
         text.push_str("\n# What is survived, and what shows it\n\n");
-        text.push_str(&crate::survival::markdown(&self.cases));
+        text.push_str(&super::survival::markdown(&self.cases));
         if !self.quality.is_empty() {
             text.push_str("\n# Control quality\n\n");
             text.push_str(&quality_markdown(&self.quality));

@@ -1,7 +1,7 @@
 //! What must be survived, fault by fault, and where it is shown: a row or drill of the certificate,
 //! or a test of this repository for what needs a process, a disk or a network.
 
-use crate::certify;
+use super::case;
 use core::fmt::Write as _;
 
 /// Where a fault is shown to be survived.
@@ -152,7 +152,7 @@ pub static SURVIVED: &[Survival] = &[
 ];
 
 /// The list as Markdown, with the rows that were played.
-pub(crate) fn markdown(cases: &[certify::Case]) -> String {
+pub(crate) fn markdown(cases: &[case::Case]) -> String {
     let mut text = String::from("| Fault | Shown by |\n| --- | --- |\n");
     for survival in SURVIVED {
         let shown: Vec<String> = survival
@@ -169,7 +169,7 @@ pub(crate) fn markdown(cases: &[certify::Case]) -> String {
 }
 
 /// The rows of a family, each once.
-fn rows_of(cases: &[certify::Case], family: &str) -> Vec<String> {
+fn rows_of(cases: &[case::Case], family: &str) -> Vec<String> {
     let mut rows: Vec<String> = Vec::new();
     for case in cases.iter().filter(|case| case.family == family) {
         let row = format!("case `{}`", case.row);
@@ -182,9 +182,15 @@ fn rows_of(cases: &[certify::Case], family: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{drills::DRILLS, rows::fault_table};
     use super::*;
-    use crate::certify::families;
     use crate::subject::Subject;
+
+    /// What the rows and drills of a machine are about, each once for every case.
+    fn families(subject: &Subject) -> Vec<&'static str> {
+        let rows = fault_table(subject.machine()).into_iter().map(|row| row.family);
+        rows.chain(DRILLS.iter().map(|drill| drill.id)).collect()
+    }
 
     #[test]
     fn every_fault_is_shown_and_every_case_that_shows_one_is_played() {
