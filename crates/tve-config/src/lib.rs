@@ -53,5 +53,6 @@ pub use sections::settings::{
     Axis, History, HistoryPatch, Logging, LoggingPatch, Motion, MotionPatch, Series, TempSettings,
     TempSettingsPatch,
 };
+pub use strict_json::parse_json;
 pub use tve_machine::Role;
 pub use update::{Difference, differences};

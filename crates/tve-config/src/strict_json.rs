@@ -1,9 +1,17 @@
-//! JSON as a configuration file may hold it: every key once.
+//! JSON as a configuration file or a command may hold it: every key once.
 
-use crate::issue::{Issue, join, printable};
+use crate::issue::{ConfigErrors, Issue, join, printable};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
+
+/// Parse `text`, which is no configuration as yet.
+///
+/// # Errors
+/// The fault of the text, or every key that stands twice in its object, with its path.
+pub fn parse_json(text: &str) -> Result<Value, ConfigErrors> {
+    parse(text).map_err(ConfigErrors)
+}
 
 /// Parse `text`; a key that stands twice in its object is an issue with its path.
 pub(crate) fn parse(text: &str) -> Result<Value, Vec<Issue>> {

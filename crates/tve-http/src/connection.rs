@@ -9,6 +9,7 @@ use crate::ask::HeaderFault;
 use crate::body::{self, too_large};
 use crate::front_body::FrontBody;
 use crate::gate::{Gate, Origin};
+use crate::head;
 use crate::metrics::MethodName;
 use crate::reply::{ApiError, JSON};
 use crate::routes::{Handler, Media, Operation, Route};
@@ -272,6 +273,12 @@ impl Shared {
     fn judge(&self, route: Route, request: &Request<Incoming>) -> Result<Passed, Verdict> {
         let headers = request.headers();
         let method = request.method();
+        let malformed = head::fault(request);
+        if let Some(fault) = &malformed
+            && (route, method) != (Route::Control, &Method::POST)
+        {
+            return Err(fault.clone().into());
+        }
         if route == Route::Unknown {
             return Err(ApiError::not_found("such path").into());
         }
@@ -282,7 +289,7 @@ impl Shared {
         let Some(operation) = route.operation(method) else {
             return Err(ApiError::method_not_allowed(route.allow()).into());
         };
-        let fault = body_fault(operation.media, headers, request.body());
+        let fault = malformed.or_else(|| body_fault(operation.media, headers, request.body()));
         let foreign = self.foreign(route, method, headers, origin);
         // Where a page or a name of elsewhere asks, not even an emergency stop is looked for.
         if let Some(denied) = fault.clone()

@@ -25,6 +25,7 @@ mod front;
 mod front_body;
 mod gate;
 mod handlers;
+mod head;
 mod listen;
 mod metrics;
 mod openapi;

@@ -67,10 +67,14 @@ macro_rules! codes {
 codes! {
     /// The value of a key is of a wrong kind or out of range; the key follows after a colon.
     InvalidValue = "INVALID_VALUE", BadInput;
-    /// The body is not JSON.
+    /// The body is not JSON, or a key of it is given twice.
     InvalidJson = "INVALID_JSON", BadInput;
     /// The body is JSON but no object.
     InvalidBody = "INVALID_BODY", BadInput;
+    /// The target of the request is no path.
+    InvalidTarget = "INVALID_TARGET", BadInput;
+    /// The request has no Host header, or more than one.
+    InvalidHost = "INVALID_HOST", BadInput;
     /// A parameter of the query string is wrong.
     InvalidQuery = "INVALID_QUERY", BadInput;
     /// The configuration is refused as a whole.

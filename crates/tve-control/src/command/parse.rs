@@ -5,20 +5,23 @@ use crate::refusal::{Refusal, RefusalCode};
 use serde_json::Value;
 use tve_machine::Names;
 
-/// Bytes → JSON, with the tokens `NaN`, `Infinity` and `-Infinity` (which some clients write)
-/// turned into texts, so that the fault is found at the key that holds them.
+/// Bytes → JSON in which every key stands once, with the tokens `NaN`, `Infinity` and `-Infinity`
+/// (which some clients write) turned into texts, so that the fault is found at the key that holds
+/// them.
 ///
 /// # Errors
-/// A sentence with the place of the fault.
+/// A sentence with the place of the fault, or with the first key that is given twice.
 pub fn lenient_json(bytes: &[u8]) -> Result<Value, Refusal> {
-    match serde_json::from_slice(bytes) {
-        Ok(value) => Ok(value),
-        Err(error) => {
-            let patched = quote_bare_floats(bytes);
-            serde_json::from_slice(&patched)
-                .map_err(|_| Refusal::with(RefusalCode::InvalidJson, error.to_string()))
-        }
-    }
+    parse_json(bytes).or_else(|fault| parse_json(&quote_bare_floats(bytes)).map_err(|_| fault))
+}
+
+fn parse_json(bytes: &[u8]) -> Result<Value, Refusal> {
+    let fault = |sentence: String| Refusal::with(RefusalCode::InvalidJson, sentence);
+    let text = core::str::from_utf8(bytes).map_err(|error| fault(error.to_string()))?;
+    tve_config::parse_json(text).map_err(|errors| {
+        // One is enough: a body may hold thousands.
+        fault(errors.0.first().map(ToString::to_string).unwrap_or_default())
+    })
 }
 
 fn quote_bare_floats(bytes: &[u8]) -> Vec<u8> {

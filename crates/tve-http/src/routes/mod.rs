@@ -244,7 +244,7 @@ impl Row {
                 name.is_some_and(|name| !name.is_empty() && !name.contains('/'))
             }),
             Under => path.starts_with(self.path.trim_end_matches('/')),
-            Elsewhere => files && !path.starts_with("/api/"),
+            Elsewhere => files && path.starts_with('/') && !path.starts_with("/api/"),
             Nowhere => false,
         }
     }

@@ -314,8 +314,8 @@ fn hostile_commands(subject: &Subject, state: State) -> Result<String, String> {
             return Err(format!("refused but changed the state: {body}"));
         }
     }
-    // Of a key that stands twice the last counts, so the range check sees what would be done.
-    let twice = filled(r#"{"command": "SET_TARGET", "value": {"$zone": 100, "$zone": 999}}"#);
+    // Which of the two is meant nobody knows, so a key that stands twice is refused in range too.
+    let twice = filled(r#"{"command": "SET_TARGET", "value": {"$zone": 100, "$zone": 100}}"#);
     let answer = lenient_json(twice.as_bytes())
         .and_then(|value| parse_control(&value, &names))
         .and_then(|command| rig.send(command));

@@ -116,6 +116,31 @@ async fn broken_bodies_are_bad_input_and_change_nothing() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_given_twice_refuses_every_command_but_an_emergency_stop() {
+    let rig = Rig::start().await;
+    let before = rig.state().await;
+    for (path, body) in [
+        ("/api/control", r#"{"command":"SET_TARGET","value":{"z1":100,"z1":100}}"#),
+        ("/api/control", r#"{"command":"SET_TARGET","command":"SET_TARGET","value":{"z1":100}}"#),
+        ("/api/control", r#"{"command":"SET_TARGET","value":{},"value":{"z1":100}}"#),
+        ("/api/gpio", r#"{"command":"SET_GPIO_VALUE","value":{"pin":5,"pin":5,"value":1}}"#),
+        ("/api/tune/start", r#"{"zone":"z1","zone":"z1","setpoint":150}"#),
+    ] {
+        let answer = rig.post(path, body).await;
+        assert_eq!((answer.status, answer.msg()), (400, "INVALID_JSON"), "{path} {body}");
+        let reason = answer.body["reason"].as_str().unwrap();
+        assert!(reason.contains("is given twice; remove one"), "{reason}");
+    }
+    let after = rig.state().await;
+    for key in ["status", "mode", "target_z1", "autotune_status"] {
+        assert_eq!(before[key], after[key], "{key}");
+    }
+    let stop = r#"{"command":"EMERGENCY_STOP","command":"START"}"#;
+    assert_eq!(rig.post("/api/control", stop).await.status, 200);
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn an_empty_body_needs_no_type_and_tunes_take_plain_text() {
     let rig = Rig::start().await;
     let answer = rig.post_as("/api/control", b"", "").await;
@@ -143,6 +168,31 @@ async fn foreign_hosts_and_origins_are_kept_out() {
     let head = "GET /api/data HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n";
     let answer = rig.send(head, b"").await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, None));
+    rig.running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn http_1_1_names_one_host_and_a_stop_needs_none() {
+    let rig = Rig::start().await;
+    let json = "Content-Type: application/json\r\n";
+    for hosts in ["", "Host: localhost\r\nHost: localhost\r\n"] {
+        for request in ["GET /health", "GET /api/data", "GET /api/nowhere", "POST /api/log/start"] {
+            let answer = rig.send(&format!("{request} HTTP/1.1\r\n{hosts}\r\n"), b"").await;
+            assert_eq!((answer.status, answer.msg()), (400, "INVALID_HOST"), "{request} {hosts}");
+        }
+        let sent = async |body: &str| {
+            let length = body.len();
+            let head = format!(
+                "POST /api/control HTTP/1.1\r\n{hosts}{json}Content-Length: {length}\r\n\r\n"
+            );
+            rig.send(&head, body.as_bytes()).await.status
+        };
+        assert_eq!(sent(r#"{"command":"SET_MODE","value":{"mode":"MANUAL"}}"#).await, 400);
+        assert_eq!(rig.state().await["mode"], "AUTO");
+        assert_eq!(sent(r#"{"command":"EMERGENCY_STOP"}"#).await, 200);
+        assert_eq!(rig.state().await["status"], "ALARM");
+    }
+    assert_eq!(rig.send("GET /health HTTP/1.0\r\n\r\n", b"").await.status, 200);
     rig.running.stop().await.unwrap();
 }
 

@@ -360,5 +360,16 @@ async fn the_index_is_a_page_and_www_serves_files() {
     let missing = rig.get("/missing.js").await;
     assert_eq!((missing.status, missing.msg()), (404, "NOT_FOUND"));
     assert_eq!(rig.get("/..%2fconfig.json").await.status, 404);
+    let long = "n".repeat(256);
+    for path in [format!("/{long}"), format!("/{long}/x.js"), format!("/{}x", "y/".repeat(2500))] {
+        let answer = rig.get(&path).await;
+        assert_eq!((answer.status, answer.msg()), (404, "NOT_FOUND"), "{} bytes", path.len());
+    }
+    for target in ["foo", "foo:80", "*", "%2e"] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let answer = rig.send(&head, b"").await;
+        assert_eq!(answer.status, 400, "{target}");
+        assert!(answer.text().is_empty() || answer.msg() == "INVALID_TARGET", "{target}");
+    }
     rig.running.stop().await.unwrap();
 }

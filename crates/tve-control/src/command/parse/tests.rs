@@ -39,6 +39,23 @@ fn a_bare_nan_in_the_body_is_reported_at_its_key() {
 }
 
 #[test]
+fn a_key_that_is_given_twice_is_refused_wherever_it_stands_and_however_it_is_written() {
+    for (body, path) in [
+        (r#"{"command":"SET_TARGET","value":{"z1":100,"z1":100}}"#, "value.z1: "),
+        (r#"{"command":"STOP","command":"START"}"#, "command: "),
+        (r#"{"comm\u0061nd":"STOP","command":"START"}"#, "command: "),
+        (r#"{"command":"START","value":NaN,"value":{}}"#, ""),
+        (r#"[[{"a":0,"b":[],"a":0}]]"#, "[0][0].a: "),
+    ] {
+        let refusal = lenient_json(body.as_bytes()).unwrap_err();
+        assert_eq!(refusal.msg(), "INVALID_JSON", "{body}");
+        assert!(refusal.reason.unwrap_or_default().starts_with(path), "{body}");
+    }
+    let many = format!("{{{}\"a\":0}}", "\"a\":0,".repeat(10_000));
+    assert!(lenient_json(many.as_bytes()).unwrap_err().to_string().len() < 200);
+}
+
+#[test]
 fn a_nan_inside_a_text_is_left_alone() {
     let body = lenient_json(br#"{"a":"x NaN \" NaN","b":NaN}"#).unwrap();
     assert_eq!(body, json!({"a": "x NaN \" NaN", "b": "NaN"}));
