@@ -22,7 +22,9 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} line {}: {}", self.file.display(), self.line, self.what)
+        // A name that somebody else has chosen must not draw on a terminal.
+        let file = self.file.display().to_string();
+        write!(f, "{} line {}: {}", file.escape_debug(), self.line, self.what)
     }
 }
 
@@ -126,7 +128,8 @@ impl Check<'_> {
             self.report.head = hash;
             return Some(format!(
                 "was changed: its sum is {}, its content gives {}",
-                link.sum, link.true_sum
+                link.sum.escape_debug(),
+                link.true_sum
             ));
         }
         self.expected.seq = link.seq;
@@ -150,7 +153,8 @@ impl Check<'_> {
         } else if !self.after_fault && link.prev != before.hash {
             return Some(format!(
                 "carries {} as the hash of the line before, which is {}: one of the two was replaced",
-                link.prev, before.hash
+                link.prev.escape_debug(),
+                before.hash
             ));
         }
         if link.seq == 1 && link.prev != Head::origin().hash {

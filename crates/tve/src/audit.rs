@@ -1,5 +1,6 @@
 //! `tve audit`: whether the journal is as it was written.
 
+use crate::terminal;
 use anyhow::Context as _;
 use clap::Subcommand;
 use std::io::Write as _;
@@ -36,7 +37,7 @@ pub(crate) fn run(args: &Audit) -> anyhow::Result<ExitCode> {
     };
     let head = head.as_ref().map(|hash| hash.trim().to_lowercase());
     let report = tve_audit::verify(&files, head.as_deref())?;
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::out();
     for fault in &report.faults {
         writeln!(out, "{fault}")?;
     }

@@ -7,6 +7,7 @@ use crate::pins::{self, SafeOff, Wiring};
 use crate::replay::{self, Replay};
 use crate::serve::{self, Serve};
 use crate::simulate::{self, Simulate};
+use crate::terminal;
 use crate::token::{self, Tokens};
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
@@ -98,14 +99,14 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("tve: {error:#}");
+            terminal::complain(&error);
             ExitCode::FAILURE
         }
     }
 }
 
 fn openapi() -> anyhow::Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::out();
     let machine = Tags::of(Config::embedded().machine());
     out.write_all(&tve_http::openapi_document(&machine)).and_then(|()| out.write_all(b"\n"))?;
     Ok(ExitCode::SUCCESS)
@@ -113,7 +114,7 @@ fn openapi() -> anyhow::Result<ExitCode> {
 
 fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
     use tve_config::store::{LoadError, load};
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::out();
     match load(file) {
         Ok(config) => {
             for warning in config.warnings() {

@@ -13,6 +13,7 @@ mod serve;
 mod server;
 mod simulate;
 mod systemd;
+mod terminal;
 mod token;
 
 pub use server::{Running, Server, StartError};

@@ -1,5 +1,6 @@
 //! `tve hash-password`: a password from the terminal or stdin, its argon2id string to stdout.
 
+use crate::terminal;
 use anyhow::Context as _;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use std::io::{self, IsTerminal as _, Write as _};
@@ -27,7 +28,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).context("the system gave no random bytes")?;
     let hash = PasswordHash::make(&password, salt).context("the password cannot be hashed")?;
-    writeln!(io::stdout(), "{hash}")?;
+    writeln!(terminal::out(), "{hash}")?;
     Ok(ExitCode::SUCCESS)
 }
 

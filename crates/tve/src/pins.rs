@@ -1,5 +1,6 @@
 //! `tve safe-off` and `tve wiring`: the header pins without a running service.
 
+use crate::terminal;
 use anyhow::Context as _;
 use clap::Args;
 use std::io::Write as _;
@@ -45,7 +46,7 @@ pub(crate) fn wiring(args: &Wiring) -> anyhow::Result<ExitCode> {
     let config = load(&args.config)?;
     let text =
         if args.svg { tve_rpi::wiring::svg(&config) } else { tve_rpi::wiring::markdown(&config) };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    terminal::out().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,7 @@
 //! `tve replay`: an incident file through the controller again, bit for bit.
 
 use crate::handover;
+use crate::terminal;
 use anyhow::Context as _;
 use clap::Args;
 use std::io::Write as _;
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &Replay) -> anyhow::Result<ExitCode> {
 }
 
 fn print(replayed: &Replayed) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::out();
     for (code, wall) in &replayed.alarms {
         writeln!(out, "alarm   {code} at {wall:.3} s since 1970")?;
     }

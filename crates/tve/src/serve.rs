@@ -3,6 +3,7 @@
 use crate::memory;
 use crate::server::{Running, Server};
 use crate::systemd;
+use crate::terminal;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use std::io::{IsTerminal as _, Write as _};
@@ -144,7 +145,7 @@ async fn until_stopped(options: Options) -> anyhow::Result<()> {
 
 /// What somebody who starts the service needs to know.
 fn greet(running: &Running) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::out();
     writeln!(out, "machine  {}", running.machine().to_uppercase())?;
     let scheme = if running.is_tls() { "https" } else { "http" };
     writeln!(out, "address  {scheme}://{}", running.addr())?;

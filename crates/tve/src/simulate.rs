@@ -1,6 +1,7 @@
 //! `tve simulate`: plays a scenario in virtual time and prints what held.
 
 use crate::handover;
+use crate::terminal;
 use anyhow::Context as _;
 use clap::Args;
 use std::ffi::OsStr;
@@ -69,7 +70,7 @@ fn draw(args: &Simulate, path: &Path) -> anyhow::Result<()> {
 
 fn print(scenario: &Scenario, report: &Report) -> std::io::Result<()> {
     let names = scenario.config().names();
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::out();
     writeln!(out, "{}", scenario.question())?;
     for (at, sentence) in &report.alarms {
         writeln!(out, "alarm   {:.2} s  {sentence}", at.secs())?;

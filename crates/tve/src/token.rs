@@ -1,8 +1,9 @@
 //! `tve token`: makes, lists and revokes the tokens of scripts and panels.
 
+use crate::terminal;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -55,7 +56,7 @@ pub(crate) fn run(args: Tokens) -> anyhow::Result<ExitCode> {
     let folder = args.data_dir.unwrap_or_else(default_data_dir);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = now.as_secs();
-    let mut out = io::stdout().lock();
+    let mut out = terminal::out();
     match args.action {
         Action::Create { name, role, days } => {
             let mut secret = [0; 32];
@@ -69,7 +70,7 @@ pub(crate) fn run(args: Tokens) -> anyhow::Result<ExitCode> {
         }
         Action::List => {
             for token in stored(&folder)?.iter() {
-                let (name, role) = (&token.name, token.role.name());
+                let (name, role) = (terminal::in_line(&token.name), token.role.name());
                 match token.expires.checked_sub(now) {
                     Some(left) if left > 0 => {
                         writeln!(out, "{name}  {role}  {} days left", left.div_ceil(DAY_S))?;

@@ -220,6 +220,32 @@ fn the_audit_journal_of_a_killed_service_goes_on_and_a_changed_line_is_named() {
 }
 
 #[test]
+fn what_somebody_has_written_into_a_file_is_shown_and_draws_nothing_on_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    // A name that clears the screen, and a second row that nobody has made.
+    let token = r#"[{"name":"x\u001b[2J\nroot  admin","role":"viewer","created":0,"expires":1,
+        "sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#;
+    std::fs::write(folder.path().join("tokens.json"), token).unwrap();
+    let listed = run(&["token", "list", "--data-dir", data]);
+    assert!(listed.status.success(), "{listed:?}");
+    let line = r#"{"seq":1,"prev":"x","sum":"\u001b[2J\nthe chain holds"}"#;
+    let journal = folder.path().join("a\x1b[31m.jsonl");
+    std::fs::write(&journal, format!("{line}\n")).unwrap();
+    let verified = run(&["audit", "verify", journal.to_str().unwrap()]);
+    assert_eq!(verified.status.code(), Some(1), "{verified:?}");
+    let failed = run(&["audit", "verify", "/nowhere/\x1b[2J"]);
+    for text in [&listed.stdout, &verified.stdout, &failed.stderr] {
+        let text = String::from_utf8_lossy(text).into_owned();
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        assert!(text.contains("\\u{1b}"), "{text}");
+    }
+    assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 1);
+    let verified = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(!verified.lines().any(|line| line.starts_with("the chain holds")), "{verified}");
+}
+
+#[test]
 fn a_hang_up_reloads_and_does_not_end_the_service() {
     let folder = tempfile::tempdir().unwrap();
     let (mut child, address, _) = serve(folder.path(), &[]);
