@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// An open file as an append needs it; the seam for a disk that fails.
@@ -30,6 +30,12 @@ pub trait AppendFile: Send {
     /// # Errors
     /// Of the system.
     fn cut(&mut self, length: u64) -> io::Result<()>;
+
+    /// Whether `path` still leads to it; a file that was removed can be written to unseen.
+    fn is_at(&self, path: &Path) -> bool {
+        let _ = path;
+        true
+    }
 }
 
 impl AppendFile for File {
@@ -48,19 +54,42 @@ impl AppendFile for File {
     fn cut(&mut self, length: u64) -> io::Result<()> {
         self.set_len(length)
     }
+
+    fn is_at(&self, path: &Path) -> bool {
+        let same = |path: std::fs::Metadata, file: std::fs::Metadata| {
+            (path.dev(), path.ino()) == (file.dev(), file.ino())
+        };
+        std::fs::metadata(path).is_ok_and(|path| self.metadata().is_ok_and(|file| same(path, file)))
+    }
 }
 
-/// Opens a file to append to, or makes it with the permissions `mode`; its name is on the medium
-/// when this returns.
+/// Opens a file to append to, or makes it with the permissions `mode`, and its folder where that is
+/// gone; its name is on the medium when this returns.
 ///
 /// # Errors
 /// Of the system.
 pub fn open(path: &Path, mode: u32) -> io::Result<File> {
-    let file = OpenOptions::new().append(true).create(true).mode(mode).open(path)?;
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(mode);
+    let file = in_its_folder(path, || options.open(path))?;
     if let Some(folder) = path.parent() {
         File::open(folder)?.sync_all()?;
     }
     Ok(file)
+}
+
+/// Does what makes `path`, once more with its folder where that is not there.
+///
+/// # Errors
+/// Of the system.
+pub fn in_its_folder<T>(path: &Path, mut make: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    match (make(), path.parent()) {
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder)?;
+            make()
+        }
+        (made, _) => made,
+    }
 }
 
 /// A file with its sound end.
@@ -90,8 +119,17 @@ impl Growing {
         self.sound.unwrap_or_default()
     }
 
+    /// Whether what was appended is still where it was: nobody has removed, replaced or shortened it.
+    pub fn is_in_place(&self) -> bool {
+        let Some(sound) = self.sound.filter(|sound| *sound > 0) else {
+            return true;
+        };
+        std::fs::metadata(&self.path).is_ok_and(|found| found.len() >= sound)
+            && self.file.as_ref().is_none_or(|file| file.is_at(&self.path))
+    }
+
     /// Appends all of `lines` and returns when they are on the medium. After an error none of them
-    /// counts, and the next call cuts off what is there of them. `open` is asked for the file where
+    /// counts, and what is there of them is cut off, by the next call where not by this one. `open` is asked for the file where
     /// it is not open.
     ///
     /// # Errors
@@ -101,10 +139,10 @@ impl Growing {
         open: impl FnOnce(&Path) -> io::Result<Box<dyn AppendFile>>,
         lines: &[u8],
     ) -> io::Result<()> {
-        // Only a file without a fault stays open.
+        // Only a file without a fault stays open, and one that its name leads to.
         let mut file = match self.file.take() {
-            Some(file) => file,
-            None => open(&self.path)?,
+            Some(file) if file.is_at(&self.path) => file,
+            Some(_) | None => open(&self.path)?,
         };
         let size = file.size()?;
         let sound = *self.sound.get_or_insert(size);
@@ -116,9 +154,15 @@ impl Growing {
         let sound = sound.min(size);
         self.sound = Some(sound);
         let new_line: &[u8] = if self.torn && sound > 0 { b"\n" } else { b"" };
-        write_all(&mut *file, new_line)?;
-        write_all(&mut *file, lines)?;
-        file.sync()?;
+        let written = write_all(&mut *file, new_line)
+            .and_then(|()| write_all(&mut *file, lines))
+            .and_then(|()| file.sync());
+        if let Err(error) = written {
+            // Half a line must not be what the next process finds; if this fails too, the next
+            // append cuts it off.
+            let _ = file.cut(sound);
+            return Err(error);
+        }
         self.sound = Some(sound + (new_line.len() + lines.len()) as u64);
         self.torn = false;
         self.file = Some(file);
@@ -173,8 +217,42 @@ mod tests {
         }
 
         fn cut(&mut self, length: u64) -> io::Result<()> {
-            self.0.cut(length)
+            match self.1.load(Ordering::Relaxed) {
+                0 => Err(io::ErrorKind::Other.into()),
+                _ => self.0.cut(length),
+            }
         }
+    }
+
+    #[test]
+    fn a_failed_append_leaves_nothing_behind_where_the_disk_lets_it_cut() {
+        struct Full(File);
+        impl AppendFile for Full {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                match bytes {
+                    [first, _, ..] => self.0.write_all(&[*first]).map(|()| 1),
+                    _ => Err(io::ErrorKind::StorageFull.into()),
+                }
+            }
+            fn sync(&mut self) -> io::Result<()> {
+                self.0.sync()
+            }
+            fn size(&self) -> io::Result<u64> {
+                self.0.size()
+            }
+            fn cut(&mut self, length: u64) -> io::Result<()> {
+                self.0.cut(length)
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        fs::write(&path, "old\n").unwrap();
+        let mut log = Growing::after(path.clone(), 4);
+        let full = |path: &Path| -> io::Result<Box<dyn AppendFile>> {
+            Ok(Box::new(Full(open(path, 0o640)?)))
+        };
+        assert!(log.append(full, b"first\n").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old\n");
     }
 
     #[test]
@@ -216,6 +294,26 @@ mod tests {
         let empty = folder.path().join("empty");
         Growing::at_the_end_of(empty.clone()).append(real, b"first\n").unwrap();
         assert_eq!(fs::read(&empty).unwrap(), b"first\n");
+    }
+
+    #[test]
+    fn a_file_that_somebody_has_removed_with_its_folder_is_missed_and_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        let path = inner.join("log");
+        let mut log = Growing::after(path.clone(), 0);
+        assert!(log.is_in_place(), "nothing is there yet");
+        log.append(real, b"first\n").unwrap();
+        assert!(log.is_in_place());
+        fs::remove_dir_all(&inner).unwrap();
+        assert!(!log.is_in_place());
+        log.append(real, b"second\n").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second\n");
+        fs::write(&path, "sec").unwrap();
+        assert!(!log.is_in_place(), "shortened");
+        fs::rename(&path, inner.join("other")).unwrap();
+        fs::write(&path, "somebody else's\n").unwrap();
+        assert!(!log.is_in_place(), "replaced");
     }
 
     #[test]

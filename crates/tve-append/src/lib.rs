@@ -8,9 +8,11 @@
 //! [`Series`] of them.
 
 mod growing;
+mod seal;
 mod series;
 mod tail;
 
-pub use growing::{AppendFile, Growing, open};
+pub use growing::{AppendFile, Growing, in_its_folder, open};
+pub use seal::{content, is_sealed, seal, true_sum};
 pub use series::{Segment, Series};
 pub use tail::{last_sound, set_aside};

@@ -28,18 +28,6 @@ pub enum RecorderError {
         /// The lock file.
         lock: PathBuf,
     },
-    /// The alarm journal is there and cannot be read.
-    #[error(
-        "the alarm journal {} cannot be read ({source}); mend its permissions, or move it away to start without latched alarms",
-        path.display()
-    )]
-    Journal {
-        /// The journal.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
     /// The system refuses another thread.
     #[error("the recorder thread cannot be started ({source}); raise the limit of tasks")]
     Thread {

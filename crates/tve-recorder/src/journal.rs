@@ -1,16 +1,18 @@
 //! The alarm journal: one line of JSON for every change in the life of every alarm.
 //!
-//! A line is whole or it is not there: the loader skips what a power cut has torn, and the writer
-//! begins a new line after every start. Lines may repeat; the fold over them does not mind.
+//! Each line ends with the sum of what it says. A line that cannot be read may have been an alarm
+//! that is still latched, so the controller is told of it as a TRIP; the writer then keeps the
+//! journal as it was found in a file of its own, and goes on without the damage. Lines may repeat;
+//! the fold over them does not mind.
 
-use crate::RecorderError;
 use crate::disk::Disk;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tve_append::Growing;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tve_append::{Growing, is_sealed, seal};
 use tve_control::{
     About, AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, RestoredAlarm, UnreadName,
 };
@@ -18,9 +20,12 @@ use tve_machine::Names;
 use tve_units::WallMillis;
 
 const JOURNAL_FILE: &str = "alarms.jsonl";
+/// The newest journal that was found damaged, as it was.
+const DAMAGED_FILE: &str = "alarms_damaged.jsonl";
 /// The layout of a line; every process notes it before its first one. Lines from before it had a
-/// number are of layout 1.
-const FORMAT: u32 = 2;
+/// number are of layout 1; from layout 3 on each has its sum.
+const FORMAT: u32 = 3;
+const SEALED_SINCE: u32 = 3;
 /// Alarms in `state.alarm_history`.
 const SHOWN: usize = 200;
 /// Alarms that a compacted journal keeps, beside those that are still latched.
@@ -149,8 +154,8 @@ pub struct JournalState {
     pub latched: Vec<RestoredAlarm>,
     /// The id for the next alarm, at least 1.
     pub next_id: u64,
-    /// Lines that could not be read: torn by a power cut, or edited by hand.
-    pub damaged_lines: usize,
+    /// What of it could not be read, where that is so: any of it may have been a latched alarm.
+    pub unread: Option<UnreadName>,
 }
 
 /// The newest 200 alarms, oldest first: `state.alarm_history`.
@@ -183,58 +188,88 @@ impl AlarmHistory {
     }
 }
 
-/// Every alarm of a journal by id, and how many lines could not be read.
+/// Every alarm of a journal by id, and how many lines could not be read: torn by a power cut,
+/// damaged on the medium, or edited by hand.
 fn fold(text: &[u8]) -> (BTreeMap<u64, JournalEntry>, usize) {
     let mut alarms = BTreeMap::new();
     let mut damaged = 0;
+    let mut sealed = false;
     let lines = text.split(|b| *b == b'\n').filter(|line| !line.is_empty());
-    for line in lines {
-        match serde_json::from_slice(line) {
-            Ok(Line::Raised(entry)) => {
+    for bytes in lines {
+        let sound = is_sealed(bytes);
+        let Ok(line) = serde_json::from_slice(bytes) else {
+            damaged += 1;
+            continue;
+        };
+        if let Line::Format { number } = &line {
+            if *number > FORMAT {
+                tracing::warn!(number, reads = FORMAT, "the journal is of a newer version");
+            }
+            // An older version may have gone on, after a newer one too.
+            sealed = *number >= SEALED_SINCE;
+        }
+        if !sound && (sealed || has_seal(bytes)) {
+            damaged += 1;
+            continue;
+        }
+        match line {
+            Line::Raised(entry) => {
                 // A line repeated after a fault must not undo what came between.
                 alarms.entry(entry.id).or_insert(entry);
             }
-            Ok(Line::Acknowledged { id }) => {
+            Line::Acknowledged { id } => {
                 alarms.entry(id).and_modify(|e| e.acknowledged = true);
             }
-            Ok(Line::Cleared { id }) => {
+            Line::Cleared { id } => {
                 alarms.entry(id).and_modify(|e| e.cleared = true);
             }
-            Ok(Line::Format { number }) if number > FORMAT => {
-                tracing::warn!(number, reads = FORMAT, "the journal is of a newer version");
-            }
-            Ok(Line::Format { .. }) => {}
-            Err(_) => damaged += 1,
+            Line::Format { .. } => {}
         }
     }
     (alarms, damaged)
 }
 
+/// Whether a line claims to have a sum; within a text its quotes would be escaped.
+fn has_seal(line: &[u8]) -> bool {
+    line.windows(6).any(|window| window == b"\"sum\":")
+}
+
 /// Reads the journal of the last process; an absent one is an empty one. `names` are those of the
 /// machine of today.
-///
-/// # Errors
-/// [`RecorderError::Journal`] when it is there and cannot be read: starting without it could
-/// forget a latched alarm.
-pub fn load_journal(data_dir: &Path, names: &Names) -> Result<JournalState, RecorderError> {
+pub fn load_journal(data_dir: &Path, names: &Names) -> JournalState {
     let path = data_dir.join(JOURNAL_FILE);
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(source) => return Err(RecorderError::Journal { path, source }),
+    let (text, fault) = match std::fs::read(&path) {
+        Ok(text) => (text, None),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
+        Err(error) => (Vec::new(), Some(error)),
     };
-    let (alarms, damaged_lines) = fold(&text);
-    if damaged_lines > 0 {
-        tracing::warn!(damaged_lines, path = %path.display(), "journal lines skipped");
-    }
-    Ok(JournalState {
+    let (alarms, damaged) = fold(&text);
+    let mut next_id = alarms.last_key_value().map_or(1, |(id, _)| id.saturating_add(1));
+    let unread = match &fault {
+        Some(error) => {
+            tracing::error!(%error, path = %path.display(), "the alarm journal cannot be read; mend its permissions, or move it away");
+            // Numbers that no alarm in there has.
+            next_id = wall_secs().max(1);
+            Some(UnreadName::new("the whole file"))
+        }
+        None if damaged > 0 => {
+            tracing::error!(damaged, path = %path.display(), "lines of the alarm journal cannot be read");
+            Some(UnreadName::new(&format!("damaged lines: {damaged}")))
+        }
+        None => None,
+    };
+    JournalState {
         latched: alarms.values().filter_map(|alarm| alarm.latched(names)).collect(),
-        next_id: alarms.last_key_value().map_or(1, |(id, _)| id.saturating_add(1)),
+        next_id,
         history: AlarmHistory(Arc::new(
             alarms.into_values().rev().take(SHOWN).collect::<Vec<_>>().into_iter().rev().collect(),
         )),
-        damaged_lines,
-    })
+        unread,
+    }
+}
+
+fn wall_secs() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Appends events to the journal and keeps it bounded.
@@ -244,6 +279,8 @@ pub(crate) struct Journal {
     waiting: VecDeque<Line>,
     /// The layout of what follows stands in the file.
     noted: bool,
+    /// What the last process has left was looked at.
+    looked: bool,
     compact_above: u64,
 }
 
@@ -255,6 +292,7 @@ impl Journal {
             path,
             waiting: VecDeque::new(),
             noted: false,
+            looked: false,
             compact_above: COMPACT_ABOVE,
         }
     }
@@ -289,9 +327,26 @@ impl Journal {
             self.noted = true;
             self.waiting.pop_front();
         }
+        if !self.looked {
+            self.look(disk)?;
+        }
         if self.log.size() > self.compact_above {
             self.compact(disk)?;
         }
+        Ok(())
+    }
+
+    /// Looks once at what the last process has left: damage is kept aside and goes. Only now, as the
+    /// alarm that speaks of it is on the medium.
+    fn look(&mut self, disk: &mut dyn Disk) -> io::Result<()> {
+        let text = disk.read(&self.path)?;
+        if fold(&text).1 > 0 {
+            let kept = self.path.with_file_name(DAMAGED_FILE);
+            disk.replace(&kept, &text)?;
+            self.compact(disk)?;
+            tracing::warn!(kept = %kept.display(), "the damaged alarm journal was kept aside");
+        }
+        self.looked = true;
         Ok(())
     }
 
@@ -317,7 +372,11 @@ impl Journal {
 }
 
 fn put_line(into: &mut Vec<u8>, line: &Line) -> io::Result<()> {
+    let begin = into.len();
     serde_json::to_writer(&mut *into, line)?;
+    // The sum goes in before the brace that ends the object.
+    into.pop();
+    seal(into, begin);
     into.push(b'\n');
     Ok(())
 }

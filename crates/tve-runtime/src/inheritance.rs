@@ -1,7 +1,6 @@
 //! What the last process left behind, and what it means for this one.
 
 use crate::clock::{SystemClock, WallClock as _};
-use crate::error::StartError;
 use std::path::Path;
 use tve_control::{
     About, AlarmCode, AlarmEvent, AlarmRecord, Cause, Restored, RestoredAlarm, Subject,
@@ -23,19 +22,17 @@ pub(crate) struct Inheritance {
 impl Inheritance {
     /// Reads journal and session record of `data_dir`; `config_fault`: this start's configuration
     /// was refused; `names`: those of the machine.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub(crate) fn read(
-        data_dir: &Path,
-        config_fault: bool,
-        names: &Names,
-    ) -> Result<Self, StartError> {
-        let mut journal = load_journal(data_dir, names)?;
+    pub(crate) fn read(data_dir: &Path, config_fault: bool, names: &Names) -> Self {
+        let mut journal = load_journal(data_dir, names);
         let previous = load_previous_session(data_dir);
         let mut events = Vec::new();
-        if previous.overrun {
-            events.extend(missed_overrun(&mut journal));
+        if let Some(unread) = journal.unread {
+            events.push(latch(&mut journal, AlarmCode::JournalUnreadable, Cause::Unread(unread)));
+        }
+        let code = AlarmCode::ControlOverrun;
+        if previous.overrun && !journal.latched.iter().any(|alarm| alarm.code == code) {
+            // The control loop of the last process stood still, and no alarm says so.
+            events.push(latch(&mut journal, code, Cause::Restored(About::Machine)));
         }
         if !config_fault {
             events.extend(mended_config(&mut journal));
@@ -46,7 +43,7 @@ impl Inheritance {
             unclean: previous.unclean,
             config_fault,
         };
-        Ok(Self { restored, history: journal.history, events })
+        Self { restored, history: journal.history, events }
     }
 }
 
@@ -63,25 +60,15 @@ fn mended_config(journal: &mut JournalState) -> Vec<AlarmEvent> {
     events
 }
 
-/// The control loop of the last process stood still, and no alarm says so: latches one.
-fn missed_overrun(journal: &mut JournalState) -> Option<AlarmEvent> {
-    let code = AlarmCode::ControlOverrun;
-    if journal.latched.iter().any(|alarm| alarm.code == code) {
-        return None;
-    }
+/// Latches an alarm that belongs to the time before this start.
+fn latch(journal: &mut JournalState, code: AlarmCode, cause: Cause) -> AlarmEvent {
     let (id, wall) = (journal.next_id, SystemClock.now());
     journal.next_id += 1;
-    journal.latched.push(RestoredAlarm {
-        id,
-        code,
-        cause: Cause::Restored(About::Machine),
-        wall,
-        acknowledged: false,
-    });
+    journal.latched.push(RestoredAlarm { id, code, cause, wall, acknowledged: false });
     let event = AlarmEvent::Raised(AlarmRecord {
         id,
         code,
-        cause: Cause::Restored(About::Machine),
+        cause,
         subject: Subject::default(),
         raised_at: Micros::ZERO,
         wall,
@@ -89,5 +76,5 @@ fn missed_overrun(journal: &mut JournalState) -> Option<AlarmEvent> {
         cleared: false,
     });
     journal.history.apply(&event);
-    Some(event)
+    event
 }

@@ -95,7 +95,7 @@ impl Prepared {
 
         let folder = data_dir.path().to_owned();
         let (access, token_file) = open_access(config, &folder)?;
-        let inherited = Inheritance::read(&folder, !loaded.errors.is_empty(), &config.names())?;
+        let inherited = Inheritance::read(&folder, !loaded.errors.is_empty(), &config.names());
         let recorder = Recorder::start(
             RecorderConfig {
                 data_dir,

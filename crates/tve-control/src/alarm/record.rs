@@ -60,7 +60,8 @@ pub enum Cause {
     Seconds(f64),
     /// Restored from the journal; the original sentence is in the history.
     Restored(About),
-    /// Latched in the journal under a name, or with a reaction, that no row of the table has.
+    /// Latched in the journal under a name, or with a reaction, that no row of the table has; or
+    /// what of the journal is damaged.
     Unread(UnreadName),
     /// A zone cannot be seen and could be beyond its limit, °C.
     Unseen {
@@ -73,7 +74,8 @@ pub enum Cause {
     },
 }
 
-/// A name that the journal holds and the table does not: its beginning, in place.
+/// A name that the journal holds and the table does not, or what of the journal cannot be read: its
+/// beginning, in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub struct UnreadName {
@@ -85,11 +87,11 @@ impl UnreadName {
     /// Characters that are kept: the longest name of the table.
     const ROOM: usize = 24;
 
-    /// The beginning of `name`; what is no printable ASCII becomes a question mark.
+    /// The beginning of `name`; what is neither printable ASCII nor a space becomes a question mark.
     pub fn new(name: &str) -> Self {
         let mut kept = Self::default();
         for (slot, c) in kept.bytes.iter_mut().zip(name.chars()) {
-            *slot = if c.is_ascii_graphic() { c as u8 } else { b'?' };
+            *slot = if c.is_ascii_graphic() || c == ' ' { c as u8 } else { b'?' };
             kept.len += 1;
         }
         kept

@@ -146,9 +146,9 @@ alarm_table! {
         "The controller died with everything off",
         "Nothing was on; clear the note";
     /// The journal holds a latched alarm whose name this version does not know, or whose reaction
-    /// has changed.
+    /// has changed; or a part of it, which may have been a latched alarm, is damaged.
     JournalUnreadable = "JOURNAL_UNREADABLE", Trip, Acknowledged, 0.02,
-        "The journal holds a latched alarm that this version does not know",
+        "The alarm journal holds what cannot be read, perhaps a latched alarm",
         "Look up in the journal what was latched, see to it, acknowledge, then clear the alarm";
     /// The configuration was refused.
     ConfigFault = "CONFIG_FAULT", Trip, Never, 0.02,

@@ -303,8 +303,10 @@ fn an_alarm_is_in_the_journal_after_one_turn() {
     let mut rig = Rig::new();
     assert!(rig.inbox.alarm(AlarmEvent::Cleared { id: 3 }));
     rig.turn();
-    let lines = "{\"event\":\"format\",\"number\":2}\n{\"event\":\"cleared\",\"id\":3}\n";
-    assert_eq!(rig.disk.text("/data/alarms.jsonl"), lines);
+    let text = rig.disk.text("/data/alarms.jsonl");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("{\"event\":\"format\",\"number\":3,"), "{text}");
+    assert!(lines[1].starts_with("{\"event\":\"cleared\",\"id\":3,"), "{text}");
 }
 
 #[test]

@@ -41,14 +41,14 @@ fn write(dir: &Path, events: &[AlarmEvent]) {
 #[test]
 fn latched_alarms_and_the_next_id_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(load_journal(dir.path(), &names()).unwrap().next_id, 1);
+    assert_eq!(load_journal(dir.path(), &names()).next_id, 1);
     let idle = raised(3, AlarmCode::UncleanStopIdle, Cause::Plain);
     let energised = raised(4, AlarmCode::UncleanStop, Cause::Plain);
     write(dir.path(), &[hot(1), hot(2), AlarmEvent::Cleared { id: 1 }]);
     write(dir.path(), &[idle, energised, AlarmEvent::Acknowledged { id: 2 }]);
 
-    let state = load_journal(dir.path(), &names()).unwrap();
-    assert_eq!((state.next_id, state.damaged_lines), (5, 0));
+    let state = load_journal(dir.path(), &names());
+    assert_eq!((state.next_id, state.unread), (5, None));
     let found: Vec<_> = state.latched.iter().map(|l| (l.id, l.code, l.acknowledged)).collect();
     assert_eq!(
         found,
@@ -68,7 +68,7 @@ fn latched_alarms_and_the_next_id_survive_a_restart() {
 fn a_latched_alarm_of_a_zone_that_is_called_otherwise_now_is_one_of_every_zone() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &[hot(1)]);
-    let state = load_journal(dir.path(), &Names::default()).unwrap();
+    let state = load_journal(dir.path(), &Names::default());
     assert_eq!(state.latched[0].cause, Cause::Restored(About::Machine));
     assert_eq!(state.history.entries()[0].zone.as_deref(), Some("z2"));
 }
@@ -84,10 +84,16 @@ fn a_latched_alarm_that_no_row_of_the_table_is_comes_back_as_a_trip_with_its_nam
     lines[2] = lines[2].replace("HEATER_OVER_TEMPERATURE", "BARREL_TOO_HOT");
     lines[3] = lines[3].replace("\"TRIP\"", "\"STOP\"");
     lines[4] = lines[4].replace("\"TRIP\"", "\"SHED\"");
+    // Sealed as that version would have.
+    for line in &mut lines {
+        let mut sealed = line.as_bytes()[..line.rfind(",\"sum\"").unwrap()].to_vec();
+        seal(&mut sealed, 0);
+        *line = String::from_utf8(sealed).unwrap();
+    }
     std::fs::write(&path, lines.join("\n")).unwrap();
 
-    let state = load_journal(dir.path(), &names()).unwrap();
-    assert_eq!((state.next_id, state.damaged_lines, state.latched.len()), (5, 0, 4));
+    let state = load_journal(dir.path(), &names());
+    assert_eq!((state.next_id, state.unread, state.latched.len()), (5, None, 4));
     assert_eq!(state.latched[0].code, AlarmCode::HeaterOverTemperature);
     let unread = ["BARREL_TOO_HOT", "HEATER_OVER_TEMPERATURE", "HEATER_OVER_TEMPERATURE"];
     for (alarm, name) in state.latched[1..].iter().zip(unread) {
@@ -107,9 +113,12 @@ fn a_journal_torn_at_any_byte_keeps_its_whole_lines_and_takes_new_ones() {
     let first = whole.iter().enumerate().filter(|(_, b)| **b == b'\n').nth(1).unwrap().0;
     for end in 0..whole.len() {
         std::fs::write(&path, &whole[..end]).unwrap();
+        let torn = end > 0 && whole[end - 1] != b'\n' && whole[end] != b'\n';
+        assert_eq!(load_journal(dir.path(), &names()).unread.is_some(), torn, "after {end} bytes");
         write(dir.path(), &[hot(9)]);
-        let ids: Vec<u64> =
-            load_journal(dir.path(), &names()).unwrap().latched.iter().map(|l| l.id).collect();
+        let state = load_journal(dir.path(), &names());
+        assert_eq!(state.unread, None, "the damage was seen once");
+        let ids: Vec<u64> = state.latched.iter().map(|l| l.id).collect();
         let wanted: &[u64] = match end {
             e if e < first => &[9],
             e if e + 1 < whole.len() => &[1, 9],
@@ -117,6 +126,79 @@ fn a_journal_torn_at_any_byte_keeps_its_whole_lines_and_takes_new_ones() {
         };
         assert_eq!(ids, wanted, "torn after {end} bytes");
     }
+}
+
+#[test]
+fn a_byte_damaged_anywhere_loses_no_latch_unseen() {
+    let dir = tempfile::tempdir().unwrap();
+    let stop = raised(3, AlarmCode::EmergencyStop, Cause::Plain);
+    write(dir.path(), &[hot(1), stop, AlarmEvent::Cleared { id: 1 }]);
+    let path = dir.path().join(JOURNAL_FILE);
+    let whole = std::fs::read(&path).unwrap();
+    let latched = load_journal(dir.path(), &names()).latched;
+    assert_eq!(latched.len(), 1);
+    let judge = |damaged: &[u8], what: &str| {
+        std::fs::write(&path, damaged).unwrap();
+        let state = load_journal(dir.path(), &names());
+        assert!(state.unread.is_some() || state.latched == latched, "{what}");
+    };
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1 << bit;
+            judge(&damaged, &format!("byte {at}, bit {bit}"));
+        }
+        let mut damaged = whole.clone();
+        damaged[at] = b'\n';
+        judge(&damaged, &format!("byte {at} is a line feed"));
+        damaged.remove(at);
+        judge(&damaged, &format!("byte {at} is missing"));
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_kept_as_it_was_and_trips_once() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[hot(1), hot(2)]);
+    let path = dir.path().join(JOURNAL_FILE);
+    let mut damaged = std::fs::read(&path).unwrap();
+    damaged[200] ^= 4;
+    std::fs::write(&path, &damaged).unwrap();
+    let found = load_journal(dir.path(), &names());
+    assert_eq!(found.unread, Some(UnreadName::new("damaged lines: 1")));
+    assert_eq!(found.latched.len(), 1);
+    let trip = raised(3, AlarmCode::JournalUnreadable, Cause::Unread(found.unread.unwrap()));
+    write(dir.path(), &[trip]);
+    let kept = std::fs::read(dir.path().join(DAMAGED_FILE)).unwrap();
+    assert!(kept.starts_with(&damaged), "as it was, and the alarm about it");
+    let after = load_journal(dir.path(), &names());
+    assert_eq!(after.unread, None);
+    let codes: Vec<_> = after.latched.iter().map(|alarm| alarm.code).collect();
+    assert_eq!(codes, [AlarmCode::HeaterOverTemperature, AlarmCode::JournalUnreadable]);
+}
+
+#[test]
+fn a_journal_that_is_no_file_is_said_and_its_numbers_are_not_used_again() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join(JOURNAL_FILE)).unwrap();
+    let state = load_journal(dir.path(), &names());
+    assert_eq!(state.unread, Some(UnreadName::new("the whole file")));
+    assert!(state.next_id > 1_700_000_000, "{}", state.next_id);
+}
+
+#[test]
+fn an_older_version_may_have_gone_on_after_a_newer_one() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[hot(1)]);
+    let path = dir.path().join(JOURNAL_FILE);
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    text.push_str("{\"event\":\"format\",\"number\":2}\n{\"event\":\"cleared\",\"id\":1}\n");
+    std::fs::write(&path, &text).unwrap();
+    let state = load_journal(dir.path(), &names());
+    assert_eq!((state.unread, state.latched.len()), (None, 0));
+    // Without that word of it, a line without a sum is none of ours.
+    std::fs::write(&path, text.replace("2}", "3}")).unwrap();
+    assert!(load_journal(dir.path(), &names()).unread.is_some());
 }
 
 #[test]
@@ -194,7 +276,7 @@ fn the_history_shows_the_newest_200_oldest_first() {
     let dir = tempfile::tempdir().unwrap();
     let events: Vec<_> = (1..=205).map(hot).collect();
     write(dir.path(), &events);
-    let loaded = load_journal(dir.path(), &names()).unwrap().history.entries();
+    let loaded = load_journal(dir.path(), &names()).history.entries();
     assert_eq!((loaded.len(), loaded[0].id, loaded[199].id), (200, 6, 205));
 }
 
