@@ -1,5 +1,6 @@
 //! One line of the chain: how it is written, and how it is read back.
 
+use crate::ratchet::Key;
 use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -7,18 +8,11 @@ use sha2::{Digest as _, Sha256};
 /// SHA-256 as it stands in a line, lower-case hexadecimal.
 pub(crate) type Hash = String;
 
-/// Digits of `sum`: 64 bits find every accident, and against intent only `prev` counts.
-const SUM_DIGITS: usize = 16;
-
-/// `,"sum":"` and what follows it up to the end of a line.
-const SUM_MARK: &str = ",\"sum\":\"";
-const SUM_TAIL: usize = SUM_MARK.len() + SUM_DIGITS + 2;
-
 pub(crate) fn sha256(bytes: &[u8]) -> Hash {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// Number and hash of the newest line.
+/// Number and hash of the newest line of a class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) seq: u64,
@@ -31,23 +25,37 @@ impl Head {
         Self { seq: 0, hash: "0".repeat(64) }
     }
 
-    /// Appends the next line, newline included, to `out`. `members` are the members of its object
-    /// as JSON text, without braces; `at_ms` is its time, Unix milliseconds.
-    pub(crate) fn append(&mut self, out: &mut Vec<u8>, at_ms: i64, members: &str) {
+    /// Appends the line with number `seq`, newline included, to `out`. `members` are the members of
+    /// its object as JSON text, without braces; `at_ms` is its time, Unix milliseconds. `key` signs
+    /// it.
+    pub(crate) fn append(
+        &mut self,
+        out: &mut Vec<u8>,
+        seq: u64,
+        at_ms: i64,
+        members: &str,
+        key: Option<&Key>,
+    ) {
         let begin = out.len();
         let time = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-        let seq = self.seq + 1;
         let text =
             format!("{{\"seq\":{seq},\"time\":\"{time:.3}\",\"prev\":\"{}\",{members}", self.hash);
         out.extend_from_slice(text.as_bytes());
-        let sum = sha256(&out[begin..]);
-        out.extend_from_slice(SUM_MARK.as_bytes());
-        out.extend_from_slice(&sum.as_bytes()[..SUM_DIGITS]);
-        out.extend_from_slice(b"\"}");
+        if let Some(key) = key {
+            key.sign(out, begin);
+        }
+        tve_append::seal(out, begin);
         self.seq = seq;
         self.hash = sha256(&out[begin..]);
         out.push(b'\n');
     }
+}
+
+/// The number of a line, as far as it has one.
+pub(crate) fn number(line: &[u8]) -> Option<u64> {
+    let digits = line.strip_prefix(b"{\"seq\":")?;
+    let end = digits.iter().position(|b| !b.is_ascii_digit())?;
+    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
 
 /// What the chain needs of a line.
@@ -55,6 +63,8 @@ impl Head {
 pub(crate) struct Link {
     pub(crate) seq: u64,
     pub(crate) prev: String,
+    /// Index of the key that it was signed with.
+    pub(crate) key: Option<u64>,
     /// As the line says.
     pub(crate) sum: String,
     /// As its content says.
@@ -66,9 +76,7 @@ impl Link {
     /// Reads a line without its newline; `None` when it is no line of a journal at all.
     pub(crate) fn read(line: &[u8]) -> Option<Self> {
         let mut link: Self = serde_json::from_slice(line).ok()?;
-        let content = &line[..line.len().checked_sub(SUM_TAIL)?];
-        link.true_sum = sha256(content);
-        link.true_sum.truncate(SUM_DIGITS);
+        link.true_sum = tve_append::true_sum(line)?;
         Some(link)
     }
 
@@ -86,9 +94,9 @@ mod tests {
     fn a_line_carries_the_hash_of_the_line_before_and_its_own_sum() {
         let mut head = Head::origin();
         let mut out = Vec::new();
-        head.append(&mut out, 0, "\"event\":\"stopped\"");
+        head.append(&mut out, 1, 0, "\"event\":\"stopped\"", None);
         let first = out[..out.len() - 1].to_vec();
-        head.append(&mut out, 1_795_262_400_123, "\"event\":\"stopped\"");
+        head.append(&mut out, 2, 1_795_262_400_123, "\"event\":\"stopped\"", None);
         let text = String::from_utf8(out).unwrap();
         let second = text.lines().nth(1).unwrap();
         let value: serde_json::Value = serde_json::from_str(second).unwrap();
@@ -96,6 +104,10 @@ mod tests {
         assert_eq!(value["time"], "2026-11-21T12:00:00.123Z");
         assert_eq!(value["prev"], sha256(&first));
         assert!(Link::read(second.as_bytes()).unwrap().is_sound());
+        assert_eq!(
+            (number(second.as_bytes()), number(b"{\"seq\":x"), number(b"")),
+            (Some(2), None, None)
+        );
         let changed = second.replace("stopped", "started");
         assert!(!Link::read(changed.as_bytes()).unwrap().is_sound());
     }

@@ -1,6 +1,7 @@
 //! What a line is about. Secrets never enter one.
 
 use crate::chain::sha256;
+use crate::class::Class;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -45,6 +46,37 @@ pub enum Event {
         /// What it changed in the configuration.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         changes: Vec<Change>,
+        /// It only calms the machine, which nobody is kept from and nobody is limited in.
+        #[serde(skip)]
+        calms: bool,
+    },
+    /// A password was compared, or credentials were refused unread.
+    Login {
+        /// Whom the credentials name.
+        user: Option<String>,
+        /// Address that they came from.
+        address: IpAddr,
+        /// How it ended.
+        outcome: LoginOutcome,
+    },
+    /// Something happened to a token.
+    Token {
+        /// What.
+        change: TokenChange,
+        /// Its name; `None` when it is about all of them.
+        name: Option<String>,
+    },
+    /// Somebody pressed a button at the machine.
+    Button {
+        /// `button`, in place of an address.
+        source: &'static str,
+        /// Which: `start`, `stop` or `emergency`.
+        button: &'static str,
+        /// `accepted` or `refused`.
+        outcome: &'static str,
+        /// Why it was refused.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        msg: Option<String>,
     },
     /// Something happened to an alarm.
     Alarm {
@@ -76,11 +108,45 @@ pub enum Event {
         /// The file that holds them now.
         kept_in: String,
     },
+    /// From here on the lines of this class carry a MAC.
+    Signed,
+    /// Files of the journal were removed, cut or replaced while the service ran, not by it. What
+    /// follows is in a new file.
+    Damaged {
+        /// How many of them, as far as it was seen.
+        files: usize,
+    },
     /// The oldest file was removed, because the journal has a limit.
     Removed {
         /// Name of the file.
         file: String,
     },
+}
+
+/// How a login ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginOutcome {
+    /// The password was right.
+    Ok,
+    /// It proved nothing.
+    Failed,
+    /// It proved nothing, and has locked user and address for a while.
+    LockedOut,
+    /// It was not looked at, as user and address are locked.
+    Locked,
+}
+
+/// A change in the life of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenChange {
+    /// It was made.
+    Created,
+    /// It is worthless from now on.
+    Revoked,
+    /// The file of all tokens cannot be read, so none is good.
+    Unreadable,
 }
 
 /// A change in the life of an alarm.
@@ -105,6 +171,28 @@ pub struct Change {
 }
 
 impl Event {
+    /// Whose room its line takes.
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Self::Started { .. }
+            | Self::Stopped
+            | Self::Gap { .. }
+            | Self::Repaired { .. }
+            | Self::Signed
+            | Self::Damaged { .. }
+            | Self::Removed { .. } => Class::Commands,
+            Self::Command { status, .. } if *status >= 400 => Class::Refused,
+            Self::Command { calms: true, .. } => Class::Calming,
+            Self::Command { .. } => Class::Commands,
+            // Anybody can have these written.
+            Self::Login { outcome: LoginOutcome::Failed | LoginOutcome::Locked, .. } => {
+                Class::Refused
+            }
+            Self::Login { .. } | Self::Token { .. } => Class::Access,
+            Self::Button { .. } | Self::Alarm { .. } => Class::Alarms,
+        }
+    }
+
     /// The members of the line's object, without braces.
     pub(crate) fn members(&self) -> String {
         // A derived type without maps of foreign keys always is JSON.
@@ -165,7 +253,20 @@ impl Event {
             status,
             msg: msg.map(|m| m.chars().take(VALUE_BYTES / 4).collect()),
             changes: Vec::new(),
+            calms: false,
         }
+    }
+
+    /// The press of a button at the machine; `refused`: why it did nothing.
+    pub fn button(button: &'static str, refused: Option<String>) -> Self {
+        let outcome = if refused.is_none() { "accepted" } else { "refused" };
+        Self::Button { source: "button", button, outcome, msg: refused }
+    }
+
+    /// A login; the name is cut.
+    pub fn login(user: Option<&str>, address: IpAddr, outcome: LoginOutcome) -> Self {
+        let user = user.map(|name| name.chars().take(NAME_CHARS).collect());
+        Self::Login { user, address, outcome }
     }
 }
 
@@ -191,6 +292,23 @@ mod tests {
         let value = masked(json!("x".repeat(60_000)));
         assert_eq!(value["omitted_bytes"], 60_002);
         assert_eq!(value["sha256"].as_str().unwrap().len(), 64);
+    }
+
+    #[test]
+    fn what_a_stranger_can_have_written_takes_no_room_of_lock_outs_and_revocations() {
+        let address = IpAddr::from([10, 0, 0, 1]);
+        let login = |outcome| Event::login(Some("ann"), address, outcome).class();
+        for (outcome, class) in [
+            (LoginOutcome::Failed, Class::Refused),
+            (LoginOutcome::Locked, Class::Refused),
+            (LoginOutcome::LockedOut, Class::Access),
+            (LoginOutcome::Ok, Class::Access),
+        ] {
+            assert_eq!(login(outcome), class, "{outcome:?}");
+        }
+        let command = |status| Event::command(None, address, "STOP", Value::Null, status, None);
+        assert_eq!(command(401).class(), Class::Refused);
+        assert_eq!(command(200).class(), Class::Commands);
     }
 
     #[test]

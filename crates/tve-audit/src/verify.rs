@@ -1,6 +1,8 @@
 //! Checking a chain: which line was changed, is missing or stands in another place.
 
 use crate::chain::{Head, Link, sha256};
+use crate::files::Chain;
+use crate::ratchet::{self, InitialKey, Key};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
@@ -31,7 +33,7 @@ impl fmt::Display for Fault {
 /// What was found out about a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Lines that were read.
+    /// Lines that were read. Their numbers have gaps where lines of other classes were written.
     pub lines: u64,
     /// Number of the first line; above 1 when older files were not given.
     pub first_seq: u64,
@@ -43,6 +45,8 @@ pub struct Report {
     pub faults: Vec<Fault>,
     /// Whether a line with the hash that was asked for is in the chain.
     pub has_head: bool,
+    /// Index of the key of the newest line that was signed, where the key was given.
+    pub signed_to: Option<u64>,
 }
 
 /// Checks `files`, oldest first, as one chain. With `kept_head` also whether the line with that
@@ -51,6 +55,50 @@ pub struct Report {
 /// # Errors
 /// When a file cannot be read; the path is in the message.
 pub fn verify(files: &[PathBuf], kept_head: Option<&str>) -> io::Result<Report> {
+    check(files, kept_head, None)
+}
+
+/// A key to check signatures with.
+struct Signed {
+    /// That of the newest signed line, or the first of all.
+    key: Key,
+    /// Files have had to go, and the first keys with them.
+    begins_late: bool,
+}
+
+/// Checks one chain of the journal in `folder`. With the key that the journal began with, also
+/// whether its lines were signed when they say so, and none is missing at the end.
+///
+/// # Errors
+/// As above.
+pub fn verify_chain(
+    folder: &Path,
+    chain: &Chain,
+    kept_head: Option<&str>,
+    initial: Option<&InitialKey>,
+) -> io::Result<Report> {
+    // Before the lines: a service that runs goes on with both.
+    let standing = initial.map(|initial| ratchet::standing(folder, initial, chain.class));
+    // Only a room that is full loses its oldest file.
+    let begins_late = chain.files.len() + 1 >= chain.class.room().files;
+    let signed = initial.map(|initial| Signed { key: initial.of(chain.class), begins_late });
+    let mut report = check(&chain.files, kept_head, signed)?;
+    let what = match (standing, report.signed_to) {
+        (None, _) | (Some(Ok(0)), None) => None,
+        (Some(Err(error)), _) => Some(format!("nobody can say whether this is all: {error}")),
+        (Some(Ok(_)), None) => Some("no line is signed, and the journal has a key".to_owned()),
+        // It is hashed once after the newest line, or will be.
+        (Some(Ok(standing)), Some(newest)) => (newest + 1 < standing).then(|| {
+            let last = standing - 1;
+            format!("lines are missing at the end: the newest is signed with key {newest}, and {last} was used")
+        }),
+    };
+    let file = chain.files.last().map_or(folder, PathBuf::as_path).to_owned();
+    report.faults.extend(what.map(|what| Fault { file, line: report.lines, what }));
+    Ok(report)
+}
+
+fn check(files: &[PathBuf], kept_head: Option<&str>, signed: Option<Signed>) -> io::Result<Report> {
     let mut check = Check {
         expected: Head::origin(),
         begun: false,
@@ -63,7 +111,9 @@ pub fn verify(files: &[PathBuf], kept_head: Option<&str>) -> io::Result<Report> 
             head: Head::origin().hash,
             faults: Vec::new(),
             has_head: false,
+            signed_to: None,
         },
+        signed,
     };
     for path in files {
         check.file(path).map_err(|error| {
@@ -80,6 +130,7 @@ struct Check<'a> {
     /// The line before was at fault, so its hash says nothing.
     after_fault: bool,
     kept_head: Option<&'a str>,
+    signed: Option<Signed>,
     report: Report,
 }
 
@@ -138,7 +189,7 @@ impl Check<'_> {
         if !self.begun {
             self.begun = true;
             self.report.first_seq = link.seq;
-        } else if link.seq > expected {
+        } else if link.seq > expected && !self.after_fault && link.prev != before.hash {
             return Some(format!(
                 "has number {} where {expected} was expected: {} missing before it, or out of order",
                 link.seq,
@@ -160,7 +211,36 @@ impl Check<'_> {
         if link.seq == 1 && link.prev != Head::origin().hash {
             return Some("is the first line and carries the hash of another before it".into());
         }
+        if let Some(what) = self.signature(line, &link) {
+            return Some(what);
+        }
         torn.then(|| "ends without a newline".into())
+    }
+
+    /// What is wrong with the signature of a line, where the key is known.
+    fn signature(&mut self, line: &[u8], link: &Link) -> Option<String> {
+        let Signed { key, begins_late } = self.signed.as_mut()?;
+        let newest = self.report.signed_to;
+        let Some(index) = link.key else {
+            return newest.map(|_| "is not signed, and a line before it is".to_owned());
+        };
+        let most = match newest {
+            Some(newest) if self.after_fault => index.max(newest),
+            Some(newest) => newest + 1,
+            None if *begins_late => index,
+            None => 0,
+        };
+        let next = (index <= most).then(|| key.clone().at(index)).flatten();
+        let Some(next) = next else {
+            return Some(format!(
+                "is signed with key {index}, and 0 to {most} could have been: lines are missing \
+                 before it, or it was written anew"
+            ));
+        };
+        *key = next;
+        self.report.signed_to = Some(index);
+        (!key.has_signed(line))
+            .then(|| format!("was not signed with key {index}, as it says: it was written anew"))
     }
 }
 
@@ -173,7 +253,13 @@ mod tests {
         let mut head = Head::origin();
         let mut out = Vec::new();
         for i in 0..n {
-            head.append(&mut out, i.cast_signed(), &format!("\"event\":\"gap\",\"lost\":{i}"));
+            head.append(
+                &mut out,
+                i + 1,
+                i.cast_signed(),
+                &format!("\"event\":\"gap\",\"lost\":{i}"),
+                None,
+            );
         }
         let text = String::from_utf8(out).unwrap();
         (tempfile::tempdir().unwrap(), text.lines().map(ToOwned::to_owned).collect())
@@ -215,7 +301,7 @@ mod tests {
         let (folder, mut lines) = journal(5);
         let mut head = Head { seq: 2, hash: sha256(lines[1].as_bytes()) };
         let mut out = Vec::new();
-        head.append(&mut out, 2, "\"event\":\"gap\",\"lost\":99");
+        head.append(&mut out, 3, 2, "\"event\":\"gap\",\"lost\":99", None);
         lines[2] = String::from_utf8(out).unwrap().trim_end().to_owned();
         let found = faults(&folder, &lines);
         assert_eq!(found.len(), 1);
@@ -279,10 +365,16 @@ mod tests {
         let mut head = Head::origin();
         let mut out = Vec::new();
         let address = std::net::IpAddr::from([10, 0, 0, 7]);
-        for i in 0..100_000 {
+        for i in 0..100_000_u64 {
             let value = serde_json::json!({"z1": i % 250, "z2": i % 240});
             let event = crate::Event::command(Some("ann"), address, "SET_TARGET", value, 200, None);
-            head.append(&mut out, 1_795_262_400_000 + i, &event.members());
+            head.append(
+                &mut out,
+                i + 1,
+                1_795_262_400_000 + i.cast_signed(),
+                &event.members(),
+                None,
+            );
         }
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), &out).unwrap();

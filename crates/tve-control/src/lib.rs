@@ -59,5 +59,6 @@ pub use proposal::Proposal;
 pub use refusal::{Refusal, RefusalClass, RefusalCode};
 pub use sensors::{celsius, ohms, share, volts};
 pub use snapshot::{ActiveAlarms, MAX_ACTIVE_ALARMS, PinView, Snapshot, Status};
+pub use supervisor::{Press, Pressed};
 pub use thermal::{Pid, PidInput};
 pub use tune::{TuneMethod, TuneResult, TuneStatus, TuneView};

@@ -16,13 +16,14 @@ use queue::{Queue, lock};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tve_access::{
     Admission, Buckets, Caller, Client, Credentials, Login, LoginThrottle, Need, PasswordHash,
     Role, TokenBook, Verdict, address_of, table,
 };
+use tve_audit::{AuditHandle, Event, LoginOutcome, TokenChange};
 use tve_config::Security;
 use tve_control::{CommandKind, Refusal, RefusalCode};
 
@@ -81,6 +82,8 @@ pub struct Access {
     calming: Queue,
     started: Instant,
     counts: Counts,
+    /// Where logins are noted.
+    journal: OnceLock<AuditHandle>,
 }
 
 impl std::fmt::Debug for Access {
@@ -117,6 +120,19 @@ impl Access {
             started: Instant::now(),
             counts: Counts::default(),
             security: security.clone(),
+            journal: OnceLock::new(),
+        }
+    }
+
+    /// Notes logins, lock-outs and tokens in `journal` from now on.
+    pub(crate) fn report_to(&self, journal: AuditHandle) {
+        // Once a start; a second one would find the same journal.
+        let _ = self.journal.set(journal);
+    }
+
+    fn report(&self, event: &Event) {
+        if let Some(journal) = self.journal.get() {
+            journal.record(event);
         }
     }
 
@@ -132,7 +148,21 @@ impl Access {
 
     /// Puts other tokens in force.
     pub(crate) fn replace_tokens(&self, tokens: TokenBook) {
+        let before = self.tokens.load_full();
+        let missing = |of: &TokenBook, from: &TokenBook, change| {
+            for token in of.iter().filter(|token| !from.iter().any(|t| t == *token)) {
+                self.report(&Event::Token { change, name: Some(token.name.clone()) });
+            }
+        };
+        missing(&before, &tokens, TokenChange::Revoked);
+        missing(&tokens, &before, TokenChange::Created);
         self.tokens.store(Arc::new(tokens));
+    }
+
+    /// Puts none in force: what cannot be read may have been a revocation.
+    pub(crate) fn lose_tokens(&self) {
+        self.tokens.store(Arc::default());
+        self.report(&Event::Token { change: TokenChange::Unreadable, name: None });
     }
 
     /// The role that is needed; `None` when no login is.
@@ -189,13 +219,14 @@ impl Access {
                 "send a user and password (HTTP Basic) or a token (Bearer)",
             ))),
             Credentials::Malformed => Some(Err(self.failed(
+                arrival.address,
                 "the Authorization header is neither \"Basic\" with user:password in base64 nor \
                  \"Bearer\" with a token",
             ))),
             Credentials::Bearer(token) => Some(self.bearer(token, arrival.address)),
             Credentials::Basic(login) => match self.ask(login, arrival.address) {
                 Admission::Check => None,
-                Admission::Locked(left) => Some(Err(self.locked(left))),
+                Admission::Locked(left) => Some(Err(self.locked(left, login, arrival.address))),
                 Admission::Known => Some(self.known(login, arrival.address)),
             },
         }
@@ -317,6 +348,12 @@ impl Access {
         if !right {
             tracing::warn!(user = login.user, %address, "a login failed");
         }
+        let outcome = match (right, self.ask(login, address)) {
+            (true, _) => LoginOutcome::Ok,
+            (false, Admission::Locked(_)) => LoginOutcome::LockedOut,
+            (false, Admission::Known | Admission::Check) => LoginOutcome::Failed,
+        };
+        self.report(&Event::login(Some(&login.user), address, outcome));
         right
     }
 
@@ -326,20 +363,26 @@ impl Access {
                 Ok(Caller { user: Some(token.name.as_str().into()), role: token.role, address })
             }
             Verdict::Expired => {
-                Err(self.failed("the token has expired; make a new one with `tve token create`"))
+                let detail = "the token has expired; make a new one with `tve token create`";
+                Err(self.failed(address, detail))
             }
-            Verdict::Unknown => Err(self
-                .failed("the token was not made here or is revoked; `tve token list` shows them")),
+            Verdict::Unknown => {
+                let detail =
+                    "the token was not made here or is revoked; `tve token list` shows them";
+                Err(self.failed(address, detail))
+            }
         }
     }
 
-    fn failed(&self, detail: &'static str) -> ServiceError {
+    fn failed(&self, address: IpAddr, detail: &'static str) -> ServiceError {
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        self.report(&Event::login(None, address, LoginOutcome::Failed));
         ServiceError::new(RefusalCode::LoginFailed, detail)
     }
 
-    fn locked(&self, left: Duration) -> ServiceError {
+    fn locked(&self, left: Duration, login: &Login, address: IpAddr) -> ServiceError {
         self.counts.locked.fetch_add(1, Ordering::Relaxed);
+        self.report(&Event::login(Some(&login.user), address, LoginOutcome::Locked));
         let detail = "five logins of this user from this address have failed; wait, or log in from \
                       another address";
         ServiceError::too_fast(RefusalCode::LoginLocked, detail, left)

@@ -96,6 +96,8 @@ impl Prepared {
         let folder = data_dir.path().to_owned();
         let (access, token_file) = open_access(config, &folder)?;
         let inherited = Inheritance::read(&folder, !loaded.errors.is_empty(), &config.names());
+        let audit = Audit::start(folder.join(tve_audit::FOLDER), Box::new(RealMedium))?;
+        access.report_to(audit.handle());
         let recorder = Recorder::start(
             RecorderConfig {
                 data_dir,
@@ -104,7 +106,6 @@ impl Prepared {
             },
             Box::new(RealDisk),
         )?;
-        let audit = Audit::start(folder.join(tve_audit::FOLDER), Box::new(RealMedium))?;
         audit.handle().record(&Event::Started {
             version: env!("CARGO_PKG_VERSION").into(),
             format: tve_audit::FORMAT,

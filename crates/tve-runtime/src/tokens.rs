@@ -92,8 +92,7 @@ pub(crate) async fn follow(
                 failing = false;
             }
             Some(Err(error)) => {
-                // What cannot be read may have been a revocation.
-                access.replace_tokens(TokenBook::default());
+                access.lose_tokens();
                 if !failing {
                     let path = file.path.display();
                     tracing::error!(%path, %error, "the token file cannot be read; no token is valid");

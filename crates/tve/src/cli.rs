@@ -87,7 +87,7 @@ pub fn main() -> ExitCode {
         Some(Action::HashPassword) => password::run(),
         Some(Action::Token(args)) => token::run(args),
         Some(Action::Simulate(args)) => simulate::run(&args),
-        Some(Action::Audit(args)) => audit::run(&args),
+        Some(Action::Audit(args)) => audit::run(args),
         Some(Action::Replay(args)) => replay::run(&args),
         Some(Action::Certify(args)) => handover::exec("certify", &args),
         Some(Action::Walk(args)) => handover::exec("walk", &args),

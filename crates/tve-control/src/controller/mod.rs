@@ -26,9 +26,10 @@ use crate::capabilities::Capabilities;
 use crate::command::Relay;
 use crate::motion::Motion;
 use crate::outlets::{Demand, Outlets};
+use crate::refusal::RefusalCode;
 use crate::sensors::{HeatContext, Readings, Sensors, is_bad};
 use crate::snapshot::Status;
-use crate::supervisor::{Pressed, SequenceKind, Supervisor};
+use crate::supervisor::{Press, Pressed, SequenceKind, Supervisor};
 use crate::thermal::Thermal;
 use std::sync::Arc;
 use tve_config::{Action, Device, MachineConfig, MotorRole, Serves, Step};
@@ -55,6 +56,9 @@ pub struct Controller {
     watched_at: Option<Micros>,
     inputs: Inputs,
     outputs: Outputs,
+    /// Of the newest tick, for whoever keeps a record; nothing depends on it.
+    #[cfg_attr(feature = "state", serde(skip))]
+    press: Option<Press>,
 
     sensors: Sensors,
     thermal: Thermal,
@@ -80,6 +84,7 @@ impl Controller {
             kind,
             inputs: Inputs::unread(config.motors.len(), config.sensors.len()),
             outputs: Outputs::off(config.zones.len(), config.motors.len()),
+            press: None,
             config,
             config_revision: 0,
             now: Micros::ZERO,
@@ -154,6 +159,11 @@ impl Controller {
         self.config_revision
     }
 
+    /// What was pressed at the panel at the newest tick.
+    pub fn press(&self) -> Option<Press> {
+        self.press
+    }
+
     /// The next event for the journal, oldest first.
     pub fn pop_event(&mut self) -> Option<AlarmEvent> {
         self.alarms.pop_event()
@@ -198,6 +208,7 @@ impl Controller {
 
     fn take_buttons(&mut self) {
         let pressed = self.supervisor.pressed(self.now, self.inputs.buttons);
+        let mut refused = None;
         if pressed.is_some() {
             self.attended();
         }
@@ -207,20 +218,23 @@ impl Controller {
             }
             Some(Pressed::Stop) => self.stop(),
             // Who releases the motors does not start them in the same breath.
-            Some(Pressed::Start) if self.alarms.is_active(AlarmCode::LocalStop) => self.release(),
-            // A start that is not permitted does nothing, as the lamps show.
-            Some(Pressed::Start) => {
-                let _ = self.start();
+            Some(Pressed::Start) if self.alarms.is_active(AlarmCode::LocalStop) => {
+                refused = (!self.release()).then_some(RefusalCode::AlarmActive);
             }
+            // A start that is not permitted does nothing, as the lamps show.
+            Some(Pressed::Start) => refused = self.start().err().map(|refusal| refusal.code),
             None => {}
         }
+        self.press = pressed.map(|button| Press { button, refused });
     }
 
     /// Releases what the stop button has locked, unless it is still down.
-    fn release(&mut self) {
-        if !self.inputs.buttons.stop {
+    fn release(&mut self) -> bool {
+        let released = !self.inputs.buttons.stop;
+        if released {
             self.alarms.withdraw(AlarmCode::LocalStop);
         }
+        released
     }
 
     fn enter_starting(&mut self) {

@@ -16,6 +16,7 @@ mod sequence;
 pub(crate) use idle::Alone;
 pub(crate) use sequence::{DueSteps, estop_pressed};
 
+use crate::refusal::RefusalCode;
 use crate::snapshot::Status;
 use idle::Idle;
 use residence::Residence;
@@ -46,11 +47,21 @@ pub(crate) enum SequenceKind {
     Emergency,
 }
 
-/// A button that has just been pressed.
+/// A button of the panel that has just been pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pressed {
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Pressed {
     Start,
     Stop,
+}
+
+/// The press of a button of the panel, with what came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Press {
+    /// Which.
+    pub button: Pressed,
+    /// Why it did nothing.
+    pub refused: Option<RefusalCode>,
 }
 
 /// What the machine as a whole is about.

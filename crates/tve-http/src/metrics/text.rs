@@ -261,8 +261,8 @@ fn audit(page: &mut Page, app: &App) {
     page.single(
         "tve_audit_failed",
         "gauge",
-        "Whether the audit journal cannot be written at present.",
-        u8::from(status.failing),
+        "Whether the audit journal cannot be written at present, or its files or key were damaged since start.",
+        u8::from(status.failing || status.damaged),
     );
 }
 

@@ -30,13 +30,18 @@ impl Asked {
         msg: Option<String>,
         differences: Vec<Difference>,
     ) {
+        service.audit.record(&self.event(status, msg, differences));
+    }
+
+    /// What has become of it, as the journal has it.
+    fn event(self, status: u16, msg: Option<String>, differences: Vec<Difference>) -> Event {
         let Caller { user, address, .. } = self.caller;
         let mut event =
             Event::command(user.as_deref(), address, &self.name, self.value, status, msg);
         if let Event::Command { changes, .. } = &mut event {
             changes.extend(differences.into_iter().map(change));
         }
-        service.audit.record(&event);
+        event
     }
 
     /// Notes a refusal and passes it on.
@@ -97,13 +102,13 @@ impl Door {
             if !command.only_calms() {
                 service.access.take(&asked.caller)?;
             }
-            let saves = command.saves();
+            let (saves, only_calms) = (command.saves(), command.only_calms());
             let (answer, changed) = service.carry_out(command).await;
             let answer = match answer {
                 Ok(reply) if saves => service.save().await.map(|()| reply),
                 other => other,
             };
-            service.note_answer(asked, answer, changed)
+            service.note_answer(asked, answer, changed, only_calms)
         })
         .await
     }
@@ -142,18 +147,19 @@ impl Service {
         asked: Asked,
         answer: Result<Reply, Refusal>,
         changed: Vec<Difference>,
+        only_calms: bool,
     ) -> Result<Reply, ServiceError> {
-        match answer {
-            Ok(reply) => {
-                asked.note(self, 200, reply.msg.clone(), changed);
-                Ok(reply)
-            }
-            Err(refusal) => {
-                let error = ServiceError::from(refusal);
-                asked.note(self, error.status(), Some(error.sentence()), changed);
-                Err(error)
-            }
+        let answer = answer.map_err(ServiceError::from);
+        let (status, msg) = match &answer {
+            Ok(reply) => (200, reply.msg.clone()),
+            Err(error) => (error.status(), Some(error.sentence())),
+        };
+        let mut event = asked.event(status, msg, changed);
+        if let Event::Command { calms, .. } = &mut event {
+            *calms = only_calms;
         }
+        self.audit.record(&event);
+        answer
     }
 
     /// Sends a command and finds out what it has changed in the configuration.

@@ -1,4 +1,4 @@
-//! Alarm events on their way from the control thread to those who show them.
+//! Alarm events and presses of buttons on their way from the control thread to those who show them.
 //!
 //! The control thread leaves events (plain numbers) in a box that it only ever tries to open;
 //! sentences are made by whoever reads. The journal on disk gets the same events by the recorder.
@@ -6,15 +6,22 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use tve_audit::{AlarmChange, AuditHandle, Event};
-use tve_control::AlarmEvent;
+use tve_control::{AlarmCode, AlarmEvent, Press, Pressed};
 use tve_recorder::{AlarmHistory, JournalEntry, RecorderHandle};
 
 /// Events that fit without allocation; more than the table of alarms has rows.
 const ROOM: usize = 128;
 
+/// What the machine itself has to say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Happened {
+    Alarm(AlarmEvent),
+    Press(Press),
+}
+
 /// The past of the alarms as clients see it.
 pub(crate) struct AlarmBook {
-    inbox: Mutex<VecDeque<AlarmEvent>>,
+    inbox: Mutex<VecDeque<Happened>>,
     pages: Mutex<Pages>,
     audit: Option<AuditHandle>,
 }
@@ -55,11 +62,21 @@ impl AlarmBook {
         // The inbox is emptied under the lock of the pages, so that events keep their order.
         loop {
             let event = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some(event) = event else { break };
+            let event = match event {
+                Some(Happened::Alarm(event)) => event,
+                Some(Happened::Press(press)) => {
+                    self.note(&pressed(&press));
+                    continue;
+                }
+                None => break,
+            };
             pages.history.apply(&event);
-            if let Some(audit) = &self.audit {
-                audit.record(&audited(&event));
+            if let AlarmEvent::Raised(record) = &event
+                && record.code == AlarmCode::EmergencyStopBtn
+            {
+                self.note(&Event::button("emergency", None));
             }
+            self.note(&audited(&event));
             pages.stale = true;
         }
         if std::mem::take(&mut pages.stale) {
@@ -68,6 +85,23 @@ impl AlarmBook {
         }
         pages.shown.clone()
     }
+}
+
+impl AlarmBook {
+    fn note(&self, event: &Event) {
+        if let Some(audit) = &self.audit {
+            audit.record(event);
+        }
+    }
+}
+
+/// `press` as the audit journal has it.
+fn pressed(press: &Press) -> Event {
+    let button = match press.button {
+        Pressed::Start => "start",
+        Pressed::Stop => "stop",
+    };
+    Event::button(button, press.refused.map(|code| code.name().to_owned()))
 }
 
 /// `event` as the audit journal has it.
@@ -94,19 +128,23 @@ pub(crate) fn audited(event: &AlarmEvent) -> Event {
 pub(crate) struct AlarmOutbox {
     book: Arc<AlarmBook>,
     recorder: RecorderHandle,
-    for_book: VecDeque<AlarmEvent>,
+    for_book: VecDeque<Happened>,
     for_journal: VecDeque<AlarmEvent>,
 }
 
 impl AlarmOutbox {
     pub(crate) fn new(book: Arc<AlarmBook>, recorder: RecorderHandle) -> Self {
-        let room = || VecDeque::with_capacity(ROOM);
-        Self { book, recorder, for_book: room(), for_journal: room() }
+        let for_book = VecDeque::with_capacity(ROOM);
+        Self { book, recorder, for_book, for_journal: VecDeque::with_capacity(ROOM) }
     }
 
     pub(crate) fn push(&mut self, event: AlarmEvent) {
-        self.for_book.push_back(event);
+        self.for_book.push_back(Happened::Alarm(event));
         self.for_journal.push_back(event);
+    }
+
+    pub(crate) fn pressed(&mut self, press: Press) {
+        self.for_book.push_back(Happened::Press(press));
     }
 
     /// Whether the journal has been given everything.

@@ -285,6 +285,9 @@ impl Machine {
             self.hardware.safe();
             self.lost(&error);
         }
+        if let Some(press) = self.controller.press() {
+            self.outbox.pressed(press);
+        }
     }
 
     /// Has the controller carry out a command, on the record.

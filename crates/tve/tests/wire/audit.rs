@@ -1,10 +1,13 @@
 //! The audit journal of a running service: complete, readable, whole.
 
 use crate::rig::{PATIENCE, Rig};
+use crate::secured::{basic, bearer, command, from, get, secured};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tve_access::Role;
+use tve_runtime::tokens::edit;
 
 /// The lines of the journal, oldest first, once `holds` is true of them.
 async fn lines(rig: &Rig, holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
@@ -59,10 +62,11 @@ async fn commands_alarms_and_changes_are_noted_with_who_when_and_what() {
 
     let folder = rig.folder.path().join("audit");
     rig.running.stop().await.unwrap();
-    let files = tve_audit::file_names(&folder).unwrap();
-    let report = tve_audit::verify(&files, None).unwrap();
-    assert_eq!(report.faults, []);
-    let text = std::fs::read_to_string(&files[0]).unwrap();
+    let chains = tve_audit::chains(&folder).unwrap();
+    for chain in &chains {
+        assert_eq!(tve_audit::verify(&chain.files, None).unwrap().faults, [], "{}", chain.name);
+    }
+    let text = std::fs::read_to_string(&chains[0].files[0]).unwrap();
     assert!(text.lines().last().unwrap().contains("\"event\":\"stopped\""), "{text}");
 }
 
@@ -119,5 +123,151 @@ async fn pages_beyond_the_end_are_empty_and_pages_that_are_no_numbers_are_refuse
     let page = rig.get("/api/audit?page=18446744073709551615").await;
     assert_eq!((page.status, &page.body["lines"]), (200, &json!([])));
     assert_eq!(rig.get("/api/audit?page=-1").await.status, 400);
+    rig.running.stop().await.unwrap();
+}
+
+/// Everything that the journal of a service that has ended holds, oldest first.
+fn kept(folder: &std::path::Path) -> Vec<Value> {
+    let page = tve_audit::page(&folder.join("audit"), 0, 1_000_000).unwrap();
+    page.lines.iter().rev().map(|line| serde_json::from_str(line.get()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_flood_of_stops_by_nobody_in_particular_leaves_a_line_and_its_count() {
+    let rig = secured(json!({})).await;
+    let engineer = basic("engineer", "right");
+    let target = json!({"z1": 150});
+    assert_eq!(command(&rig, "SET_TARGET", target, &engineer).await.status, 200);
+    let body = r#"{"command":"EMERGENCY_STOP"}"#;
+    let head = format!(
+        "POST /api/control HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(rig.addr()).await.unwrap();
+    let floods = 3000;
+    for _ in 0..floods {
+        let answer = tve_testkit::exchange(&mut stream, &head, b"").await.unwrap();
+        assert_eq!(answer.status, 200);
+    }
+    let status = rig.get("/metrics").await;
+    assert!(status.text().contains("\ntve_audit_lines_lost_total 0\n"));
+    let folder = rig.folder;
+    rig.running.stop().await.unwrap();
+    let lines = kept(folder.path());
+    let stops = of_command(&lines, "EMERGENCY_STOP");
+    let counted: u64 = stops.iter().map(|line| line["repeated"].as_u64().unwrap_or(1)).sum();
+    assert_eq!(counted, floods);
+    // One, and a count every ten seconds.
+    assert!(stops.len() <= 12, "{}", stops.len());
+    assert_eq!(of_command(&lines, "SET_TARGET").len(), 1);
+}
+
+#[tokio::test]
+async fn logins_lock_outs_and_tokens_are_lines() {
+    let rig = secured(json!({})).await;
+    let data = rig.folder.path().to_owned();
+    let mode = json!({"mode": "AUTO"});
+    let wrong = from("10.0.0.9") + &basic("operator", "wrong");
+    for _ in 0..6 {
+        command(&rig, "SET_MODE", mode.clone(), &wrong).await;
+    }
+    assert_eq!(command(&rig, "SET_MODE", mode, &basic("operator", "right")).await.status, 200);
+    get(&rig, "/api/audit", &bearer("tve_made_up")).await;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    edit(&data, |book| book.create("panel", Role::Viewer, 1, now, [1; 32])).unwrap();
+    let has = |lines: &[Value], change: &str| {
+        lines.iter().any(|line| line["change"] == change && line["name"] == "panel")
+    };
+    until_kept(&data, |lines| has(lines, "created")).await;
+    edit(&data, |book| book.revoke("panel")).unwrap();
+    until_kept(&data, |lines| has(lines, "revoked")).await;
+    std::fs::write(data.join("tokens.json"), "{").unwrap();
+    until_kept(&data, |lines| lines.iter().any(|line| line["change"] == "unreadable")).await;
+    let folder = rig.folder;
+    rig.running.stop().await.unwrap();
+    let lines = kept(folder.path());
+    let logins: Vec<_> = lines.iter().filter(|line| line["event"] == "login").collect();
+    let count = |user: Value, outcome: &str| -> u64 {
+        let of = logins.iter().filter(|l| l["user"] == user && l["outcome"] == outcome);
+        of.map(|line| line["repeated"].as_u64().unwrap_or(1)).sum()
+    };
+    assert_eq!(count("operator".into(), "failed"), 4, "{logins:#?}");
+    assert_eq!(count("operator".into(), "locked_out"), 1);
+    assert_eq!(count("operator".into(), "locked"), 1);
+    assert_eq!(count("operator".into(), "ok"), 1);
+    assert_eq!(count(Value::Null, "failed"), 1, "the token that nobody has made");
+    assert!(logins.iter().any(|line| line["address"] == "10.0.0.9"));
+    assert!(!json!(lines).to_string().contains("wrong"), "no password is in the journal");
+}
+
+/// Waits until the journal on the disk has what `holds` looks for.
+async fn until_kept(folder: &std::path::Path, holds: impl Fn(&[Value]) -> bool) {
+    let began = Instant::now();
+    while !holds(&kept(folder)) {
+        assert!(began.elapsed() < PATIENCE, "{:#?}", kept(folder));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_is_deleted_under_the_service_raises_its_metric_and_is_made_again() {
+    let rig = Rig::start().await;
+    rig.command("SET_TARGET", json!({"z1": 150})).await;
+    lines(&rig, |lines| !of_command(lines, "SET_TARGET").is_empty()).await;
+    assert!(rig.get("/metrics").await.text().contains("\ntve_audit_failed 0\n"));
+    std::fs::remove_dir_all(rig.folder.path().join("audit")).unwrap();
+    let began = Instant::now();
+    while !rig.get("/metrics").await.text().contains("\ntve_audit_failed 1\n") {
+        assert!(began.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    rig.command("SET_TARGET", json!({"z1": 160})).await;
+    let found = lines(&rig, |lines| !of_command(lines, "SET_TARGET").is_empty()).await;
+    assert!(found.iter().any(|line| line["event"] == "damaged"), "{found:#?}");
+    rig.running.stop().await.unwrap();
+}
+
+const BUTTONS: &str = r#"
+question = "What does the journal say of buttons?"
+duration = 60
+
+[[fault]]
+from = 0.5
+until = 0.8
+kind = "button_start"
+
+[[fault]]
+from = 1.2
+until = 1.5
+kind = "button_stop"
+
+[[fault]]
+from = 2
+until = 60
+kind = "estop_open"
+"#;
+
+#[tokio::test]
+async fn buttons_at_the_machine_are_lines_with_what_came_of_them() {
+    let rig = Rig::with(|options| {
+        let path = options.data_dir.join("buttons.toml");
+        std::fs::write(&path, BUTTONS).unwrap();
+        options.sim_scenario = Some(path);
+    })
+    .await;
+    let found = lines(&rig, |lines| {
+        let pressed: Vec<_> = lines.iter().filter(|line| line["event"] == "button").collect();
+        pressed.len() >= 3
+    })
+    .await;
+    let pressed: Vec<_> = found.iter().filter(|line| line["event"] == "button").collect();
+    let told = |line: &Value| {
+        ["source", "button", "outcome"].map(|key| line[key].as_str().unwrap().to_owned())
+    };
+    assert_eq!(told(pressed[0]), ["button", "start", "refused"], "the barrel is cold");
+    assert!(pressed[0]["msg"].is_string());
+    assert_eq!(told(pressed[1]), ["button", "stop", "accepted"]);
+    assert_eq!(told(pressed[2]), ["button", "emergency", "accepted"]);
     rig.running.stop().await.unwrap();
 }

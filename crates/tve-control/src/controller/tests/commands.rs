@@ -77,16 +77,25 @@ fn on_means_the_last_speed_that_was_set() {
 #[test]
 fn buttons_start_and_stop_and_a_cold_start_button_does_nothing() {
     let mut bench = Bench::at(200.0);
+    // What was pressed is told at one tick, with what came of it.
+    let presses = |bench: &mut Bench| -> Vec<(Pressed, Option<RefusalCode>)> {
+        let presses = (0..10).filter_map(|_| {
+            bench.run(0.01);
+            bench.controller.press()
+        });
+        presses.map(|press| (press.button, press.refused)).collect()
+    };
     bench.inputs.buttons.start = true;
-    bench.run(0.1);
+    assert_eq!(presses(&mut bench), [(Pressed::Start, None)]);
     assert_eq!(bench.shown().status, Status::Starting);
     bench.inputs.buttons.start = false;
     bench.inputs.buttons.stop = true;
-    bench.run(0.1);
+    assert_eq!(presses(&mut bench), [(Pressed::Stop, None)]);
     assert_eq!(bench.shown().status, Status::Stopping);
     let mut cold = Bench::at(25.0);
     cold.inputs.buttons.start = true;
-    cold.run(0.1);
+    let refused = Some(RefusalCode::ColdExtrusionProtection);
+    assert_eq!(presses(&mut cold), [(Pressed::Start, refused)]);
     assert_eq!(cold.shown().status, Status::Ready);
     assert!(cold.active().is_empty());
 }
