@@ -4,7 +4,7 @@ use crate::folder::{self, Naming, RunFile};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use tve_append::AppendFile;
+use tve_append::{AppendFile, in_its_folder};
 
 /// What the recorder needs of a file system.
 pub trait Disk: Send {
@@ -69,7 +69,9 @@ fn sync_folder_of(path: &Path) -> io::Result<()> {
 
 impl Disk for RealDisk {
     fn create_new(&mut self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
-        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create_new(true);
+        let file = in_its_folder(path, || options.open(path))?;
         sync_folder_of(path)?;
         Ok(Box::new(file))
     }
@@ -80,7 +82,7 @@ impl Disk for RealDisk {
 
     fn replace(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let draft = path.with_extension("tmp");
-        let mut file = File::create(&draft)?;
+        let mut file = in_its_folder(&draft, || File::create(&draft))?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, path)?;
@@ -92,7 +94,11 @@ impl Disk for RealDisk {
     }
 
     fn list(&mut self, folder: &Path, naming: Naming) -> io::Result<Vec<RunFile>> {
-        folder::scan(folder, naming)
+        match folder::scan(folder, naming) {
+            // It is made with its first file.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            other => other,
+        }
     }
 
     fn remove(&mut self, path: &Path) -> io::Result<()> {
@@ -100,7 +106,8 @@ impl Disk for RealDisk {
     }
 
     fn free_bytes(&mut self, folder: &Path) -> io::Result<u64> {
-        let found = rustix::fs::statvfs(folder)?;
+        let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(folder);
+        let found = rustix::fs::statvfs(there)?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 }
@@ -117,6 +124,19 @@ mod tests {
         RealDisk.replace(&path, b"new").unwrap();
         assert_eq!(RealDisk.read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_has_no_files_and_is_made_with_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        assert_eq!(RealDisk.list(&logs, crate::run_files::RUNS).unwrap(), []);
+        assert!(RealDisk.free_bytes(&logs).unwrap() > 0);
+        RealDisk.create_new(&logs.join("run.csv")).unwrap();
+        fs::remove_dir_all(&logs).unwrap();
+        RealDisk.append_to(&logs.join("run.csv")).unwrap();
+        fs::remove_dir_all(&logs).unwrap();
+        RealDisk.replace(&logs.join("session.json"), b"x").unwrap();
     }
 
     #[test]
