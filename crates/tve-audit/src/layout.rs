@@ -57,7 +57,7 @@ fn a_changed_line_has_another_number() {
     ];
     let (mut head, mut lines) = (Head::origin(), Vec::new());
     for (second, event) in (0..).zip(&events) {
-        head.append(&mut lines, second + 1, 1000 * second as i64, &event.members(), None);
+        head.append(&mut lines, second + 1, 1000 * second.cast_signed(), &event.members(), None);
     }
     // Lines of other classes between, repetitions, and a signature.
     let key = InitialKey::new([7; 32]).of(Class::Commands);

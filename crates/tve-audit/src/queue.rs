@@ -152,8 +152,13 @@ mod tests {
     #[test]
     fn a_line_that_is_repeated_is_written_once_and_then_counted() {
         let mut queue = Queue::default();
-        for ms in 0..100_000 {
-            assert!(queue.push(Class::Calming, at(ms as u64 / 10_000), ms, "\"a\":1".into()));
+        for ms in 0..100_000_i64 {
+            assert!(queue.push(
+                Class::Calming,
+                at(ms.cast_unsigned() / 10_000),
+                ms,
+                "\"a\":1".into()
+            ));
         }
         queue.count(at(9), false);
         assert_eq!(taken(&mut queue, Class::Calming), [(0, "\"a\":1".into())]);
@@ -173,8 +178,8 @@ mod tests {
     #[test]
     fn a_command_between_two_that_are_equal_keeps_all_three_in_order() {
         let mut queue = Queue::default();
-        for (ms, members) in ["a", "a", "b", "a", "a"].into_iter().enumerate() {
-            queue.push(Class::Commands, at(0), ms as i64, format!("\"x\":\"{members}\""));
+        for (ms, members) in (0..).zip(["a", "a", "b", "a", "a"]) {
+            queue.push(Class::Commands, at(0), ms, format!("\"x\":\"{members}\""));
         }
         queue.count(at(10), false);
         let lines = taken(&mut queue, Class::Commands);

@@ -223,8 +223,10 @@ impl Writer {
             if thoroughly {
                 self.looked = Instant::now();
             }
-            Class::ALL.into_iter().for_each(|class| self.look_after(class, thoroughly));
-            if !self.write(batch) || ending {
+            for class in Class::ALL {
+                self.look_after(class, thoroughly);
+            }
+            if !self.write(&batch) || ending {
                 break;
             }
             self.pause(PAUSE);
@@ -310,7 +312,7 @@ impl Writer {
     }
 
     /// Writes `batch`, however often the disk refuses it; `false` when the journal is to end first.
-    fn write(&mut self, batch: Batch) -> bool {
+    fn write(&mut self, batch: &Batch) -> bool {
         let mut ending = batch.ending;
         for (class, lines) in batch.lines.iter() {
             let mut rest = lines.as_slice();
@@ -429,7 +431,10 @@ impl Writer {
         signing.since = Instant::now();
         match ratchet::store(&self.folder, &keys) {
             // Only what is on the medium counts: after a crash the next process takes it from there.
-            Ok(()) => (signing.keys, signing.used) = (keys, PerClass::default()),
+            Ok(()) => {
+                (signing.keys, signing.used) = (keys, PerClass::default());
+                self.handle.0.lock().status.failing = false;
+            }
             Err(error) => self.failed(&error),
         }
     }

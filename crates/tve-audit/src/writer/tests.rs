@@ -250,7 +250,7 @@ fn a_flood_from_many_addresses_pushes_out_no_line_of_another_class_and_keeps_its
             handle.record(&stop(round * 2_000 + n));
         }
         let batch = writer.wait();
-        assert!(writer.write(batch));
+        assert!(writer.write(&batch));
     }
     handle.record(&gap(78));
     end(&mut writer, &handle);
@@ -341,7 +341,7 @@ fn a_file_that_is_cut_replaced_or_taken_away_under_the_service_is_noticed() {
             handle.record(&gap(lost));
         }
         let batch = writer.wait();
-        assert!(writer.write(batch));
+        assert!(writer.write(&batch));
         assert_eq!(file_names(folder.path()).len(), 3);
         writer.look_after(Class::Commands, true);
         assert!(!handle.status().damaged, "{what}");
