@@ -26,6 +26,11 @@ pub(crate) type By = Extension<Caller>;
 #[derive(Clone)]
 pub(crate) struct HeaderFault(pub(crate) ApiError);
 
+/// A command that comes from elsewhere, with what its head says of that: only an emergency stop is
+/// taken.
+#[derive(Clone)]
+pub(crate) struct Elsewhere(pub(crate) serde_json::Value);
+
 /// A query string that axum may have refused, which it says in plain text.
 pub(crate) type Asked<T> = Result<Query<T>, QueryRejection>;
 

@@ -1,7 +1,7 @@
 //! The handlers that change something: commands, tune, recording.
 
 use crate::app::App;
-use crate::ask::{Answered, By, HeaderFault, Shared};
+use crate::ask::{Answered, By, Elsewhere, HeaderFault, Shared};
 use crate::audit;
 use crate::body::{self, json_body, parse};
 use crate::reply::{ApiError, success};
@@ -32,20 +32,28 @@ pub(crate) async fn control(
     let (parts, body) = request.into_parts();
     // There while logins are asked for: who sends it is not shown yet.
     let arrival = parts.extensions.get::<Arrival>();
+    let elsewhere = parts.extensions.get::<Elsewhere>();
     let read = body::read(body).await;
     if body::asks_for_emergency_stop(&read.bytes) {
         let stop = Asked { kind: CommandKind::EmergencyStop, command: Ok(Command::EmergencyStop) };
         let (caller, command) = admit(&app, arrival, caller, Ok(stop)).await?;
         let name = CommandKind::EmergencyStop.row().name;
-        return audit::run(app, audit::of_path(caller, name, Value::Null), command).await;
+        return match elsewhere {
+            None => audit::run(app, audit::of_path(caller, name, Value::Null), command).await,
+            Some(Elsewhere(shown)) => {
+                command?;
+                let asked = audit::of_path(caller, name, shown.clone());
+                Ok(success(app.door.stop_from_elsewhere(asked).await?))
+            }
+        };
     }
     let fault = parts.extensions.get::<HeaderFault>().map(|f| f.0.clone()).or(read.fault);
-    let body = match (fault, arrival) {
-        (None, _) => parse(&read.bytes),
-        (Some(fault), None) => Err(fault),
-        // What nobody has shown to have sent leaves no line: the journal is not a stranger's to
-        // fill.
-        (Some(fault), Some(_)) => return Err(fault),
+    let body = match fault {
+        None => parse(&read.bytes),
+        // What nobody has shown to have sent leaves no line, nor what a page of elsewhere sends: the
+        // journal is not a stranger's to fill.
+        Some(fault) if arrival.is_some() || elsewhere.is_some() => return Err(fault),
+        Some(fault) => Err(fault),
     };
     let asked = match &body {
         Ok(body) => Asked::of(body, &app.door.newest().machine.names).map_err(ApiError::from),

@@ -5,10 +5,10 @@
 //! cache before the router is asked.
 
 use crate::app::App;
-use crate::ask::HeaderFault;
+use crate::ask::{Elsewhere, HeaderFault};
 use crate::body::{self, too_large};
 use crate::front_body::FrontBody;
-use crate::gate::{Gate, Origin};
+use crate::gate::{self, Gate, Host, Origin};
 use crate::head;
 use crate::metrics::MethodName;
 use crate::reply::{ApiError, JSON};
@@ -173,10 +173,15 @@ impl Shared {
         peer: IpAddr,
         mut request: Request<Incoming>,
     ) -> Work {
-        let operation = match self.judge(route, &request) {
-            Ok(Passed(operation, None)) => operation,
-            Ok(Passed(operation, Some(fault))) => {
-                request.extensions_mut().insert(HeaderFault(fault));
+        let operation = match self.judge(route, peer, &request) {
+            Ok(Passed { operation, fault, foreign }) => {
+                if foreign.is_some() {
+                    let elsewhere = Elsewhere(gate::shown(request.headers()));
+                    request.extensions_mut().insert(elsewhere);
+                }
+                if let Some(fault) = fault.or(foreign) {
+                    request.extensions_mut().insert(HeaderFault(fault));
+                }
                 operation
             }
             Err(Verdict::Preflight) => return Work::ready(preflight(route)),
@@ -270,7 +275,12 @@ impl Shared {
     }
 
     /// The refusals that need nothing but the head of the request, in the order of the contract.
-    fn judge(&self, route: Route, request: &Request<Incoming>) -> Result<Passed, Verdict> {
+    fn judge(
+        &self,
+        route: Route,
+        peer: IpAddr,
+        request: &Request<Incoming>,
+    ) -> Result<Passed, Verdict> {
         let headers = request.headers();
         let method = request.method();
         let malformed = head::fault(request);
@@ -282,48 +292,44 @@ impl Shared {
         if route == Route::Unknown {
             return Err(ApiError::not_found("such path").into());
         }
-        let origin = self.gate.origin(headers);
+        let host = self.gate.host(headers, self.app.door.access().is_proxy(peer));
+        let origin = self.gate.origin(headers, host);
         if method == Method::OPTIONS && origin == Origin::Allowed {
             return Err(Verdict::Preflight);
         }
         let Some(operation) = route.operation(method) else {
             return Err(ApiError::method_not_allowed(route.allow()).into());
         };
-        let fault = malformed.or_else(|| body_fault(operation.media, headers, request.body()));
-        let foreign = self.foreign(route, method, headers, origin);
-        // Where a page or a name of elsewhere asks, not even an emergency stop is looked for.
-        if let Some(denied) = fault.clone()
-            && (route != Route::Control || foreign.is_some())
-        {
-            return Err(denied.into());
+        let fault =
+            malformed.or_else(|| body_fault(operation.media, headers, origin, request.body()));
+        let foreign = foreign(route, method, host, origin);
+        // Whatever is wrong with a command's head, its body may ask for an emergency stop: one by a
+        // stranger is better than one that a proxy with a wrong name swallows.
+        if route == Route::Control {
+            return Ok(Passed { operation, fault, foreign });
         }
-        if let Some(denied) = foreign {
-            return Err(denied.into());
+        match fault.or(foreign) {
+            Some(denied) => Err(denied.into()),
+            None => Ok(Passed { operation, fault: None, foreign: None }),
         }
-        Ok(Passed(operation, fault))
     }
+}
 
-    fn foreign(
-        &self,
-        route: Route,
-        method: &Method,
-        headers: &HeaderMap,
-        origin: Origin,
-    ) -> Option<ApiError> {
-        if !self.gate.host_is_ours(headers) {
-            return Some(ApiError::new(
-                RefusalCode::ForeignHost,
-                "the Host header names another machine; add the name to server.hosts",
-            ));
-        }
-        let guarded = !matches!(*method, Method::GET | Method::HEAD) || route == Route::Socket;
-        (origin == Origin::Foreign && guarded).then(|| {
-            ApiError::new(
-                RefusalCode::ForeignOrigin,
-                "pages of that origin may not use this machine; see server.allowed_origins",
-            )
-        })
+/// What a request that comes from elsewhere, or meant to go there, is refused with.
+fn foreign(route: Route, method: &Method, host: Host<'_>, origin: Origin) -> Option<ApiError> {
+    if matches!(host, Host::Foreign) {
+        return Some(ApiError::new(
+            RefusalCode::ForeignHost,
+            "the Host header names another machine; add the name to server.hosts",
+        ));
     }
+    let guarded = !matches!(*method, Method::GET | Method::HEAD) || route == Route::Socket;
+    (origin == Origin::Foreign && guarded).then(|| {
+        ApiError::new(
+            RefusalCode::ForeignOrigin,
+            "pages of that origin may not use this machine; see server.allowed_origins",
+        )
+    })
 }
 
 /// What a request shows of its sender.
@@ -339,9 +345,13 @@ enum Verdict {
     Preflight,
 }
 
-/// What a request asks for; with a fault of its head it is refused, unless its body asks for an
-/// emergency stop.
-struct Passed(&'static Operation, Option<ApiError>);
+/// What a request asks for; with a fault of its head, or from elsewhere, it is refused unless its
+/// body asks for an emergency stop.
+struct Passed {
+    operation: &'static Operation,
+    fault: Option<ApiError>,
+    foreign: Option<ApiError>,
+}
 
 impl From<ApiError> for Verdict {
     fn from(denied: ApiError) -> Self {
@@ -350,11 +360,17 @@ impl From<ApiError> for Verdict {
 }
 
 /// What the headers say against the body of a POST or PUT.
-fn body_fault(media: Media, headers: &HeaderMap, body: &Incoming) -> Option<ApiError> {
+fn body_fault(
+    media: Media,
+    headers: &HeaderMap,
+    origin: Origin,
+    body: &Incoming,
+) -> Option<ApiError> {
     let text = match media {
         Media::Unjudged => return None,
         Media::Json => false,
-        Media::JsonOrText => true,
+        // A form of any page can send text; its browser then says whose.
+        Media::JsonOrText => matches!(origin, Origin::Ours | Origin::Allowed),
     };
     if body.is_end_stream() {
         return None;

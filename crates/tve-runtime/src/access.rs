@@ -211,6 +211,12 @@ impl Access {
         }
     }
 
+    /// Whether `peer` is a proxy that says for whom, and as whom, it speaks.
+    pub fn is_proxy(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.security.trusted_proxies.iter().any(|proxy| proxy.to_canonical() == peer)
+    }
+
     /// Decides without comparing a password: `None` when that is needed.
     pub fn at_once(&self, arrival: &Arrival) -> Option<Result<Caller, ServiceError>> {
         match &arrival.credentials {

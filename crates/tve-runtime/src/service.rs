@@ -2,7 +2,7 @@
 
 use crate::access::{self, Access};
 use crate::clock::SystemClock;
-use crate::door::{Door, Kept, Service, Veto};
+use crate::door::{Door, Kept, Service, StopsFromElsewhere, Veto};
 use crate::error::StartError;
 use crate::guard::{self, Guard};
 use crate::inheritance::Inheritance;
@@ -159,6 +159,7 @@ impl Prepared {
             saving: std::sync::Mutex::new(()),
             configuring: tokio::sync::Mutex::new(()),
             kept,
+            from_elsewhere: StopsFromElsewhere::default(),
         });
         let (stop, on_stop) = watch::channel(false);
         let mut tasks = vec![tokio::spawn(keep_house(Arc::clone(&service), on_stop.clone()))];
@@ -293,6 +294,7 @@ impl Stopping {
         }
         // What the machine has said last belongs into the audit journal, too.
         let _ = service.alarms.pages();
+        service.note_stops_from_elsewhere(true);
         service.audit.record(&Event::Stopped);
         // The machine comes first; what is left of the time belongs to the disk.
         let left = move || STOP_LIMIT.saturating_sub(begun.elapsed());
@@ -377,6 +379,7 @@ async fn keep_house(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
             tracing::error!(sentence, "control");
         }
         let _ = service.alarms.pages();
+        service.note_stops_from_elsewhere(false);
         service.recorder.neighbour_failed(service.audit.status().failing);
     }
 }

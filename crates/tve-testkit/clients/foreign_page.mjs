@@ -1,9 +1,10 @@
 // A page of another origin, in a real browser, tries to command a running tve:
 //   node foreign_page.mjs http://127.0.0.1:5000 [/usr/bin/chromium]
-// Every way that needs no preflight is tried (forms, no-cors fetch, beacon, WebSocket), then a page
-// whose name was bound to the service's address after it was loaded (DNS rebinding). Each attempt
-// must reach the service, be refused there (403, or 415 where the kind of body comes first), and leave
-// the fan off. Exit 0 when all of it holds.
+// Every way that needs no preflight is tried (forms, no-cors fetch, beacon, WebSocket), by a page of a
+// foreign name and by one of another loopback address, then a page whose name was bound to the
+// service's address after it was loaded (DNS rebinding). Each attempt must reach the service, be refused
+// there (403, or 415 where the kind of body comes first), and leave the fan off and the heaters untuned.
+// At the end an emergency stop by such a page must be carried out. Exit 0 when all of it holds.
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { chromium } from "playwright-core";
@@ -20,15 +21,18 @@ const check = (ok, what) => {
   if (!ok) failed += 1;
 };
 
-const fan = async () => (await (await fetch(new URL("/api/status", service))).json()).state.relays.fan;
+const state = async () => (await (await fetch(new URL("/api/status", service))).json()).state;
+const fan = async () => (await state()).relays.fan;
 
 // The foreign server: one page without any content.
 const foreign = createServer((_, reply) => {
   reply.setHeader("Content-Type", "text/html");
   reply.end("<!doctype html><title>a foreign page</title>");
-}).listen(0, "127.0.0.1");
+}).listen(0, "0.0.0.0");
 await once(foreign, "listening");
 const foreignPage = `http://evil.example:${foreign.address().port}/`;
+// Somebody else's program on this computer: neither a name nor a network that is not ours tells.
+const nearbyPage = `http://127.0.0.2:${foreign.address().port}/`;
 
 const browser = await chromium.launch({
   executablePath,
@@ -105,7 +109,14 @@ const blind = async ([url, body]) => {
 };
 await refused("a fetch without CORS", foreignPage, blind, [control, FAN_ON]);
 const tune = new URL("/api/tune/start", service).href;
-await refused("a tune that takes text/plain", foreignPage, blind, [tune, JSON.stringify({ zone: "z1", setpoint: 200 })]);
+const TUNE = JSON.stringify({ zone: "z1", setpoint: 200 });
+for (const [what, page] of [["a foreign page", foreignPage], ["a page of 127.0.0.2", nearbyPage]]) {
+  await refused(`${what} that tunes with text/plain`, page, blind, [tune, TUNE]);
+  await refused(`${what} that tunes by a form`, page, form, [tune, "text/plain", TUNE]);
+  const { autotune_status: status } = await state();
+  check(status === "IDLE", `${what}: no tune has begun (${status})`);
+}
+await refused("a fetch without CORS by a page of 127.0.0.2", nearbyPage, blind, [control, FAN_ON]);
 
 const beacon = ([url, body]) => `queued: ${navigator.sendBeacon(url, body)}`;
 await refused("a beacon", foreignPage, beacon, [control, FAN_ON]);
@@ -135,6 +146,8 @@ const live = new URL("/socket.io/?EIO=4&transport=websocket", service).href.repl
   check(said === "open", `a WebSocket of the service's own page is ${said}`);
   const foreign = await attemptSocket(foreignPage);
   check(foreign.said === "refused", `a WebSocket of a foreign page is ${foreign.said}`);
+  const nearby = await attemptSocket(nearbyPage);
+  check(nearby.said === "refused", `a WebSocket of a page of 127.0.0.2 is ${nearby.said}`);
 }
 async function attemptSocket(address) {
   const page = await browser.newPage();
@@ -154,6 +167,14 @@ const samePage = async ([path, body]) =>
 await refused("a rebound name that commands", `${rebound}/page`, samePage, ["/api/control", FAN_ON], serve);
 const read = async (path) => (await fetch(path)).status;
 await refused("a rebound name that reads", `${rebound}/page`, read, "/api/status", serve);
+
+// The one thing that any page may do, in a form that no preflight asks about.
+const STOP = JSON.stringify({ command: "EMERGENCY_STOP" });
+const stopped = await attempt(nearbyPage, blind, [control, STOP]);
+check(stopped.answers[0] === 200 && (await state()).status === "ALARM", `an emergency stop by a page: ${stopped.answers}`);
+const clear = JSON.stringify({ command: "CLEAR_ALARM" });
+const cleared = await attempt(service.href, post, [control, clear]);
+check(cleared.said === 200 && (await state()).status !== "ALARM", "the service's own page clears it");
 
 await browser.close();
 foreign.close();

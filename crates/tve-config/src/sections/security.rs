@@ -58,7 +58,7 @@ section! {
         protect_reads: bool = false, Flag;
         /// Whether `STOP` and `EMERGENCY_STOP` need a login, too.
         stop_needs_login: bool = false, Flag;
-        /// Addresses of proxies whose `X-Forwarded-For` says where a client is.
+        /// Addresses of proxies whose `X-Forwarded-For` says where a client is, and whose `X-Forwarded-Host` which host it asked for.
         trusted_proxies: Vec<IpAddr> = Vec::new(), Addresses;
         /// Rate limits of a client.
         limits: Limits as LimitsPatch = Limits::default(), sub::<Limits>();

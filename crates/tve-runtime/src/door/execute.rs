@@ -142,7 +142,7 @@ impl Door {
 }
 
 impl Service {
-    fn note_answer(
+    pub(super) fn note_answer(
         &self,
         asked: Asked,
         answer: Result<Reply, Refusal>,

@@ -6,12 +6,14 @@
 mod changes;
 mod configuration;
 mod configure;
+mod elsewhere;
 mod execute;
 mod files;
 
 pub use changes::Changes;
 pub use configuration::{ConfigChange, Expected, Veto, tag};
 pub(crate) use configure::Kept;
+pub(crate) use elsewhere::StopsFromElsewhere;
 pub use execute::Asked;
 
 use crate::access::Access;
@@ -46,6 +48,8 @@ pub(crate) struct Service {
     pub(crate) configuring: tokio::sync::Mutex<()>,
     /// Configurations that the control thread may still hold.
     pub(crate) kept: Kept,
+    /// Emergency stops by pages of elsewhere, on their way into the journal.
+    pub(crate) from_elsewhere: StopsFromElsewhere,
 }
 
 /// The way in. Cheap to clone.

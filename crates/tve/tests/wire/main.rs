@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod config;
 mod logins;
+mod origins;
 mod refusals;
 mod rig;
 mod secured;

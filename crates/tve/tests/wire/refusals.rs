@@ -36,12 +36,11 @@ async fn refusals_come_in_the_order_of_the_contract() {
     let answer = rig.post("/api/gpio", "{}").await;
     assert_eq!(answer.msg(), "UNKNOWN_GPIO_COMMAND");
 
-    // The same for commands, where the body is looked at for an emergency stop first, but not for
-    // a page of elsewhere.
-    let stop = br#"{"command":"EMERGENCY_STOP"}"#;
+    // The same for commands, whose body is looked at for an emergency stop first.
+    let go = br#"{"command":"SET_MODE","value":{"mode":"AUTO"}}"#;
     assert_eq!(rig.post_as("/api/control", &large, foreign).await.status, 413);
-    assert_eq!(rig.post_as("/api/control", stop, foreign).await.status, 415);
-    assert_eq!(rig.post_as("/api/control", stop, &headers).await.status, 403);
+    assert_eq!(rig.post_as("/api/control", go, foreign).await.status, 415);
+    assert_eq!(rig.post_as("/api/control", go, &headers).await.status, 403);
     assert_eq!(rig.state().await["status"], "READY");
     assert_eq!(rig.post_as("/api/control", &large, "").await.status, 413);
     assert_eq!(rig.post_as("/api/control", b"{", "").await.status, 415);
@@ -146,7 +145,7 @@ async fn an_empty_body_needs_no_type_and_tunes_take_plain_text() {
     let answer = rig.post_as("/api/control", b"", "").await;
     assert_eq!((answer.status, answer.msg()), (400, "UNKNOWN_COMMAND"));
     assert_eq!(rig.post_as("/api/log/stop", b"", "").await.status, 200);
-    let text = "Content-Type: text/plain;charset=UTF-8\r\n";
+    let text = "Origin: http://localhost\r\nContent-Type: text/plain;charset=UTF-8\r\n";
     let answer = rig.post_as("/api/tune/start", br#"{"zone":"z7"}"#, text).await;
     assert_eq!((answer.status, answer.msg()), (400, "INVALID_ZONE"));
     assert_eq!(rig.post_as("/api/control", b"{}", text).await.status, 415);
