@@ -85,6 +85,11 @@ impl LoginThrottle {
         self.known.get(&self.fingerprint(login)).is_some_and(|&until| now < until)
     }
 
+    /// Has every password checked anew: users have changed.
+    pub fn forget_known(&mut self) {
+        self.known = Bounded::new(LOGINS);
+    }
+
     /// Notes that the password of `login` was checked and whether it was right.
     pub fn note(&mut self, now: Duration, login: &Login, address: IpAddr, right: bool) {
         let client = Client::new(Some(&login.user), address);

@@ -44,6 +44,9 @@ pub enum TokenFault {
     Damaged(String),
 }
 
+/// When a token expires that was seen to have.
+const ENDED: u64 = 0;
+
 /// What is known of a token: all but the token itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
@@ -53,7 +56,7 @@ pub struct Token {
     pub role: Role,
     /// When it was made, seconds since 1970.
     pub created: u64,
-    /// From when on it is refused, seconds since 1970.
+    /// From when on it is refused, seconds since 1970; 0 once that time was seen to be over.
     pub expires: u64,
     hash: [u8; 32],
 }
@@ -176,6 +179,23 @@ impl TokenBook {
         Ok(())
     }
 
+    /// Whether a token has expired at `now` (seconds since 1970) and is not known to have.
+    pub fn has_expired(&self, now: u64) -> bool {
+        self.tokens.iter().any(|t| t.expires <= now && t.expires != ENDED)
+    }
+
+    /// Ends those that have expired at `now` (seconds since 1970) for good: a clock that goes back
+    /// revives none.
+    pub fn end_expired(&mut self, now: u64) {
+        self.tokens.iter_mut().filter(|t| t.expires <= now).for_each(|t| t.expires = ENDED);
+    }
+
+    /// Ends those that have ended in `known`.
+    pub fn end_as(&mut self, known: &Self) {
+        let ended = |t: &Token| known.tokens.iter().any(|k| k.hash == t.hash && k.expires == ENDED);
+        self.tokens.iter_mut().filter(|t| ended(t)).for_each(|t| t.expires = ENDED);
+    }
+
     /// What `presented` is at `now` (seconds since 1970).
     pub fn check(&self, presented: &str, now: u64) -> Verdict<'_> {
         let hash: [u8; 32] = Sha256::digest(presented).into();
@@ -208,6 +228,23 @@ mod tests {
         assert_eq!(book.check(&token, end), Verdict::Expired);
         assert_eq!(book.check("tve_x", NOW), Verdict::Unknown);
         assert_eq!(book.check("", NOW), Verdict::Unknown);
+    }
+
+    #[test]
+    fn a_token_that_has_expired_is_not_revived_by_a_clock_that_goes_back() {
+        let (mut book, token) = book();
+        let (fresh, end) = (book.clone(), NOW + 30 * DAY_S);
+        assert!(!book.has_expired(end - 1) && book.has_expired(end));
+        book.end_expired(end - 1);
+        assert_eq!(book, fresh);
+        book.end_expired(end);
+        assert!(!book.has_expired(end));
+        assert_eq!(book.check(&token, NOW), Verdict::Expired);
+        assert_eq!(TokenBook::parse(&book.to_text()).unwrap().check(&token, NOW), Verdict::Expired);
+        // Nor by a file that could not be written.
+        let mut read = fresh;
+        read.end_as(&book);
+        assert_eq!(read.check(&token, NOW), Verdict::Expired);
     }
 
     #[test]

@@ -55,4 +55,4 @@ pub use sections::settings::{
 };
 pub use strict_json::parse_json;
 pub use tve_machine::Role;
-pub use update::{Difference, differences};
+pub use update::{Difference, differences, security_of};

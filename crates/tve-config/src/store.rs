@@ -55,7 +55,11 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
     Config::parse(&text).map_err(|errors| LoadError::Invalid { path: path.to_owned(), errors })
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// The text of a file that may be anything.
+///
+/// # Errors
+/// When it cannot be read, is not text, or longer than 1 MiB.
+pub fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_BYTES {

@@ -1,7 +1,7 @@
 //! A whole new configuration against the one in force: what it leaves out, and what it changes.
 
 use crate::issue::ConfigErrors;
-use crate::{Config, strict_json};
+use crate::{Config, Leniency, Security, strict_json};
 use serde_json::{Map, Value};
 
 impl Config {
@@ -36,6 +36,22 @@ impl Config {
             given.entry("key").or_insert_with(|| tls.key.clone().into());
         }
     }
+}
+
+/// The section `security` of a file's text, whatever is wrong with the rest of it; that of a whole file
+/// which does not give one is the default. `None` where it cannot be read.
+pub fn security_of(text: &str) -> Option<Security> {
+    let value = strict_json::parse(text).ok()?;
+    let mut security = Security::default();
+    if let Some(section) = value.as_object()?.get("security") {
+        let mut errors = Vec::new();
+        let patch = Security::patch_from(section.as_object()?, Leniency::Strict, "", &mut errors);
+        if !errors.is_empty() {
+            return None;
+        }
+        security.apply(&patch);
+    }
+    Some(security)
 }
 
 /// One key that differs between two configurations.
@@ -114,6 +130,24 @@ mod tests {
         assert_eq!(paths, ["safety.max_tarhet", "z1.kp"]);
         for text in ["[]", "7", "{", ""] {
             assert!(secured().parse_update(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn users_are_read_from_a_file_that_is_wrong_elsewhere_and_from_none_that_is_torn() {
+        let own = secured().security;
+        let file = json!({"z1": "hot", "security": own.to_json()}).to_string();
+        assert_eq!(security_of(&file), Some(own));
+        assert_eq!(security_of(r#"{"zz": 1}"#), Some(Security::default()));
+        for text in [
+            &file[..file.len() - 1],
+            "",
+            "[]",
+            r#"{"security": null}"#,
+            r#"{"security": {"enabled": true, "enabled": false}}"#,
+            r#"{"security": {"enabled": true, "users": {"ann": "plain"}}}"#,
+        ] {
+            assert_eq!(security_of(text), None, "{text}");
         }
     }
 

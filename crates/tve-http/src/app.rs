@@ -4,6 +4,7 @@ use crate::cache::Cached;
 use crate::metrics::Metrics;
 use crate::view;
 use bytes::Bytes;
+use serde_json::json;
 use std::sync::Arc;
 use tve_runtime::{Door, Published};
 use tve_tags::Tags;
@@ -51,6 +52,11 @@ impl App {
             });
             view::status_json(&self.state_json(&newest), &config)
         })
+    }
+
+    /// The body of `GET /api/status` where nobody may know more.
+    pub(crate) fn faults_body(&self) -> Bytes {
+        view::json(&json!({"state": {"config_errors": self.door.config_errors()}})).into()
     }
 
     /// The tags of the machine by the names of its configuration.

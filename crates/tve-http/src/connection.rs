@@ -187,7 +187,15 @@ impl Shared {
             Err(Verdict::Preflight) => return Work::ready(preflight(route)),
             Err(Verdict::Refused(error)) => return Work::refused(error),
         };
-        if self.app.door.access().is_enabled() {
+        let access = self.app.door.access();
+        if access.is_lost() && route == Route::Status {
+            return Work::ready(cached(self.app.faults_body()));
+        }
+        if access.is_enabled() {
+            if route == Route::Socket {
+                let pass = access.pass(&arrival(access, peer, request.headers()));
+                request.extensions_mut().insert(pass);
+            }
             return self.admit(route, operation, peer, request);
         }
         self.dispatch(operation, request, |_| anybody(peer))

@@ -10,7 +10,6 @@ use crate::reply::ApiError;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{Request, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -27,6 +26,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tve_control::{RefusalCode, Snapshot};
+use tve_runtime::access::Pass;
 use tve_runtime::{Published, stopped};
 use tve_tags::{Category, Tags, Value};
 
@@ -127,8 +127,7 @@ pub(crate) fn service(app: Arc<App>) -> (Service, SocketIo) {
 }
 
 fn may_listen(app: &App, socket: &SocketRef) -> bool {
-    let credentials = socket.req_parts().headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    app.door.access().still_reads(credentials)
+    app.door.access().still_reads(socket.req_parts().extensions.get::<Pass>())
 }
 
 /// Disconnects those whose login has ended since they connected.

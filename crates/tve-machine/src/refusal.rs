@@ -133,6 +133,8 @@ codes! {
     LoginFailed = "LOGIN_FAILED", Unauthenticated;
     /// The login is good, but its role is too low.
     RoleTooLow = "ROLE_TOO_LOW", Forbidden;
+    /// The section `security` cannot be read, so nobody can be told from anybody.
+    SecurityUnreadable = "SECURITY_UNREADABLE", Forbidden;
     /// The Host header names another machine.
     ForeignHost = "FOREIGN_HOST", Forbidden;
     /// A page of another origin asks.

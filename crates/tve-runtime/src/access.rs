@@ -8,12 +8,16 @@
 //! that passwords cost at most one core. Commands that only calm the machine have a lane of their
 //! own and never wait behind a password of somebody else.
 
+mod policy;
 mod queue;
 
+pub(crate) use policy::has_admin;
+
+use crate::identity::Identity;
 use crate::refused::ServiceError;
 use arc_swap::ArcSwap;
+use policy::Policy;
 use queue::{Queue, lock};
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -21,7 +25,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tve_access::{
     Admission, Buckets, Caller, Client, Credentials, Login, LoginThrottle, Need, PasswordHash,
-    Role, TokenBook, Verdict, address_of, table,
+    Role, Token, TokenBook, Verdict, address_of, table,
 };
 use tve_audit::{AuditHandle, Event, LoginOutcome, TokenChange};
 use tve_config::Security;
@@ -63,18 +67,25 @@ pub struct Counts {
     pub limited: AtomicU64,
 }
 
-struct User {
-    name: Arc<str>,
-    role: Role,
-    hash: Arc<PasswordHash>,
+/// What a connection that stays open was opened with.
+#[derive(Debug, Clone)]
+pub struct Pass(Shown);
+
+#[derive(Debug, Clone)]
+enum Shown {
+    /// Nothing that anybody stands behind.
+    Nothing,
+    /// A user as he was then.
+    User(String, tve_config::User),
+    /// A token that was good then.
+    Token(String),
 }
 
-/// The policy in force.
+/// Who may do what, and who has tried.
 pub struct Access {
-    security: Security,
-    users: BTreeMap<String, User>,
-    /// What a login without a user is compared with.
-    decoys: Vec<Arc<PasswordHash>>,
+    policy: ArcSwap<Policy>,
+    /// Nobody knows who the users are.
+    lost: bool,
     tokens: ArcSwap<TokenBook>,
     throttle: Mutex<LoginThrottle>,
     buckets: Mutex<Buckets>,
@@ -94,24 +105,13 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// The policy of `security`. `key` is random. A user whose hash cannot be read is left out;
+    /// The policy of `identity`. `key` is random. A user whose hash cannot be read is left out;
     /// [`unusable`] names them.
-    pub(crate) fn new(security: &Security, key: [u8; 32], tokens: TokenBook) -> Self {
-        let users: BTreeMap<String, User> = security
-            .users
-            .iter()
-            .filter_map(|(name, user)| {
-                let hash = Arc::new(PasswordHash::parse(&user.hash).ok()?);
-                Some((name.clone(), User { name: name.as_str().into(), role: user.role, hash }))
-            })
-            .collect();
-        let mut decoys: Vec<_> = users.values().map(|user| Arc::clone(&user.hash)).collect();
-        if decoys.is_empty() {
-            decoys.push(Arc::new(PasswordHash::nobody()));
-        }
+    pub(crate) fn new(identity: &Identity, key: [u8; 32], tokens: TokenBook) -> Self {
+        let security = identity.security();
         Self {
-            users,
-            decoys,
+            policy: ArcSwap::from_pointee(Policy::of(&security)),
+            lost: *identity == Identity::Lost,
             tokens: ArcSwap::from_pointee(tokens),
             throttle: Mutex::new(LoginThrottle::new(key)),
             buckets: Mutex::new(Buckets::new(&security.limits)),
@@ -119,7 +119,6 @@ impl Access {
             calming: Queue::new(),
             started: Instant::now(),
             counts: Counts::default(),
-            security: security.clone(),
             journal: OnceLock::new(),
         }
     }
@@ -136,9 +135,24 @@ impl Access {
         }
     }
 
+    /// Puts another `security` in force, at once and for everybody.
+    pub(crate) fn enforce(&self, security: &Security) {
+        let before = self.policy.swap(Arc::new(Policy::of(security)));
+        // A password that was right a moment ago may be so no more.
+        lock(&self.throttle).forget_known();
+        if before.security.limits != security.limits {
+            *lock(&self.buckets) = Buckets::new(&security.limits);
+        }
+    }
+
+    /// Whether nobody knows who the users are, so that stops alone are taken.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
     /// Whether logins are asked for at all.
     pub fn is_enabled(&self) -> bool {
-        self.security.enabled
+        self.policy.load().security.enabled
     }
 
     /// How logins ended so far.
@@ -146,17 +160,34 @@ impl Access {
         &self.counts
     }
 
-    /// Puts other tokens in force.
-    pub(crate) fn replace_tokens(&self, tokens: TokenBook) {
+    /// Puts other tokens in force. One that has ended stays so.
+    pub(crate) fn replace_tokens(&self, tokens: &TokenBook) {
         let before = self.tokens.load_full();
         let missing = |of: &TokenBook, from: &TokenBook, change| {
-            for token in of.iter().filter(|token| !from.iter().any(|t| t == *token)) {
+            // When it expires may have changed: what has expired is ended.
+            let same = |a: &Token, b: &Token| (&a.name, a.created) == (&b.name, b.created);
+            for token in of.iter().filter(|token| !from.iter().any(|t| same(t, token))) {
                 self.report(&Event::Token { change, name: Some(token.name.clone()) });
             }
         };
-        missing(&before, &tokens, TokenChange::Revoked);
-        missing(&tokens, &before, TokenChange::Created);
-        self.tokens.store(Arc::new(tokens));
+        missing(&before, tokens, TokenChange::Revoked);
+        missing(tokens, &before, TokenChange::Created);
+        self.tokens.rcu(|old| {
+            let mut tokens = TokenBook::clone(tokens);
+            tokens.end_as(old);
+            tokens
+        });
+    }
+
+    /// Ends the tokens that have expired, for good.
+    pub(crate) fn end_expired_tokens(&self, now: u64) {
+        if self.tokens.load().has_expired(now) {
+            self.tokens.rcu(|old| {
+                let mut tokens = TokenBook::clone(old);
+                tokens.end_expired(now);
+                tokens
+            });
+        }
     }
 
     /// Puts none in force: what cannot be read may have been a revocation.
@@ -167,7 +198,7 @@ impl Access {
 
     /// The role that is needed; `None` when no login is.
     pub fn role(&self, need: Need) -> Option<Role> {
-        need.role(&self.security)
+        need.role(&self.policy.load().security)
     }
 
     /// The role that commands of `kind` need; `None` when no login is.
@@ -203,7 +234,7 @@ impl Access {
     ) -> Arrival {
         let first = credentials.next();
         Arrival {
-            address: address_of(peer, forwarded, &self.security.trusted_proxies),
+            address: address_of(peer, forwarded, &self.policy.load().security.trusted_proxies),
             credentials: match credentials.next() {
                 None => Credentials::parse(first),
                 Some(_) => Credentials::Malformed,
@@ -214,11 +245,19 @@ impl Access {
     /// Whether `peer` is a proxy that says for whom, and as whom, it speaks.
     pub fn is_proxy(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        self.security.trusted_proxies.iter().any(|proxy| proxy.to_canonical() == peer)
+        let policy = self.policy.load();
+        policy.security.trusted_proxies.iter().any(|proxy| proxy.to_canonical() == peer)
     }
 
     /// Decides without comparing a password: `None` when that is needed.
     pub fn at_once(&self, arrival: &Arrival) -> Option<Result<Caller, ServiceError>> {
+        if self.lost {
+            return Some(Err(ServiceError::new(
+                RefusalCode::SecurityUnreadable,
+                "who may do what cannot be read, so only stops are taken: mend the configuration \
+                 (GET /api/status has its errors) and restart",
+            )));
+        }
         match &arrival.credentials {
             Credentials::None => Some(Err(ServiceError::new(
                 RefusalCode::LoginRequired,
@@ -233,7 +272,7 @@ impl Access {
             Credentials::Basic(login) => match self.ask(login, arrival.address) {
                 Admission::Check => None,
                 Admission::Locked(left) => Some(Err(self.locked(left, login, arrival.address))),
-                Admission::Known => Some(self.known(login, arrival.address)),
+                Admission::Known => self.known(login, arrival.address).map(Ok),
             },
         }
     }
@@ -267,10 +306,10 @@ impl Access {
         let check = tokio::task::spawn_blocking(move || {
             let right = access.compare(&login, address);
             drop(turn);
-            right.then(|| access.known(&login, address))
+            right.then(|| access.known(&login, address)).flatten()
         });
         match check.await {
-            Ok(Some(caller)) => caller,
+            Ok(Some(caller)) => Ok(caller),
             Ok(None) => Err(ServiceError::new(
                 RefusalCode::LoginFailed,
                 "user and password do not fit; five failures lock them out for 15 minutes",
@@ -287,24 +326,42 @@ impl Access {
                 self.bearer(token, arrival.address).unwrap_or_else(|_| stranger())
             }
             Credentials::Basic(login) if self.ask(login, arrival.address) == Admission::Known => {
-                self.known(login, arrival.address).unwrap_or_else(|_| stranger())
+                self.known(login, arrival.address).unwrap_or_else(stranger)
             }
             Credentials::None | Credentials::Basic(_) | Credentials::Malformed => stranger(),
         }
     }
 
-    /// Whether whoever opened a connection with `credentials` may still read over it: a token may have
-    /// expired or been revoked since. Users change only with a restart, which ends all connections.
-    pub fn still_reads(&self, credentials: Option<&[u8]>) -> bool {
-        if !self.is_enabled() || self.role(Need::Read).is_none() {
+    /// What a connection that stays open is opened with, after its request was let through.
+    pub fn pass(&self, arrival: &Arrival) -> Pass {
+        Pass(match &arrival.credentials {
+            Credentials::Bearer(token) if self.is_good(token) => Shown::Token(token.clone()),
+            Credentials::Basic(login) => {
+                let policy = self.policy.load();
+                let user = policy.security.users.get(&login.user);
+                user.map_or(Shown::Nothing, |user| Shown::User(login.user.clone(), user.clone()))
+            }
+            Credentials::None | Credentials::Bearer(_) | Credentials::Malformed => Shown::Nothing,
+        })
+    }
+
+    /// Whether whoever opened a connection with `pass` may still read over it: a token may have expired
+    /// or been revoked since, a user been removed or been given another password or role.
+    pub fn still_reads(&self, pass: Option<&Pass>) -> bool {
+        if !self.is_enabled() {
             return true;
         }
-        match Credentials::parse(credentials) {
-            Credentials::Bearer(token) => {
-                matches!(self.tokens.load().check(&token, since_1970()), Verdict::Good(_))
+        match pass.map(|Pass(shown)| shown) {
+            None | Some(Shown::Nothing) => self.role(Need::Read).is_none(),
+            Some(Shown::User(name, user)) => {
+                self.policy.load().security.users.get(name) == Some(user)
             }
-            Credentials::None | Credentials::Basic(_) | Credentials::Malformed => true,
+            Some(Shown::Token(token)) => self.is_good(token),
         }
+    }
+
+    fn is_good(&self, token: &str) -> bool {
+        matches!(self.tokens.load().check(token, since_1970()), Verdict::Good(_))
     }
 
     /// Takes one command out of the bucket of `caller`.
@@ -318,7 +375,7 @@ impl Access {
         let mut buckets = lock(&self.buckets);
         buckets.take(self.now(), &Client::from(caller)).map_err(|wait| {
             self.counts.limited.fetch_add(1, Ordering::Relaxed);
-            let limits = &self.security.limits;
+            let limits = self.policy.load().security.limits;
             let detail = format!(
                 "a client may send {} commands a second and {} at once; stops and zero setpoints \
                  are never limited",
@@ -336,19 +393,29 @@ impl Access {
         lock(&self.throttle).ask(self.now(), login, address)
     }
 
-    fn known(&self, login: &Login, address: IpAddr) -> Result<Caller, ServiceError> {
-        let user = self.users.get(&login.user).ok_or_else(ServiceError::internal)?;
-        Ok(Caller { user: Some(Arc::clone(&user.name)), role: user.role, address })
+    /// The user of a login whose password was right; `None` when he is gone meanwhile.
+    fn known(&self, login: &Login, address: IpAddr) -> Option<Caller> {
+        let policy = self.policy.load();
+        let user = policy.users.get(&login.user)?;
+        Some(Caller { user: Some(Arc::clone(&user.name)), role: user.role, address })
     }
 
     /// Compares a password, which takes its time whether or not there is such a user, and notes
     /// the outcome.
     fn compare(&self, login: &Login, address: IpAddr) -> bool {
-        let user = self.users.get(&login.user);
-        let decoy = lock(&self.throttle).riddle(&login.user, self.decoys.len());
-        let hash = user.map_or(&self.decoys[decoy], |user| &user.hash);
-        let right = login.fits(hash) && user.is_some();
-        lock(&self.throttle).note(self.now(), login, address, right);
+        let policy = self.policy.load_full();
+        let user = policy.users.get(&login.user);
+        let decoy = lock(&self.throttle).riddle(&login.user, policy.decoys.len());
+        let hash = user.map_or(&policy.decoys[decoy], |user| &user.hash);
+        let fits = login.fits(hash) && user.is_some();
+        let right = {
+            let mut throttle = lock(&self.throttle);
+            // Under the lock: who has changed the users meanwhile makes it forget what is noted here.
+            let of = |policy: &Policy| policy.security.users.get(&login.user).cloned();
+            let right = fits && of(&policy) == of(&self.policy.load());
+            throttle.note(self.now(), login, address, right);
+            right
+        };
         let count = if right { &self.counts.ok } else { &self.counts.failed };
         count.fetch_add(1, Ordering::Relaxed);
         if !right {
@@ -369,6 +436,7 @@ impl Access {
                 Ok(Caller { user: Some(token.name.as_str().into()), role: token.role, address })
             }
             Verdict::Expired => {
+                self.end_expired_tokens(since_1970());
                 let detail = "the token has expired; make a new one with `tve token create`";
                 Err(self.failed(address, detail))
             }
@@ -396,7 +464,7 @@ impl Access {
 }
 
 /// Seconds since 1970, as tokens count them.
-fn since_1970() -> u64 {
+pub(crate) fn since_1970() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 

@@ -16,6 +16,7 @@ mod clock;
 mod door;
 mod error;
 mod guard;
+mod identity;
 mod inheritance;
 mod machine;
 mod options;

@@ -5,6 +5,7 @@ use crate::clock::SystemClock;
 use crate::door::{Door, Kept, Service, StopsFromElsewhere, Veto};
 use crate::error::StartError;
 use crate::guard::{self, Guard};
+use crate::identity::{self, Identity};
 use crate::inheritance::Inheritance;
 use crate::machine;
 use crate::options::Options;
@@ -36,8 +37,10 @@ pub type Watchdog = (Duration, fn());
 struct Loaded {
     config: Config,
     path: PathBuf,
-    /// Why the file was refused; the embedded default then stands in with every output locked.
+    /// Why the file was refused; the embedded default then stands in with every output locked, and with
+    /// the users that are known.
     errors: Vec<String>,
+    identity: Identity,
 }
 
 /// What is to run, before it runs: the data folder is locked and the configuration read.
@@ -94,7 +97,10 @@ impl Prepared {
         let (hardware, switch) = machine::open(kind, config, loaded.errors.is_empty(), &options)?;
 
         let folder = data_dir.path().to_owned();
-        let (access, token_file) = open_access(config, &folder)?;
+        let (access, token_file) = open_access(&loaded.identity, &folder)?;
+        if let Identity::Known(security) = &loaded.identity {
+            identity::remember(&folder, security);
+        }
         let inherited = Inheritance::read(&folder, !loaded.errors.is_empty(), &config.names());
         let audit = Audit::start(folder.join(tve_audit::FOLDER), Box::new(RealMedium))?;
         access.report_to(audit.handle());
@@ -162,10 +168,10 @@ impl Prepared {
             from_elsewhere: StopsFromElsewhere::default(),
         });
         let (stop, on_stop) = watch::channel(false);
-        let mut tasks = vec![tokio::spawn(keep_house(Arc::clone(&service), on_stop.clone()))];
-        if access.is_enabled() {
-            tasks.push(tokio::spawn(tokens::follow(access, token_file, on_stop)));
-        }
+        let tasks = vec![
+            tokio::spawn(keep_house(Arc::clone(&service), on_stop.clone())),
+            tokio::spawn(tokens::follow(access, token_file, on_stop)),
+        ];
         Ok(Runtime { service, control, recorder, audit, guard, stop, tasks, warnings })
     }
 }
@@ -320,33 +326,58 @@ fn load(options: &Options) -> Result<Loaded, StartError> {
         Some(path) => (path.clone(), true),
         None => (default_path, false),
     };
+    let torn = |path: PathBuf, mut errors: Vec<String>| {
+        let text = tve_config::store::read(&path).ok();
+        let identity = Identity::without(text.as_deref(), &options.data_dir);
+        Ok(Loaded { config: stand_in(&identity, &mut errors), path, errors, identity })
+    };
     match tve_config::store::load(&path) {
-        Ok(config) => Ok(Loaded { config, path, errors: Vec::new() }),
+        Ok(config) => {
+            let identity = Identity::Known(config.security.clone());
+            Ok(Loaded { config, path, errors: Vec::new(), identity })
+        }
         Err(LoadError::Read { source, .. })
             if !given && source.kind() == std::io::ErrorKind::NotFound =>
         {
-            Ok(Loaded { config: Config::embedded(), path, errors: Vec::new() })
+            let (identity, mut errors) = (Identity::of_folder(&options.data_dir), Vec::new());
+            Ok(Loaded { config: stand_in(&identity, &mut errors), path, errors, identity })
         }
         Err(LoadError::Read { path, source }) if source.kind() == std::io::ErrorKind::NotFound => {
             Err(StartError::ConfigUnreadable { path, source })
         }
         Err(LoadError::Read { path, source }) => {
-            let errors = vec![format!("{} cannot be read: {source}", path.display())];
-            Ok(Loaded { config: Config::embedded(), path, errors })
+            let sentence = format!("{} cannot be read: {source}", path.display());
+            torn(path, vec![sentence])
         }
         Err(LoadError::Invalid { path, errors }) => {
-            let errors = errors.0.iter().map(ToString::to_string).collect();
-            Ok(Loaded { config: Config::embedded(), path, errors })
+            torn(path, errors.0.iter().map(ToString::to_string).collect())
         }
     }
 }
 
+/// The embedded configuration with the users that are known; says so where none are.
+fn stand_in(identity: &Identity, errors: &mut Vec<String>) -> Config {
+    match identity {
+        Identity::Known(security) if security.enabled => {
+            tracing::warn!("the configuration cannot be used; its last good users stay in force");
+        }
+        Identity::Known(_) => {}
+        Identity::Lost => {
+            let sentence = "security: cannot be read, neither here nor in security.json, so nobody \
+                            can log in and only stops are taken; mend the file and restart";
+            tracing::error!("{sentence}");
+            errors.push(sentence.to_owned());
+        }
+    }
+    Config { security: identity.security(), ..Config::embedded() }
+}
+
 /// The policy, and the token file to follow.
-fn open_access(config: &Config, folder: &Path) -> Result<(Arc<Access>, TokenFile), StartError> {
+fn open_access(identity: &Identity, folder: &Path) -> Result<(Arc<Access>, TokenFile), StartError> {
     let (file, tokens) = TokenFile::open(folder)?;
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(StartError::Random)?;
-    Ok((Arc::new(Access::new(&config.security, key, tokens)), file))
+    Ok((Arc::new(Access::new(identity, key, tokens)), file))
 }
 
 /// The recorder's settings in `config`.

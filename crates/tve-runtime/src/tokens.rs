@@ -4,7 +4,7 @@
 //! at its size, time and inode once a second and reads it when one of them has changed; requests
 //! never touch it.
 
-use crate::access::Access;
+use crate::access::{Access, since_1970};
 use crate::error::StartError;
 use crate::stop::stopped;
 use std::fs::{self, File, OpenOptions};
@@ -30,6 +30,10 @@ type Stamp = Option<(u64, i64, i64, u64)>;
 pub(crate) struct TokenFile {
     path: PathBuf,
     seen: Stamp,
+    /// What it held then.
+    held: TokenBook,
+    /// Expired tokens could not be ended in it.
+    stuck: bool,
 }
 
 impl TokenFile {
@@ -42,7 +46,9 @@ impl TokenFile {
         // The stamp is older than what is read: a change in between is seen at the next look.
         let opened = stamp(&path).and_then(|seen| Ok((seen, read(&path)?)));
         match opened {
-            Ok((seen, tokens)) => Ok((Self { path, seen }, tokens)),
+            Ok((seen, tokens)) => {
+                Ok((Self { path, seen, held: tokens.clone(), stuck: false }, tokens))
+            }
             Err(source) => Err(StartError::Tokens { path, source }),
         }
     }
@@ -57,7 +63,28 @@ impl TokenFile {
             return None;
         }
         self.seen = now;
-        Some(read(&self.path))
+        let tokens = read(&self.path);
+        self.held = tokens.as_ref().cloned().unwrap_or_default();
+        Some(tokens)
+    }
+
+    /// Ends the tokens that have expired at `now` in the file, so that they stay so after a restart
+    /// with a clock that is behind.
+    fn end_expired(&mut self, now: u64) {
+        if !self.held.has_expired(now) {
+            return;
+        }
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let ended = edit(folder, |book| {
+            book.end_expired(now);
+            Ok(())
+        });
+        if let Err(error) = &ended
+            && !self.stuck
+        {
+            tracing::error!(%error, "expired tokens would be good again if the clock went back");
+        }
+        self.stuck = ended.is_err();
     }
 }
 
@@ -75,9 +102,15 @@ pub(crate) async fn follow(
             _ = timer.tick() => {}
             () = stopped(&mut stop) => return,
         }
+        if !access.is_enabled() {
+            continue;
+        }
+        let now = since_1970();
+        access.end_expired_tokens(now);
         // A disk that does not answer holds this task up and nobody else.
         let looked = tokio::task::spawn_blocking(move || {
             let change = file.look();
+            file.end_expired(now);
             (file, change)
         });
         let Ok((same, change)) = looked.await else {
@@ -88,7 +121,7 @@ pub(crate) async fn follow(
             None => {}
             Some(Ok(tokens)) => {
                 tracing::info!(tokens = tokens.iter().count(), "the token file was read");
-                access.replace_tokens(tokens);
+                access.replace_tokens(&tokens);
                 failing = false;
             }
             Some(Err(error)) => {

@@ -2,6 +2,7 @@
 
 use super::queue::WAITING_FROM_ONE;
 use super::*;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use tve_config::User;
 
@@ -16,7 +17,7 @@ fn access() -> Arc<Access> {
         users: BTreeMap::from([("anna".to_owned(), user)]),
         ..Security::default()
     };
-    Arc::new(Access::new(&security, [1; 32], TokenBook::default()))
+    Arc::new(Access::new(&Identity::Known(security), [1; 32], TokenBook::default()))
 }
 
 fn arrival(user: &str, password: &str) -> Arrival {

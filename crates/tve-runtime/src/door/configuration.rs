@@ -3,7 +3,9 @@
 
 use super::execute::to_the_end;
 use super::{Asked, Door, Service, on_thread};
+use crate::access::has_admin;
 use crate::door::files::unreadable;
+use crate::identity;
 use crate::refused::ServiceError;
 use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, PoisonError};
@@ -12,14 +14,15 @@ use tve_config::{Config, Difference, Role};
 use tve_control::{Command, Refusal, RefusalCode};
 
 /// Sections that are read at start alone.
-const AT_START: [&str; 4] = ["hardware", "plant", "security", "server"];
+const AT_START: [&str; 3] = ["hardware", "plant", "server"];
 
 /// What the fronts have against a configuration at their next start, as a sentence.
 pub type Veto = Box<dyn Fn(&Config) -> Result<(), String> + Send + Sync>;
 
-/// Tag of a configuration: the hash of what a client may see of it, in double quotes.
+/// Tag of a configuration: the hash of all of it, users too, in double quotes. Nobody finds a hash of a
+/// password out by it: each has a salt of its own.
 pub fn tag(config: &Config) -> String {
-    let digest = Sha256::digest(config.to_public_json().to_string().as_bytes());
+    let digest = Sha256::digest(config.to_json().to_string().as_bytes());
     format!("\"{}\"", hex::encode(&digest[..16]))
 }
 
@@ -152,6 +155,13 @@ impl Service {
                 }
                 let new = make(&service, &before)?;
                 check_role(role, &before, &new)?;
+                if before.security != new.security && !has_admin(&new.security) {
+                    return Err(ServiceError::new(
+                        RefusalCode::InvalidConfig,
+                        "security.users: leaves no user with the role admin who can log in, and \
+                         nobody could change users any more",
+                    ));
+                }
                 if before.server != new.server || before.security != new.security {
                     // The next start must not fail by what was accepted today.
                     (service.veto)(&new).map_err(|sentence| {
@@ -169,6 +179,10 @@ impl Service {
         };
         if let Err(refusal) = self.configure(Command::ReplaceConfig(Box::new(new))).await {
             return Err(asked.refuse(&self, refusal.into()));
+        }
+        let security = &self.newest.load().config.security;
+        if before.security != *security {
+            self.access.enforce(security);
         }
         let changed = self.since(&before);
         let tag = tag(&self.newest.load().config);
@@ -191,6 +205,7 @@ impl Service {
             // Read under the lock: of two saves the later one has the later configuration.
             let config = Arc::clone(&service.newest.load().config);
             let path = &service.config_path;
+            identity::remember(&service.data_dir, &config.security);
             store::save(path, &config).map_err(|error| {
                 let path = path.display();
                 tracing::error!(%path, %error, "the configuration could not be saved");
