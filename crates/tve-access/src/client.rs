@@ -13,6 +13,8 @@ pub struct Caller {
     pub role: Role,
     /// Where the request comes from, proxies looked through.
     pub address: IpAddr,
+    /// Whether `user` is a token, which is no person.
+    pub by_token: bool,
 }
 
 /// What lock-out and limits count by: a user, or nobody, at an address.

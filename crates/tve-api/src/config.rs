@@ -24,6 +24,13 @@ pub struct RestoreRequest {
     pub generation: u32,
 }
 
+/// Body of `POST /api/config/confirm`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConfirmRequest {
+    /// The code that the refusal of the change has told.
+    pub code: String,
+}
+
 /// A file that saving has replaced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ConfigGeneration {

@@ -12,7 +12,9 @@ mod log;
 mod named;
 mod state;
 
-pub use config::{AuditPage, ConfigChanged, ConfigGeneration, ConfigGenerations, RestoreRequest};
+pub use config::{
+    AuditPage, ConfigChanged, ConfigGeneration, ConfigGenerations, ConfirmRequest, RestoreRequest,
+};
 pub use control::{ControlRequest, Refused, Success, TuneStartRequest};
 pub use gpio::{GpioPin, GpioStatus, PinDirection, PullName};
 pub use health::{Condition, Health, Permissives, Ready};

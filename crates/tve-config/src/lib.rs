@@ -25,8 +25,8 @@ pub use docs::{json_schema, reference_markdown};
 pub use field::Leniency;
 pub use issue::{ConfigErrors, Issue};
 pub use machine::{
-    Changes, Converter, Device, MachineConfig, MotorConfig, Prepared, PwmBoard, PwmPlan, PwmUse,
-    SensorPoint, Sequences, Serves, ServiceConfig, SignalPlan, Source, Step, ZoneConfig,
+    Blinds, Changes, Converter, Device, MachineConfig, MotorConfig, Prepared, PwmBoard, PwmPlan,
+    PwmUse, SensorPoint, Sequences, Serves, ServiceConfig, SignalPlan, Source, Step, ZoneConfig,
     ZoneLimits, ZoneModel,
 };
 pub use sections::board::{

@@ -3,7 +3,9 @@
 //! It decides nothing about the machine: [`Alarms::raise`] says which reaction is due, and the
 //! controller lets the other parts carry it out.
 
-use crate::alarm::{AlarmCode, AlarmEvent, AlarmRecord, Cause, Reaction, RestoredAlarm, Subject};
+use crate::alarm::{
+    AlarmCode, AlarmEvent, AlarmRecord, Cause, ClearRule, Reaction, RestoredAlarm, Subject,
+};
 use crate::command::{AlarmSelector, LoggingHealth};
 use crate::snapshot::ActiveAlarms;
 use std::collections::VecDeque;
@@ -196,14 +198,17 @@ impl Alarms {
         self.latches = latches;
     }
 
-    /// Clears every alarm whose cause does not stand; returns the names of those that remain.
+    /// Clears every alarm whose cause does not stand; returns the names of those that remain, but for what
+    /// only waits to be seen.
     pub(crate) fn clear(&mut self, stands: impl Fn(&AlarmRecord) -> bool) -> Vec<&'static str> {
         let mut remaining = Vec::new();
         let events = &mut self.events;
         self.active.retain(|alarm| {
             let kept = stands(alarm);
             if kept {
-                remaining.push(alarm.code.name());
+                if alarm.code.row().clear != ClearRule::Seen {
+                    remaining.push(alarm.code.name());
+                }
             } else {
                 events.push_back(AlarmEvent::Cleared { id: alarm.id });
             }

@@ -196,6 +196,8 @@ pub struct Snapshot {
     pub permissives: Permissives,
     /// Header pins.
     pub pins: [PinView; Bcm::COUNT],
+    /// The stop button of the panel is pressed.
+    pub stop_pressed: bool,
     /// Anything that can heat or move is on, or will be by a standing setpoint.
     pub energised: bool,
     /// Grows with every change of the configuration.
@@ -243,6 +245,7 @@ impl Snapshot {
             jogging: PerMotor::new(motors),
             permissives: Permissives::unmet(zones, motors),
             pins: [PinView::default(); Bcm::COUNT],
+            stop_pressed: false,
             energised: false,
             config_revision: 0,
         }

@@ -3,7 +3,7 @@
 use crate::ask::{Answered, By, Shared, ok};
 use crate::audit;
 use crate::body::{self, json_body};
-use crate::reply::ApiError;
+use crate::reply::{ApiError, success};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::response::Response;
@@ -83,6 +83,25 @@ pub(crate) async fn restore(
         return Err(app.door.refuse(asked, refusal.into()).into());
     };
     Ok(changed(app.door.restore_config(asked, expected, number as u32).await?))
+}
+
+/// `POST /api/config/confirm`.
+pub(crate) async fn confirm(
+    State(app): Shared,
+    Extension(caller): By,
+    request: Request,
+) -> Answered {
+    let mut asked = audit::of_path(caller, "POST /api/config/confirm", Value::Null);
+    let body = match json_body(request).await {
+        Ok(body) => body,
+        Err(error) => return Err(app.door.refuse(asked, error.into_inner()).into()),
+    };
+    asked.value = body;
+    let Some(code) = asked.value.get("code").and_then(Value::as_str).map(str::to_owned) else {
+        let refusal = Refusal::invalid("code", "code must be the text that the refusal told");
+        return Err(app.door.refuse(asked, refusal.into()).into());
+    };
+    Ok(success(app.door.confirm(asked, code).await?))
 }
 
 fn changed(change: ConfigChange) -> Response {

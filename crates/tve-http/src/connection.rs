@@ -218,7 +218,8 @@ impl Shared {
         let arrival = arrival(access, peer, request.headers());
         if need == Need::Commands {
             // Only the body says what is asked, and a stop must not wait for a password.
-            let caller = Caller { user: None, role: Role::Viewer, address: arrival.address() };
+            let address = arrival.address();
+            let caller = Caller { user: None, role: Role::Viewer, address, by_token: false };
             request.extensions_mut().insert(arrival);
             return self.dispatch(operation, request, |_| caller);
         }

@@ -171,6 +171,8 @@ codes! {
     EstopNotDeclared = "ESTOP_NOT_DECLARED", Conflict;
     /// The pin cannot make that many pulses.
     PulseRate = "PULSE_RATE", Conflict;
+    /// It can blind a trip, so somebody else has to confirm it first.
+    ConfirmationNeeded = "CONFIRMATION_NEEDED", Conflict;
     /// Only a start of the service can take the change over.
     RestartNeeded = "RESTART_NEEDED", Conflict;
     /// An older configuration breaks a rule of today.

@@ -320,7 +320,7 @@ impl Access {
 
     /// Who sends it as far as it shows without a password check: for what needs no login.
     pub fn glance(&self, arrival: &Arrival) -> Caller {
-        let stranger = || Caller { user: None, role: Role::Viewer, address: arrival.address };
+        let stranger = || Caller { role: Role::Viewer, ..anybody(arrival.address) };
         match &arrival.credentials {
             Credentials::Bearer(token) => {
                 self.bearer(token, arrival.address).unwrap_or_else(|_| stranger())
@@ -367,10 +367,16 @@ impl Access {
     /// Takes one command out of the bucket of `caller`.
     ///
     /// # Errors
-    /// 429 when it is empty.
+    /// 429 when it is empty, 401 for a user who is gone meanwhile.
     pub(crate) fn take(&self, caller: &Caller) -> Result<(), ServiceError> {
         if !self.is_enabled() {
             return Ok(());
+        }
+        if !caller.by_token && !self.stands(caller) {
+            return Err(ServiceError::new(
+                RefusalCode::LoginFailed,
+                "this user is gone, or has another role, since the request began",
+            ));
         }
         let mut buckets = lock(&self.buckets);
         buckets.take(self.now(), &Client::from(caller)).map_err(|wait| {
@@ -385,6 +391,13 @@ impl Access {
         })
     }
 
+    /// Whether a user is still who he was when his request began.
+    fn stands(&self, caller: &Caller) -> bool {
+        let policy = self.policy.load();
+        let user = caller.user.as_deref().and_then(|name| policy.users.get(name));
+        user.is_some_and(|user| user.role >= caller.role)
+    }
+
     fn now(&self) -> Duration {
         self.started.elapsed()
     }
@@ -397,7 +410,8 @@ impl Access {
     fn known(&self, login: &Login, address: IpAddr) -> Option<Caller> {
         let policy = self.policy.load();
         let user = policy.users.get(&login.user)?;
-        Some(Caller { user: Some(Arc::clone(&user.name)), role: user.role, address })
+        let name = Some(Arc::clone(&user.name));
+        Some(Caller { user: name, role: user.role, address, by_token: false })
     }
 
     /// Compares a password, which takes its time whether or not there is such a user, and notes
@@ -433,7 +447,8 @@ impl Access {
     fn bearer(&self, token: &str, address: IpAddr) -> Result<Caller, ServiceError> {
         match self.tokens.load().check(token, since_1970()) {
             Verdict::Good(token) => {
-                Ok(Caller { user: Some(token.name.as_str().into()), role: token.role, address })
+                let name = Some(token.name.as_str().into());
+                Ok(Caller { user: name, role: token.role, address, by_token: true })
             }
             Verdict::Expired => {
                 self.end_expired_tokens(since_1970());
@@ -470,7 +485,7 @@ pub(crate) fn since_1970() -> u64 {
 
 /// Whoever reaches the service while security is disabled.
 pub fn anybody(address: IpAddr) -> Caller {
-    Caller { user: None, role: Role::Admin, address }
+    Caller { user: None, role: Role::Admin, address, by_token: false }
 }
 
 /// Refuses `caller` what needs more than its role.

@@ -13,6 +13,7 @@
 
 pub mod access;
 mod clock;
+mod confirm_file;
 mod door;
 mod error;
 mod guard;
@@ -27,6 +28,7 @@ mod service;
 mod stop;
 pub mod tokens;
 
+pub use confirm_file::{ConfirmError, confirm};
 pub use door::{Asked, Changes, ConfigChange, Door, Expected, Veto, tag};
 pub use error::StartError;
 pub use options::{Options, default_data_dir};

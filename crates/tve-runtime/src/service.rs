@@ -2,7 +2,8 @@
 
 use crate::access::{self, Access};
 use crate::clock::SystemClock;
-use crate::door::{Door, Kept, Service, StopsFromElsewhere, Veto};
+use crate::confirm_file;
+use crate::door::{Confirmations, Door, Kept, Service, StopsFromElsewhere, Veto};
 use crate::error::StartError;
 use crate::guard::{self, Guard};
 use crate::identity::{self, Identity};
@@ -166,11 +167,13 @@ impl Prepared {
             configuring: tokio::sync::Mutex::new(()),
             kept,
             from_elsewhere: StopsFromElsewhere::default(),
+            confirmations: Confirmations::default(),
         });
         let (stop, on_stop) = watch::channel(false);
         let tasks = vec![
             tokio::spawn(keep_house(Arc::clone(&service), on_stop.clone())),
-            tokio::spawn(tokens::follow(access, token_file, on_stop)),
+            tokio::spawn(tokens::follow(access, token_file, on_stop.clone())),
+            tokio::spawn(confirm_file::follow(Arc::clone(&service), on_stop)),
         ];
         Ok(Runtime { service, control, recorder, audit, guard, stop, tasks, warnings })
     }
@@ -411,6 +414,7 @@ async fn keep_house(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
         }
         let _ = service.alarms.pages();
         service.note_stops_from_elsewhere(false);
+        service.watch_button();
         service.recorder.neighbour_failed(service.audit.status().failing);
     }
 }

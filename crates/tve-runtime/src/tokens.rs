@@ -199,7 +199,8 @@ pub fn edit<T>(
     Ok(result)
 }
 
-fn replace(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
+/// Replaces a file of the folder as a whole, with mode 0600 and the owner of the folder.
+pub(crate) fn replace(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
     // Made with mode 0600.
     let mut temporary = tempfile::Builder::new().prefix(".tokens-").tempfile_in(folder)?;
     temporary.write_all(text.as_bytes())?;

@@ -1,6 +1,7 @@
 //! The command line of `tve`; each verb has a file of its own.
 
 use crate::audit::{self, Audit};
+use crate::confirm::{self, Confirm};
 use crate::handover::{self, Handed};
 use crate::password;
 use crate::pins::{self, SafeOff, Wiring};
@@ -42,6 +43,8 @@ enum Action {
     HashPassword,
     /// Make, list and revoke the tokens of scripts and panels.
     Token(Tokens),
+    /// Confirm at the console a change that can blind a trip; exits 1 where it is not made.
+    Confirm(Confirm),
     /// Play a scenario in virtual time: prints each expectation, exits 1 when one fails.
     Simulate(Simulate),
     /// Prove the fault table: every row from every state in virtual time, exits 1 when one falls short.
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Some(Action::Openapi) => openapi(),
         Some(Action::HashPassword) => password::run(),
         Some(Action::Token(args)) => token::run(args),
+        Some(Action::Confirm(args)) => confirm::run(args),
         Some(Action::Simulate(args)) => simulate::run(&args),
         Some(Action::Audit(args)) => audit::run(args),
         Some(Action::Replay(args)) => replay::run(&args),

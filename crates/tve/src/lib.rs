@@ -4,6 +4,7 @@
 
 mod audit;
 pub mod cli;
+mod confirm;
 mod handover;
 mod memory;
 mod password;

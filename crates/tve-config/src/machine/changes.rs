@@ -1,6 +1,6 @@
 //! A changed configuration, prepared outside the control thread, and what is different in it.
 
-use super::{MachineConfig, ServiceConfig};
+use super::{Blinds, MachineConfig, ServiceConfig};
 use crate::{Config, ConfigErrors};
 use std::sync::Arc;
 use tve_machine::{PerSensor, PerZone};
@@ -35,6 +35,8 @@ pub struct Changes {
     pub sensors: PerSensor<bool>,
     /// Zones whose gains differ.
     pub gains: PerZone<bool>,
+    /// What of it can blind a trip.
+    pub blinds: Blinds,
 }
 
 impl Changes {
@@ -59,6 +61,7 @@ impl Changes {
             || old.motors != new.motors
             || old.control.mains_hz != new.control.mains_hz;
         Self {
+            blinds: Blinds::between(old, new),
             any: old != new,
             needs_rest,
             signals,

@@ -9,11 +9,13 @@
 //! *Converter*: an ADS1115 with four inputs. *Channel*: the number of a sensor's key in the file;
 //! converter `channel / 4`, input `channel % 4` unless the sensor has a converter of its own.
 
+mod blinds;
 mod changes;
 mod plan;
 mod resolve;
 mod sequences;
 
+pub use blinds::Blinds;
 pub use changes::{Changes, Prepared};
 pub use plan::{PwmBoard, PwmPlan, PwmUse, SignalPlan};
 pub use sequences::{Device, Sequences, Step};

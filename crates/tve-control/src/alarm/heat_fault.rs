@@ -50,6 +50,7 @@ impl AlarmCode {
             | Self::ConfigFault
             | Self::IdleSetback
             | Self::TuneNeeded
+            | Self::SafetyChanged
             | Self::LocalStop
             | Self::IdleSoon
             | Self::IdleOff

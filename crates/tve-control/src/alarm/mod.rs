@@ -89,6 +89,8 @@ pub enum ClearRule {
     Always,
     /// After somebody has acknowledged it.
     Acknowledged,
+    /// The same, and until then it stays without standing in the way of CLEAR_ALARM: it stops nothing.
+    Seen,
     /// Not by CLEAR_ALARM: by RELEASE_ZONE of an engineer.
     Released,
     /// Never by command: a new configuration and a restart are needed.
@@ -161,7 +163,7 @@ impl ClearRule {
         match self {
             Self::While(evidence) => evidence.text(),
             Self::Always => "always",
-            Self::Acknowledged => "somebody has acknowledged it",
+            Self::Acknowledged | Self::Seen => "somebody has acknowledged it",
             Self::Released => "an engineer has released the zone (RELEASE_ZONE)",
             Self::Never => "never: only by a new start",
         }

@@ -2,7 +2,7 @@
 
 use super::{AlarmRow, ClearRule, Evidence, Reaction, Scope};
 
-use ClearRule::{Acknowledged, Always, Never, Released, While};
+use ClearRule::{Acknowledged, Always, Never, Released, Seen, While};
 use Evidence::{
     DiskLow, DriveInput, EstopContact, LockedAtPanel, MotorSensorBad, MotorTooHot, PwmReadBack,
     RecorderFails, ThroatSensorBad, ThroatTooHot, ZoneRises, ZoneSensorBad, ZoneSensorSilent,
@@ -170,6 +170,11 @@ alarm_table! {
     Residence = "RESIDENCE", Note, Always, 0.0,
         "Melt has stood hot for long",
         "Turn the screw until fresh material comes, or let the barrel cool";
+    /// The constants of a sensor, a limit, the machine that is driven or the wiring of the emergency stop
+    /// were changed, so that a trip may come later or not at all.
+    SafetyChanged = "SAFETY_CHANGED", Note, Seen, 0.0,
+        "What a trip depends on was changed",
+        "See in the audit journal what it was and by whom; acknowledge when it is right";
     /// The gains were made for another control law.
     TuneNeeded = "TUNE_NEEDED", Note, Always, 0.0,
         "The gains were made for another control law and are converted",

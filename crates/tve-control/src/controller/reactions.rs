@@ -75,12 +75,18 @@ impl Controller {
         self.motion.stop_all(self.now, &self.config);
     }
 
+    /// Says on every client that what a trip depends on is not what it was, anew each time.
+    pub(super) fn note_blinding(&mut self) {
+        self.alarms.withdraw(AlarmCode::SafetyChanged);
+        self.raise(AlarmCode::SafetyChanged, Cause::Plain);
+    }
+
     /// Whether the cause of an alarm still stands, or it may not be cleared for another reason.
     fn cause_present(&self, alarm: &AlarmRecord) -> bool {
         match alarm.code.row().clear {
             ClearRule::Always => false,
             ClearRule::Never | ClearRule::Released => true,
-            ClearRule::Acknowledged => !alarm.acknowledged,
+            ClearRule::Acknowledged | ClearRule::Seen => !alarm.acknowledged,
             ClearRule::While(evidence) => self.stands(evidence, alarm.subject.about),
         }
     }

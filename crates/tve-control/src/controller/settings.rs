@@ -20,6 +20,9 @@ impl Controller {
         if prepared.changes.any {
             self.check_moment(proposal.change, prepared)?;
             self.take_over(&prepared.machine);
+            if prepared.changes.blinds.any() {
+                self.note_blinding();
+            }
         }
         // Gains that somebody has given are made for this controller's law.
         let tuned = match proposal.change {

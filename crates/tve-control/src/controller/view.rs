@@ -39,6 +39,7 @@ impl Controller {
         out.jogging = motors.map(|m, _| motion.is_jogging(m));
         out.permissives = self.permissives();
         out.pins = outlets.shown_pins(&self.inputs, &self.outputs);
+        out.stop_pressed = self.inputs.buttons.stop;
         out.energised = self.is_energised();
         out.config_revision = self.config_revision;
     }

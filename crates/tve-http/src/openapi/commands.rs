@@ -37,6 +37,12 @@ pub(super) fn restore() -> Value {
     object(&[("generation", number)], &["generation"])
 }
 
+/// A body of `POST /api/config/confirm`.
+pub(super) fn confirm() -> Value {
+    let code = json!({"type": "string", "description": "The code that the refusal told."});
+    object(&[("code", code)], &["code"])
+}
+
 /// A parameter of a path or query by its name.
 pub(super) fn parameter(name: &str) -> Value {
     match name {

@@ -33,6 +33,7 @@ fn complete(machine: &Tags) -> Value {
     let schemas = &mut document["components"]["schemas"];
     schemas["ControlRequest"] = commands::control(names);
     schemas["RestoreRequest"] = commands::restore();
+    schemas["ConfirmRequest"] = commands::confirm();
     schemas["GpioRequest"] = commands::gpio(names);
     schemas["TuneStartRequest"] = commands::tune_start(names);
     schemas["Refused"]["properties"]["msg"] = commands::codes();
@@ -91,6 +92,7 @@ fn describe() -> OpenApi {
     components::<api::ConfigChanged>(&mut schemas);
     components::<api::ConfigGenerations>(&mut schemas);
     components::<api::RestoreRequest>(&mut schemas);
+    components::<api::ConfirmRequest>(&mut schemas);
     components::<api::AuditPage>(&mut schemas);
     OpenApiBuilder::new()
         .info(InfoBuilder::new().title("TVE-micro").version(env!("CARGO_PKG_VERSION")).description(

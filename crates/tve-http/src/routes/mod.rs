@@ -175,6 +175,12 @@ routes! {
                 &[400, 403, 404, 408, 409, 412, 413, 415, 503])
                 .takes("RestoreRequest").on_match(IfMatch::May)),
     ];
+    /// The second confirmation of a change that can blind a trip.
+    Confirm = Here "/api/config/confirm" [
+        post(At(Engineer), Media::Json, Routed(to!(config::confirm)),
+            told("Confirm, as a second person, a change that can blind a trip.", SUCCESS,
+                &[400, 403, 404, 408, 409, 412, 413, 415, 503]).takes("ConfirmRequest")),
+    ];
     /// The audit journal.
     Audit = Here "/api/audit" [
         get(At(Engineer), Routed(to!(audit::page)),

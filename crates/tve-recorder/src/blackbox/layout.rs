@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "773db9a837afcde92102e900773d1b2c9b9cf11742b016b4760108a6053b0a04");
+    (2, "1412d29561c61bc97a3810430123dcffc7748f6146d208edc602d3dc200fb639");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

@@ -91,3 +91,18 @@ async fn a_user_who_does_not_exist_takes_a_check_like_one_who_does() {
     }
     assert_eq!(status(&access, "nobody", "right").await, 429, "locked like one who does");
 }
+
+#[tokio::test]
+async fn a_user_who_is_gone_while_his_request_is_read_sends_nothing_more() {
+    let access = access();
+    let caller = access.authenticate(&arrival("anna", "right"), Lane::Ordinary).await.unwrap();
+    access.take(&caller).unwrap();
+    let mut security = access.policy.load().security.clone();
+    security.users.get_mut("anna").unwrap().role = Role::Viewer;
+    access.enforce(&security);
+    assert_eq!(access.take(&caller).unwrap_err().status(), 401);
+    security.users.clear();
+    access.enforce(&security);
+    assert_eq!(access.take(&caller).unwrap_err().status(), 401);
+    assert_eq!(status(&access, "anna", "right").await, 401, "known a moment ago");
+}

@@ -177,13 +177,11 @@ impl Service {
             Ok(new) => new,
             Err(error) => return Err(asked.refuse(&self, error)),
         };
-        if let Err(refusal) = self.configure(Command::ReplaceConfig(Box::new(new))).await {
+        let command = Command::ReplaceConfig(Box::new(new));
+        if let Err(refusal) = self.configure(command, Some(&asked)).await {
             return Err(asked.refuse(&self, refusal.into()));
         }
-        let security = &self.newest.load().config.security;
-        if before.security != *security {
-            self.access.enforce(security);
-        }
+        self.enforce_security(&before);
         let changed = self.since(&before);
         let tag = tag(&self.newest.load().config);
         drop(alone);
@@ -195,6 +193,14 @@ impl Service {
         }
         asked.note(&self, 200, None, changed);
         Ok(done)
+    }
+
+    /// Puts the users of today in force where they are not those of `before`.
+    pub(super) fn enforce_security(&self, before: &Config) {
+        let security = &self.newest.load().config.security;
+        if before.security != *security {
+            self.access.enforce(security);
+        }
     }
 
     /// Writes the configuration in force to its file.

@@ -1,11 +1,11 @@
 //! Changes of the configuration on their way to the control thread: made here, handed over ready
 //! made, and freed here too.
 
-use super::{Service, on_thread};
+use super::{Asked, Service, on_thread};
 use crate::runner::Answer;
 use std::sync::{Arc, Mutex, PoisonError};
 use tve_config::{Config, Prepared};
-use tve_control::{Command, Refusal, RefusalCode, TuneResult};
+use tve_control::{Command, Reaction, Refusal, RefusalCode, TuneResult};
 
 /// How often a change is made again because another one has come first.
 const TRIES: u32 = 8;
@@ -46,28 +46,43 @@ impl Wish {
 impl Service {
     /// Has a command carried out that may change the configuration. One at a time: the caller
     /// holds [`Service::configuring`].
-    pub(super) async fn configure(&self, command: Command) -> Answer {
+    ///
+    /// What can blind a trip waits for a second confirmation while logins are asked for; `asked` is who
+    /// is then told so, and `None` when that has come.
+    pub(super) async fn configure(&self, command: Command, asked: Option<&Asked>) -> Answer {
         if command == Command::TuneApply {
             let mut reply = self.commands.send(command).await?;
             return match reply.tuned.take() {
-                Some(result) => self.adopt(Wish::Tuned(result)).await,
+                Some(result) => self.adopt(Wish::Tuned(result), asked).await,
                 None => Ok(reply),
             };
         }
-        self.adopt(Wish::Settings(Box::new(command))).await
+        self.adopt(Wish::Settings(Box::new(command)), asked).await
     }
 
-    async fn adopt(&self, wish: Wish) -> Answer {
+    async fn adopt(&self, wish: Wish, asked: Option<&Asked>) -> Answer {
         let mut answer = Err(RefusalCode::ConfigChanged.into());
         for _ in 0..TRIES {
             let (file, revision) = {
                 let newest = self.newest.load();
                 (Arc::clone(&newest.config), newest.snapshot.config_revision)
             };
-            let wish = wish.clone();
-            let made = on_thread(move || wish.prepared(&file, revision)).await;
+            let (made, base) = (wish.clone(), Arc::clone(&file));
+            let made = on_thread(move || made.prepared(&file, revision)).await;
             let command = made.map_err(|_| Refusal::from(RefusalCode::Internal))??;
             if let Some(prepared) = command.proposal().and_then(|proposal| proposal.prepared()) {
+                if let (Some(asked), Wish::Settings(wish)) = (asked, &wish)
+                    && prepared.changes.blinds.any()
+                    && self.access.is_enabled()
+                {
+                    // What a trip forbids anyway need not be confirmed first.
+                    let trip = Some(Reaction::Trip);
+                    return Err(if self.newest.load().snapshot.alarms.worst() == trip {
+                        RefusalCode::AlarmActive.into()
+                    } else {
+                        self.hold(asked, Command::clone(wish), base, prepared)
+                    });
+                }
                 self.kept.keep(prepared);
             }
             // Held until the answer is here, so that the control thread is not the last to let go.

@@ -103,7 +103,7 @@ impl Door {
                 service.access.take(&asked.caller)?;
             }
             let (saves, only_calms) = (command.saves(), command.only_calms());
-            let (answer, changed) = service.carry_out(command).await;
+            let (answer, changed) = service.carry_out(command, &asked).await;
             let answer = match answer {
                 Ok(reply) if saves => service.save().await.map(|()| reply),
                 other => other,
@@ -163,13 +163,17 @@ impl Service {
     }
 
     /// Sends a command and finds out what it has changed in the configuration.
-    async fn carry_out(&self, command: Command) -> (Result<Reply, Refusal>, Vec<Difference>) {
+    async fn carry_out(
+        &self,
+        command: Command,
+        asked: &Asked,
+    ) -> (Result<Reply, Refusal>, Vec<Difference>) {
         if !command.configures() {
             return (self.commands.send(command).await, Vec::new());
         }
         let _alone = self.configuring.lock().await;
         let before = Arc::clone(&self.newest.load().config);
-        let answer = self.configure(command).await;
+        let answer = self.configure(command, Some(asked)).await;
         (answer, self.since(&before))
     }
 
@@ -197,7 +201,7 @@ mod tests {
         let door = runtime.door();
         let send = async |role, command: Command| {
             let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            let caller = Caller { user: None, role, address };
+            let caller = Caller { user: None, role, address, by_token: true };
             let name = command.kind().row().name.to_owned();
             door.execute(Asked { caller, name, value: Value::Null }, Ok(command)).await
         };

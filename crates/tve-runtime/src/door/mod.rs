@@ -6,6 +6,7 @@
 mod changes;
 mod configuration;
 mod configure;
+mod confirm;
 mod elsewhere;
 mod execute;
 mod files;
@@ -13,6 +14,7 @@ mod files;
 pub use changes::Changes;
 pub use configuration::{ConfigChange, Expected, Veto, tag};
 pub(crate) use configure::Kept;
+pub(crate) use confirm::{Confirmations, Second};
 pub(crate) use elsewhere::StopsFromElsewhere;
 pub use execute::Asked;
 
@@ -50,6 +52,8 @@ pub(crate) struct Service {
     pub(crate) kept: Kept,
     /// Emergency stops by pages of elsewhere, on their way into the journal.
     pub(crate) from_elsewhere: StopsFromElsewhere,
+    /// The change that waits for a second confirmation.
+    pub(crate) confirmations: Confirmations,
 }
 
 /// The way in. Cheap to clone.

@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod config;
+mod confirmations;
 mod identity;
 mod logins;
 mod origins;

@@ -418,3 +418,26 @@ fn alarms_are_reported_to_the_journal_in_their_order_of_life() {
             if a.id == b && b == c && a.cause == Cause::Plain
     ));
 }
+
+#[test]
+fn what_can_blind_a_trip_stands_as_a_note_until_somebody_has_seen_it_and_nothing_waits_for_it() {
+    let mut bench = Bench::at(30.0);
+    let beta = |beta: f64| json!({"params": {"channel": 1, "beta": beta}});
+    bench.ok("SET_SENSOR_CALIBRATION", json!({"params": {"channel": 1, "decimals": 1}}));
+    assert_eq!(bench.active(), [""; 0]);
+    bench.ok("SET_SENSOR_CALIBRATION", beta(3900.0));
+    assert_eq!(bench.active(), ["SAFETY_CHANGED"]);
+    assert_ne!(bench.shown().status, crate::Status::Alarm, "it stops nothing");
+    // Other alarms are cleared beside it, and nobody is refused for it.
+    bench.ok("EMERGENCY_STOP", Value::Null);
+    bench.ok("CLEAR_ALARM", Value::Null);
+    assert_eq!(bench.active(), ["SAFETY_CHANGED"]);
+    bench.ok("ACKNOWLEDGE_ALARM", json!({"alarm_id": "all"}));
+    // The next change is one more that nobody has seen.
+    bench.ok("SET_SENSOR_CALIBRATION", beta(3950.0));
+    bench.ok("CLEAR_ALARM", Value::Null);
+    assert_eq!(bench.active(), ["SAFETY_CHANGED"]);
+    bench.ok("ACKNOWLEDGE_ALARM", json!({"alarm_id": "all"}));
+    bench.ok("CLEAR_ALARM", Value::Null);
+    assert_eq!(bench.active(), [""; 0]);
+}

@@ -14,9 +14,15 @@ fn default() -> Vec<Row> {
 #[test]
 fn every_alarm_of_the_controller_has_a_row() {
     /// Drills play these: converted gains, a journal that cannot be read, one fault after the other,
-    /// and what only some configuration asks for.
-    const ELSEWHERE: [A; 5] =
-        [A::TuneNeeded, A::JournalUnreadable, A::ZoneLocked, A::LocalStop, A::Residence];
+    /// what only some configuration asks for, and what a person does.
+    const ELSEWHERE: [A; 6] = [
+        A::TuneNeeded,
+        A::JournalUnreadable,
+        A::ZoneLocked,
+        A::LocalStop,
+        A::Residence,
+        A::SafetyChanged,
+    ];
     for table in [default(), four_zones()] {
         for code in A::ALL.iter().filter(|code| !ELSEWHERE.contains(code)) {
             let named = |row: &&Row| matches!(row.expected, Alarm(codes) if codes.contains(code));
