@@ -122,7 +122,7 @@ fn clearing_and_asking_again_locks_the_zone_before_it_is_too_hot() {
         bench.send("CLEAR_ALARM", &json!({}));
         bench = bench.hold(210.0);
     }
-    let locked = bench.rig.raised.iter().any(|alarm| alarm.code == AlarmCode::ZoneLocked);
+    let locked = bench.rig.raised.iter().any(|alarm| alarm.code == AlarmCode::SensorDetached);
     assert!(locked && bench.hottest < 280.0, "{:.1} °C", bench.hottest);
     bench.ends_with(&[HeaterNotHeating]);
 }
@@ -188,4 +188,38 @@ fn heat_that_was_under_way_before_a_restart_is_nobodys_fault() {
         let raised: Vec<_> = bench.rig.raised.iter().map(ToString::to_string).collect();
         assert_eq!(raised, Vec::<String>::new(), "from {celsius} °C");
     }
+}
+
+/// The default machine, with a barrel whose heaters are this many times as strong.
+fn stronger(share: f64) -> Config {
+    let mut config = machine();
+    config.plant.gain *= share;
+    config
+}
+
+#[test]
+fn a_sensor_that_lost_contact_is_not_believed_again_however_often_somebody_clears() {
+    let mut hotter = Vec::new();
+    for gain in [0.8, 1.0, 1.3, 1.6] {
+        for contact in [0.0, 0.3, 0.6, 0.8, 0.9] {
+            for pause in [2.0, 120.0] {
+                let mut bench = Bench::of(&stronger(gain), 210.0).hold(210.0).after(300.0);
+                bench = bench.breaks(Fault::SensorLoose(T2, contact));
+                for _ in 0..4 {
+                    bench = bench.after(30.0);
+                    bench.send("SET_TARGET", &json!({"z1": 0}));
+                    bench.wait(pause);
+                    bench.send("CLEAR_ALARM", &json!({}));
+                    bench = bench.hold(210.0).after(200.0);
+                }
+                let Bench { hottest, .. } = bench.after(900.0);
+                if hottest > NEVER_ABOVE {
+                    hotter.push(format!(
+                        "{hottest:.1} °C: gain x {gain}, contact {contact}, {pause} s between"
+                    ));
+                }
+            }
+        }
+    }
+    assert_eq!(hotter, Vec::<String>::new());
 }

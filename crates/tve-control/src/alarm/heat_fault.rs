@@ -34,6 +34,7 @@ impl AlarmCode {
             | Self::TempDataStale
             | Self::HeaterUnderTemperature
             | Self::ZoneLocked
+            | Self::SensorDetached
             | Self::SensorFrozen
             | Self::ZonesSwapped
             | Self::MotorOverheat

@@ -56,6 +56,15 @@ pub enum Cause {
         /// The rise of the other, °C.
         other_rise: f64,
     },
+    /// A sensor fell faster than metal can cool.
+    Fell {
+        /// Which sensor.
+        sensor: Sensor,
+        /// Reading, °C.
+        reading: f64,
+        /// What its metal is at least, °C.
+        coldest: f64,
+    },
     /// A span of time, seconds.
     Seconds(f64),
     /// Restored from the journal; the original sentence is in the history.
@@ -181,6 +190,7 @@ impl AlarmRecord {
             | Cause::Sensor(..)
             | Cause::Limit { .. }
             | Cause::Rate { .. }
+            | Cause::Fell { .. }
             | Cause::Runaway { .. }
             | Cause::Swapped { .. }
             | Cause::Seconds(_)
@@ -213,6 +223,7 @@ impl Subject {
         match *cause {
             Cause::Sensor(sensor, _)
             | Cause::Limit { sensor, .. }
+            | Cause::Fell { sensor, .. }
             | Cause::Unseen { sensor, .. } => {
                 let point = &config.sensors[sensor];
                 let served = match point.serves {
@@ -260,6 +271,11 @@ impl fmt::Display for AlarmRecord {
                 f,
                 "Zone {name} was heated and rose {own_rise:.1} °C while zone {other} rose \
                  {other_rise:.1} °C"
+            )?,
+            Cause::Fell { reading, coldest, .. } => write!(
+                f,
+                "{name} fell to {reading:.1} °C, faster than metal cools: its zone is still at \
+                 {coldest:.0} °C or above"
             )?,
             Cause::Seconds(s) => write!(f, "{} ({s:.1} s)", self.code.row().headline)?,
             Cause::Unseen { could_be, limit, .. } => write!(

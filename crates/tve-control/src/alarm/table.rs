@@ -93,6 +93,10 @@ alarm_table! {
     ZoneLocked = "ZONE_LOCKED", ZoneTrip each Zone, Released, 0.02,
         "The same fault of heat came twice within an hour",
         "Look for its cause; then an engineer releases the zone (RELEASE_ZONE) with a reason";
+    /// A zone's reading fell faster than its metal can cool: the sensor is no longer where it was.
+    SensorDetached = "SENSOR_DETACHED", ZoneTrip each Zone, Released, 10.0,
+        "A zone sensor came loose",
+        "Fasten the sensor; then an engineer releases the zone (RELEASE_ZONE) with a reason";
     /// A zone's code stands still although the heater should have moved it.
     SensorFrozen = "SENSOR_FROZEN", ZoneTrip each Zone, While(ZoneSensorBad), 30.0,
         "A zone sensor stands still",

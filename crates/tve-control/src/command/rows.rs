@@ -131,7 +131,8 @@ commands! {
             /// The motor.
             motor: named(&names.motors).or(RefusalCode::InvalidMotor),
         } => Command::StopManualMove(motor);
-    /// Gives a zone free that ZONE_LOCKED holds: somebody has looked, and says what was found.
+    /// Gives a zone free that ZONE_LOCKED or SENSOR_DETACHED holds: somebody has looked, and says what
+    /// was found.
     ReleaseZone "RELEASE_ZONE" (Endpoint::Control, At(Engineer), Effect::Acts)
         [Self::ReleaseZone { .. }] {
             /// The zone.

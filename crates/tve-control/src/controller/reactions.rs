@@ -35,7 +35,8 @@ impl Controller {
     /// A person answers for a zone that was locked.
     pub(super) fn release_zone(&mut self, zone: Zone) -> Result<Reply, Refusal> {
         let locks = |alarm: &AlarmRecord| {
-            alarm.code == AlarmCode::ZoneLocked && alarm.zone().is_none_or(|about| about == zone)
+            alarm.code.row().clear == ClearRule::Released
+                && alarm.zone().is_none_or(|about| about == zone)
         };
         let locked = self.alarms.active().iter().any(locks);
         if !locked {

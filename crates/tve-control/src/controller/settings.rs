@@ -71,7 +71,7 @@ impl Controller {
         let old = std::mem::replace(&mut self.config, Arc::clone(config));
         self.config_revision += 1;
         self.capabilities = Capabilities::of(self.kind, &self.config);
-        self.thermal.adopt(&self.config);
+        self.thermal.adopt(&old, &self.config);
         let screw_fitted = self.capabilities.has_role(MotorRole::Screw, &self.config);
         self.motion.adopt(screw_fitted, &self.config);
         self.sensors.rewire(&old, &self.config);

@@ -8,6 +8,10 @@
 //!        it gains more, or loses less  ─► `unasked`: heat that nobody gave
 //! ```
 //!
+//! Beside the account stands a bound that no alarm and no clear resets: how cold the metal can be by
+//! now, had its heater given nothing and everything around it taken all it can. A sensor that falls
+//! below that has lost the metal, and whatever it shows from then on says nothing of it.
+//!
 //! The model is a first-order lag: `time_constant · dT/dt = gain · duty − (T − ambient)`, all flows in
 //! °C of long-run lift. It is taken for no more than it is worth: see [`HEATING`] and [`COOLING`].
 //!
@@ -49,6 +53,12 @@ const NEIGHBOUR: f64 = 0.25;
 const UNSEEN_NEIGHBOUR: f64 = 280.0;
 /// How much more than the room a cooler takes, as a share.
 const COOLER: f64 = 1.5;
+/// A reading this far below what its metal can be has lost it, °C.
+const LOST: f64 = 10.0;
+/// Below this a supply that is 1 % off moves a reading by more than that, °C; and how much more for
+/// each °C.
+const SURE_ABOVE: f64 = 80.0;
+const LESS_SURE: f64 = 0.5;
 
 /// What is beside a zone.
 #[derive(Debug, Clone, Copy)]
@@ -151,6 +161,8 @@ pub(crate) struct HeatBalance {
     missing: f64,
     unasked: f64,
     unasked_since: Option<Micros>,
+    /// What the metal is at least, °C; `None` before it was ever seen.
+    coldest: Option<f64>,
 }
 
 impl Default for HeatBalance {
@@ -161,6 +173,7 @@ impl Default for HeatBalance {
             missing: 0.0,
             unasked: 0.0,
             unasked_since: None,
+            coldest: None,
         }
     }
 }
@@ -181,9 +194,19 @@ impl HeatBalance {
         self.unasked_since.map(|since| now.since(since))
     }
 
+    /// What the metal is at least, °C, where a reading of `pv` °C cannot be its temperature: it fell
+    /// faster than any metal cools.
+    pub(crate) fn detached(&self, pv: f64) -> Option<f64> {
+        let far = |coldest: f64| LOST + LESS_SURE * (SURE_ABOVE - coldest).max(0.0);
+        self.coldest.filter(|coldest| coldest - pv >= far(*coldest))
+    }
+
     /// One evaluation, `dt` s after the last.
     pub(crate) fn advance(&mut self, now: Micros, flows: Flows, model: Model, dt: f64) {
         let arrived = self.under_way.advance(now, flows.duty, model.zone.dead_time, dt);
+        let cooled = |t: f64| t - fastest_loss(t, &flows, model) / model.zone.time_constant * dt;
+        let coldest = self.coldest.map(cooled);
+        self.coldest = coldest.map_or(flows.pv, |t| Some(flows.pv.map_or(t, |pv| pv.max(t))));
         let Some(pv) = flows.pv else {
             // Its sensor has an alarm of its own; what comes after is not compared with before.
             self.forget();
@@ -199,9 +222,15 @@ impl HeatBalance {
         }
     }
 
-    /// The account begins anew; what is on its way is on its way.
-    pub(crate) fn forget(&mut self) {
-        *self = Self { under_way: self.under_way, ..Self::default() };
+    /// The account begins anew; what is on its way is on its way, and the metal is as hot as it is.
+    fn forget(&mut self) {
+        *self = Self { under_way: self.under_way, coldest: self.coldest, ..Self::default() };
+    }
+
+    /// What its sensor shows is believed again: somebody has looked after it.
+    pub(crate) fn trust(&mut self) {
+        self.forget();
+        self.coldest = None;
     }
 
     /// Nobody asks for heat: what was missing has been said.
@@ -210,25 +239,36 @@ impl HeatBalance {
     }
 }
 
+/// The most that metal at `t` °C can lose, °C of lift.
+fn fastest_loss(t: f64, flows: &Flows, model: Model) -> f64 {
+    let lift = t - model.ambient;
+    // A zone below the room is warmed by it.
+    let mut loss = DRAUGHT + lift * if lift > 0.0 { COOLING.most } else { COOLING.least };
+    for (coldest, _) in flows.neighbours.iter().filter_map(|n| n.range(model.ambient)) {
+        loss += NEIGHBOUR * (t - coldest).max(0.0);
+    }
+    if flows.screw_turns {
+        loss += MATERIAL * model.zone.gain;
+    }
+    if flows.cooled {
+        loss += COOLER * lift.max(0.0);
+    }
+    loss
+}
+
 /// How the reading may change, °C/s.
 fn rates(pv: f64, arrived: Range, flows: &Flows, model: Model) -> Range {
     let gain = model.zone.gain / 100.0;
     let lift = pv - model.ambient;
-    // A zone below the room is warmed by it.
-    let [faster, slower] =
-        if lift > 0.0 { [COOLING.most, COOLING.least] } else { [COOLING.least, COOLING.most] };
-    let mut least = gain * arrived.least * HEATING.least * (1.0 - MAINS) - lift * faster - DRAUGHT;
+    let slower = if lift > 0.0 { COOLING.least } else { COOLING.most };
+    let least =
+        gain * arrived.least * HEATING.least * (1.0 - MAINS) - fastest_loss(pv, flows, model);
     let mut most = gain * arrived.most * HEATING.most * (1.0 + MAINS) - lift * slower + CALM;
-    for (coldest, hottest) in flows.neighbours.iter().filter_map(|n| n.range(model.ambient)) {
-        least -= NEIGHBOUR * (pv - coldest).max(0.0);
+    for (_, hottest) in flows.neighbours.iter().filter_map(|n| n.range(model.ambient)) {
         most += NEIGHBOUR * (hottest - pv).max(0.0);
     }
     if flows.screw_turns {
-        least -= MATERIAL * model.zone.gain;
         most += SHEAR * model.zone.gain;
-    }
-    if flows.cooled {
-        least -= COOLER * lift.max(0.0);
     }
     let tau = model.zone.time_constant;
     Range { least: least / tau, most: most / tau }

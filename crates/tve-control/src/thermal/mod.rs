@@ -300,7 +300,7 @@ impl Thermal {
 
     /// Somebody has looked after a zone: its account and its faults begin anew.
     pub(crate) fn release(&mut self, zone: Zone) {
-        self.balances[zone].forget();
+        self.balances[zone].trust();
         self.repeats[zone] = Repeats::default();
     }
 
@@ -310,13 +310,17 @@ impl Thermal {
         }
     }
 
-    /// Takes over gains and mains of a new configuration.
-    pub(crate) fn adopt(&mut self, config: &MachineConfig) {
+    /// Takes over gains and mains of a new configuration. A sensor that is now read in another way is
+    /// not held against what it showed before.
+    pub(crate) fn adopt(&mut self, old: &MachineConfig, config: &MachineConfig) {
         self.ssr_slot = slot_length(config.control.mains_hz);
         let gains = effective_gains(config);
         for zone in self.ids() {
             if gains[zone] != self.gains[zone] {
                 self.zones[zone].rebase();
+            }
+            if old.sensor_of(zone) != config.sensor_of(zone) {
+                self.balances[zone].trust();
             }
         }
         self.gains = gains;

@@ -27,6 +27,8 @@ const TWIN_CODES: i32 = 10;
 const ENDLESS_STEPS: i32 = 10_000_000;
 /// The barrel is driven this much per [`BARREL_EVERY`] from outside, °C: within the jump limit.
 const BARREL_STEP: f64 = 1.5;
+/// Downwards no faster than metal cools, or its sensors would seem to have come loose.
+const BARREL_SINK: f64 = 0.1;
 const BARREL_EVERY: Micros = Micros::from_millis(200);
 
 /// The outcome of one row in one state.
@@ -136,7 +138,7 @@ fn report(rig: &mut Rig, health: LoggingHealth) {
 fn push_barrel(machine: &MachineConfig, rig: &mut Rig, target: f64) {
     use tve_sim::SimPowers;
     let at = rig.machine.true_temperature(sensor_of(machine, Zone::at(0)));
-    rig.soak(at + (target - at).clamp(-BARREL_STEP, BARREL_STEP));
+    rig.soak(at + (target - at).clamp(-BARREL_SINK, BARREL_STEP));
 }
 
 /// What was seen so far.

@@ -38,6 +38,7 @@ const NEXT_SAMPLE: f64 = 0.2;
 const COLD_WATCH: (f64, f64) = (150.0, 50.0);
 
 const BAD: Expected = Alarm(&[A::HeaterSensorFailure]);
+const DETACHED: Expected = Alarm(&[A::SensorDetached]);
 const COOL: Expected = Alarm(&[A::HeaterNotHeating]);
 /// The balance of heat may find a relay before the rules about targets do, and never later.
 const STUCK: Expected = Alarm(&[A::HeaterStuckOn, A::HeatUnasked]);
@@ -123,6 +124,13 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
             .within(FALLEN_OUT)
             .watched(60.0)
     };
+    let fallen_out_idle = |p: &Place<'_>| {
+        let kind = F::SensorFallenOut(p.sensor);
+        p.sensor_row("fallen-out-idle", "fallen out of a hot barrel that is off", Breaks(kind))
+            .strikes(&[Idle])
+            .raises(DETACHED)
+            .watched(20.0)
+    };
     let loose = |p: &Place<'_>| {
         let kind = F::SensorLoose(p.sensor, 0.8);
         p.sensor_row("loose", "loose: it shows four fifths of the heat", Breaks(kind))
@@ -147,6 +155,7 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
         each(&fallen_out),
         each(&loose),
         each(&fallen_out_heating),
+        each(&fallen_out_idle),
     ]
     .concat()
 }

@@ -47,7 +47,7 @@ pub static SURVIVED: &[Survival] = &[
     Survival { fault: "sensor frozen", shown: &[
         Case("frozen"), Case("frozen-step")] },
     Survival { fault: "sensor fallen out", shown: &[
-        Case("fallen-out"), Case("fallen-out-heating")] },
+        Case("fallen-out"), Case("fallen-out-heating"), Case("fallen-out-idle")] },
     Survival { fault: "sensor loose", shown: &[
         Case("loose"),
         Test(NET, "a_sensor_that_comes_loose_under_a_duty_by_hand_ends_the_heat"),
@@ -55,6 +55,7 @@ pub static SURVIVED: &[Survival] = &[
     Survival { fault: "heater dead, cleared and asked for again", shown: &[Case("locked")] },
     Survival { fault: "clear and ask again over a sensor that lies", shown: &[
         Test(NET, "clearing_and_asking_again_locks_the_zone_before_it_is_too_hot"),
+        Test(NET, "a_sensor_that_lost_contact_is_not_believed_again_however_often_somebody_clears"),
         Test(NET, "a_calibration_over_an_open_sensor_does_not_hide_a_stuck_relay")] },
     Survival { fault: "sensor jumping", shown: &[Case("jumping")] },
     Survival { fault: "sensors swapped", shown: &[Case("swapped")] },

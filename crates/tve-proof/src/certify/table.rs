@@ -21,7 +21,8 @@ pub(crate) enum Stimulus {
     BreaksThenDuty(F, f64),
     /// The barrel is driven to a temperature from outside, °C, as fast as a sensor may follow.
     Barrel(f64),
-    /// The heaters are switched off, and the barrel is driven to a temperature from outside, °C.
+    /// The heaters are switched off, and the barrel is driven to a temperature from outside, °C, as
+    /// fast as metal cools.
     BarrelUnheated(f64),
     /// The same, while the screw turns by a counted move that does not end by itself.
     BarrelUnheatedJogging(f64),

@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "1412d29561c61bc97a3810430123dcffc7748f6146d208edc602d3dc200fb639");
+    (2, "f718a25aad2bd8fefb61cf0c507e15e56a3a2cd92d605db26f67675ca37f82a7");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

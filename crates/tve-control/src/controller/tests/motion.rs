@@ -26,7 +26,7 @@ fn a_screw_that_jogs_in_a_zone_that_has_gone_cold_stops_like_one_that_runs() {
     bench.run(10.0);
     for t in (164..200).rev() {
         bench.channels = [30.0, f64::from(t), 30.0, 200.0];
-        bench.run(0.5);
+        bench.run(2.0);
     }
     assert_eq!(bench.active(), Vec::<&str>::new(), "it may be cold for 5 s");
     bench.run(5.5);
@@ -43,7 +43,7 @@ fn a_feeder_that_jogs_does_not_mind_a_cold_zone() {
     bench.run(1.0);
     for t in (150..195).rev() {
         bench.channels = [30.0, f64::from(t), 30.0, f64::from(t)];
-        bench.run(0.5);
+        bench.run(2.0);
     }
     bench.run(10.0);
     assert_eq!(bench.active(), Vec::<&str>::new());

@@ -101,7 +101,7 @@ pub(super) fn of_stops(first: &Place<'_>) -> Vec<Row> {
         .strikes(&[Running])
         .raises(Alarm(&[A::ColdZone]))
         .from(Below(first.sensor, cold))
-        .watched(60.0),
+        .watched(200.0),
         one(
             "cold-zone-jog",
             format!("the screw jogs and an unheated zone falls under {cold} °C"),
@@ -110,7 +110,7 @@ pub(super) fn of_stops(first: &Place<'_>) -> Vec<Row> {
         .strikes(&[Holding])
         .raises(Alarm(&[A::ColdZone]))
         .from(Below(first.sensor, cold))
-        .watched(60.0),
+        .watched(200.0),
     ]
 }
 
