@@ -172,10 +172,13 @@ fn a_calibration_over_an_open_sensor_does_not_hide_a_stuck_relay() {
 }
 
 #[test]
-fn full_duty_that_a_change_to_manual_has_frozen_ends_below_the_limit() {
-    let mut bench = Bench::at(23.0).hold(210.0).after(120.0);
-    bench.send("SET_MODE", &json!({"mode": "MANUAL"}));
-    bench.after(3600.0).ends_with(&[HeatUnasked, AlarmCode::HeaterOverTemperature]);
+fn a_change_to_manual_in_the_warm_up_goes_on_to_the_target_and_not_beyond_the_limit() {
+    for (gain, hottest) in [(1.0, 212.0), (1.3, 270.0), (1.6, NEVER_ABOVE)] {
+        let mut bench = Bench::of(&stronger(gain), 23.0).hold(210.0).after(60.0);
+        bench.send("SET_MODE", &json!({"mode": "MANUAL"}));
+        let bench = bench.after(5400.0);
+        assert!((205.0..=hottest).contains(&bench.hottest), "x {gain}: {:.1} °C", bench.hottest);
+    }
 }
 
 #[test]

@@ -42,7 +42,8 @@ commands! {
             /// Which one.
             alarm_id: AlarmId,
         } => Command::AcknowledgeAlarm(alarm_id);
-    /// Chooses who decides the heater duty: the PID or the operator. Bumpless.
+    /// Chooses who decides the heater duty: the PID or the operator. Bumpless; but MANUAL begins with no
+    /// more than what holds the target, so that a warm-up does not go on at full duty.
     SetMode "SET_MODE" (Endpoint::Control, At(Operator), Effect::Acts)
         [Self::SetMode(_)] {
             /// The mode.

@@ -170,7 +170,7 @@ impl Controller {
             return Err(RefusalCode::MachineBusy.into());
         }
         match mode {
-            Mode::Manual => self.thermal.enter_manual(),
+            Mode::Manual => self.thermal.enter_manual(&self.config),
             Mode::Auto => self.thermal.enter_auto(),
         }
         Ok(Reply::OK)

@@ -222,10 +222,10 @@ impl Thermal {
         }
     }
 
-    /// From the PID to the operator, who begins with the duties that run.
-    pub(crate) fn enter_manual(&mut self) {
-        for zone in &mut self.zones {
-            zone.set_manual(zone.duty());
+    /// From the PID to the operator, see [`ZoneControl::take_in_hand`].
+    pub(crate) fn enter_manual(&mut self, config: &MachineConfig) {
+        for zone in self.ids() {
+            self.zones[zone].take_in_hand(Model::of(config, zone));
         }
         self.mode = HeatMode::Manual;
     }

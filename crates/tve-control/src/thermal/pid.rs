@@ -84,6 +84,11 @@ impl Pid {
         self.resume_at = Some(output);
     }
 
+    /// What the loop has found to hold the setpoint, %; `None` while a switch is smoothed.
+    pub fn found(&self) -> Option<f64> {
+        (!self.bleeding && self.resume_at.is_none()).then_some(self.integral)
+    }
+
     /// One computation; the output is in 0 to `max` %.
     pub fn update(&mut self, gains: &PidGains, input: PidInput) -> f64 {
         let PidInput { setpoint, pv, holding_duty, waiting_duty, integrate, max, .. } = input;

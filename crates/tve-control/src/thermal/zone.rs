@@ -135,6 +135,19 @@ impl ZoneControl {
         }
     }
 
+    /// From the loop to the operator, who begins with the duty that runs, but with no more than what
+    /// holds the target, as the loop has found it or by the model: in a warm-up full duty runs, and
+    /// nobody turns that down by hand in time.
+    pub(super) fn take_in_hand(&mut self, model: Model) {
+        let found = match &self.drive {
+            Drive::Closed { pid, .. } => pid.found(),
+            Drive::Off | Drive::Open => None,
+        };
+        let holding = model.holding_duty(self.target.get());
+        let most = found.map_or(holding, |found| holding.max(found));
+        self.manual = Duty::clamped(self.duty.get().min(most));
+    }
+
     /// Keeps the output where it is when the gains change.
     pub(super) fn rebase(&mut self) {
         if let Drive::Closed { pid, .. } = &mut self.drive {

@@ -103,7 +103,7 @@ fn buttons_start_and_stop_and_a_cold_start_button_does_nothing() {
 #[test]
 fn switching_modes_leaves_the_duty_where_it_was() {
     let mut bench = Bench::at(200.0);
-    bench.ok("SET_TARGET", json!({"z1": 205, "z2": 203}));
+    bench.ok("SET_TARGET", json!({"z1": 200, "z2": 190}));
     bench.run(5.0);
     let duties = |bench: &Bench| bench.shown().heater_duty.map(|_, duty| duty.get());
     for mode in ["MANUAL", "AUTO", "MANUAL", "AUTO"] {
@@ -115,6 +115,20 @@ fn switching_modes_leaves_the_duty_where_it_was() {
         }
         bench.run(5.0);
     }
+}
+
+#[test]
+fn manual_begins_in_a_warm_up_with_what_holds_the_target_and_at_a_target_with_what_runs() {
+    let mut bench = Bench::at(100.0);
+    bench.ok("SET_TARGET", json!({"z1": 210, "z2": 0}));
+    bench.run(5.0);
+    assert_eq!(bench.shown().heater_duty[Z1].get(), 100.0);
+    bench.ok("SET_MODE", json!({"mode": "MANUAL"}));
+    bench.run(0.1);
+    // (210 - 23) of 430 °C.
+    let duties = bench.shown().heater_duty.map(|_, duty| duty.get());
+    assert!((duties[Z1] - 43.5).abs() < 0.1, "{duties:?}");
+    assert_eq!(bench.shown().heater_duty[Z1], bench.shown().manual_duty[Z1]);
 }
 
 #[test]
