@@ -125,6 +125,8 @@ codes! {
     InvalidZone = "INVALID_ZONE", BadInput;
     /// Setpoint of a tune.
     InvalidSetpoint = "INVALID_SETPOINT", BadInput;
+    /// A heater that sticks at that target could not be caught in time; `reason` has the sum.
+    TargetNotCatchable = "TARGET_NOT_CATCHABLE", BadInput;
     /// There is no tune result to apply.
     NoResult = "NO_RESULT", BadInput;
     /// A login is needed and none was sent.

@@ -226,3 +226,33 @@ fn a_sensor_that_lost_contact_is_not_believed_again_however_often_somebody_clear
     }
     assert_eq!(hotter, Vec::<String>::new());
 }
+
+#[test]
+fn a_relay_that_sticks_at_the_highest_target_that_is_accepted_ends_below_the_limit() {
+    for (gain, time_constant, dead_time) in [
+        (430.0, 600.0, 15.0),
+        (430.0, 600.0, 40.0),
+        (430.0, 300.0, 15.0),
+        (645.0, 600.0, 15.0),
+        (860.0, 600.0, 15.0),
+        (860.0, 600.0, 40.0),
+        (1500.0, 2100.0, 40.0),
+    ] {
+        let mut config = machine();
+        let plant = &mut config.plant;
+        (plant.gain, plant.time_constant, plant.dead_time) = (gain, time_constant, dead_time);
+        let safety = &mut config.safety;
+        safety.zone_gain = gain;
+        safety.zone_time_constant = time_constant;
+        safety.zone_dead_time = dead_time;
+        let mut rig = Rig::new(&config);
+        let accepted = |t: &i32| rig.command("SET_TARGET", &json!({"z1": t})).is_ok();
+        let highest = (150..=265).rev().find(accepted).map(f64::from).unwrap();
+        Bench::of(&config, highest)
+            .hold(highest)
+            .after(120.0)
+            .breaks(Fault::SsrStuckOn(Z1))
+            .after(600.0)
+            .ends_with(&[HeatUnasked, HeaterStuckOn, AlarmCode::HeaterOverTemperature]);
+    }
+}

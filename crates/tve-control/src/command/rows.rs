@@ -51,6 +51,8 @@ commands! {
                 .or(RefusalCode::InvalidMode),
         } => Command::SetMode(mode);
     /// Sets target temperatures; a zone that is not named keeps its own, a name of no zone is refused.
+    /// So is a target from which a heater that sticks would carry the zone, by its model, beyond 295 °C
+    /// (TARGET_NOT_CATCHABLE).
     SetTarget "SET_TARGET" (Endpoint::Control, At(Operator), Effect::CalmsAtZero(targets_are_zero))
         [Self::SetTarget { .. }] {
             /// Target of the zone of that name.

@@ -4,7 +4,9 @@ use super::Controller;
 use crate::command::{Command, TUNE_MARGIN, TUNE_MIN};
 use crate::motion::pulse_rate;
 use crate::refusal::{Refusal, RefusalCode};
+use crate::thermal::Catch;
 use tve_hal::Zone;
+use tve_units::Celsius;
 
 impl Controller {
     /// Ranges that the configuration sets.
@@ -24,6 +26,9 @@ impl Controller {
                             ),
                         ));
                     }
+                    if let Some(t) = zones[zone] {
+                        self.check_catch(zone, t)?;
+                    }
                 }
                 Ok(())
             }
@@ -36,6 +41,7 @@ impl Controller {
                     format!("setpoint must be {TUNE_MIN} to {max} °C"),
                 ))
             }
+            Command::TuneStart { zone, setpoint, .. } => self.check_catch(*zone, *setpoint),
             Command::SetMotor { motor, rpm }
                 if rpm.get().abs() > self.config.motors[*motor].max_rpm =>
             {
@@ -61,8 +67,7 @@ impl Controller {
             Command::TuneApply if self.thermal.tune_result().is_none() => {
                 Err(RefusalCode::NoResult.into())
             }
-            Command::TuneStart { .. }
-            | Command::SetPwmOutput { .. }
+            Command::SetPwmOutput { .. }
             | Command::TuneApply
             | Command::Start
             | Command::Stop
@@ -96,6 +101,20 @@ impl Controller {
             | Command::ReplaceConfig(_)
             | Command::Adopt(_) => Ok(()),
         }
+    }
+
+    /// A zone is not asked for more than can still be caught when its heater sticks.
+    fn check_catch(&self, zone: Zone, target: Celsius) -> Result<(), Refusal> {
+        let catch = |target| Catch::of(target, zone, &self.config);
+        let sum = catch(target);
+        if sum.is_safe() {
+            return Ok(());
+        }
+        let whole = (0..target.get() as u32).rev().map(|t| Celsius::clamped(f64::from(t)));
+        let highest = whole.into_iter().find(|t| catch(*t).is_safe()).unwrap_or(Celsius::ZERO);
+        let name = self.config.names.zones[zone];
+        let sentence = format!("{name}: {sum}; at most {} °C", highest.get());
+        Err(Refusal::with(RefusalCode::TargetNotCatchable, sentence))
     }
 
     /// What the latched alarms forbid.

@@ -10,7 +10,9 @@
 
 mod autotune;
 mod balance;
+mod catch;
 mod cross_wiring;
+mod gains;
 mod pid;
 mod repeats;
 mod runaway;
@@ -19,6 +21,8 @@ mod unseen;
 mod watch;
 mod zone;
 
+pub(crate) use catch::Catch;
+pub(crate) use gains::effective_gains;
 pub use pid::{Pid, PidInput};
 pub(crate) use runaway::PERIOD;
 
@@ -52,10 +56,6 @@ const IN_BAND: f64 = 5.0;
 /// A cooler that runs stops this far above the target, °C: well below [`IN_BAND`], where it starts,
 /// so that noise does not switch it with every sample.
 const COOLED: f64 = 2.0;
-/// Ki of gains made for the original's law is limited to Kp over this, s.
-const CONVERTED_TI: f64 = 200.0;
-/// Kd of such gains is raised to Kp times this, s.
-const CONVERTED_TD: f64 = 20.0;
 
 /// Who decides the duties.
 #[derive(Debug, Clone, Copy)]
@@ -504,21 +504,4 @@ impl Thermal {
         let duty = if latches.forbids_heat(zone) { Duty::ZERO } else { control.duty() };
         control.conducts(now, slot, duty)
     }
-}
-
-/// The gains in force: those of the file, or their conversion when they were made for the law of
-/// the original (integral clamped in the wrong unit, derivative too small to damp).
-pub(crate) fn effective_gains(config: &MachineConfig) -> PerZone<PidGains> {
-    config.zones.map(|_, zone| {
-        let g = zone.gains;
-        if config.control.law >= 2 {
-            g
-        } else {
-            PidGains {
-                kp: g.kp,
-                ki: g.ki.min(g.kp / CONVERTED_TI),
-                kd: g.kd.max(CONVERTED_TD * g.kp),
-            }
-        }
-    })
 }

@@ -132,6 +132,27 @@ fn manual_begins_in_a_warm_up_with_what_holds_the_target_and_at_a_target_with_wh
 }
 
 #[test]
+fn a_target_from_which_a_stuck_heater_could_not_be_caught_is_refused_with_the_sum() {
+    let mut config = Config::embedded();
+    config.safety.zone_gain = 860.0;
+    let mut bench = Bench::with(config, 30.0, Restored::default());
+    let refusal = bench.send("SET_TARGET", json!({"z1": 200, "z2": 265})).unwrap_err();
+    assert_eq!(refusal.code, RefusalCode::TargetNotCatchable);
+    let reason = refusal.reason.unwrap();
+    assert!(reason.starts_with("z2: 265 °C + 21.2 until a stuck heater is seen + "), "{reason}");
+    let highest: f64 = reason.rsplit(' ').nth(1).unwrap().parse().unwrap();
+    assert_eq!(bench.shown().targets.map(|_, t| t.get()), [0.0, 0.0], "refused as a whole");
+    assert_eq!(bench.refused("SET_TARGET", json!({"z1": highest + 1.0})), refusal.code);
+    bench.ok("SET_TARGET", json!({"z1": highest}));
+    let tune = json!({"zone": "z1", "setpoint": 250.0});
+    let tune = parse_tune_start(&tune, &bench.controller.machine().names).unwrap();
+    let answer = carry_out(&mut bench.controller, &mut bench.file, bench.now, tune);
+    assert_eq!(answer.unwrap_err().code, refusal.code);
+    let mut default = Bench::at(30.0);
+    default.ok("SET_TARGET", json!({"z1": 265, "z2": 265}));
+}
+
+#[test]
 fn new_gains_do_not_move_the_duty() {
     let mut bench = Bench::at(200.0);
     bench.ok("SET_TARGET", json!({"z1": 205}));
