@@ -41,6 +41,7 @@ pub(crate) const RULES: &[&str] = &[
     "`safety.frozen_uncertain_after` is not above `safety.frozen_after`.",
     "`safety.idle_off_min` is not below `safety.idle_setback_min` when both are given.",
     "`safety.local_stop` with `pins.btn_stop` has `pins.btn_start`: what locks can be released.",
+    "`pins.contactor_feedback` has `pins.contactor`.",
     "The lower end of a history axis is below its upper end when both are given.",
 ];
 
@@ -112,9 +113,13 @@ impl Config {
                     }
                     steps.push((name, pin));
                 }
+                Signal::ContactorFeedback if self.pins.get("contactor").is_none() => {
+                    errors.push(Issue::new(at(), "needs pins.contactor, which it is about"));
+                }
                 Signal::Cooler(zone) => self.check_cooler(at(), zone.index(), errors),
                 Signal::PwmEnable
                 | Signal::Contactor
+                | Signal::ContactorFeedback
                 | Signal::Heater(_)
                 | Signal::Enable(_)
                 | Signal::Direction(_)

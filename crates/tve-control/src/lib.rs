@@ -29,6 +29,7 @@ mod alarms;
 mod array_state;
 mod capabilities;
 mod command;
+mod contactor;
 mod controller;
 mod motion;
 mod outlets;

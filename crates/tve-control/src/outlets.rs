@@ -77,6 +77,8 @@ pub(crate) struct Demand {
     pub(crate) status: Status,
     /// A TRIP is latched.
     pub(crate) tripped: bool,
+    /// The main contactor is to be closed.
+    pub(crate) contactor: bool,
     pub(crate) heaters: PerZone<bool>,
     pub(crate) coolers: PerZone<bool>,
     pub(crate) motors: PerMotor<MotorDrive>,
@@ -251,7 +253,7 @@ impl Outlets {
         let live = !demand.tripped;
         *heaters = demand.heaters;
         *coolers = demand.coolers;
-        *contactor = live;
+        *contactor = demand.contactor;
         *fan = self.is_on(Relay::Fan);
         *pump = self.is_on(Relay::Pump);
         // Cooling a throat that nobody can measure would only make ice.
@@ -313,7 +315,11 @@ impl Outlets {
             PinUse::Signal(signal) => signal,
         };
         let active = match signal {
-            Signal::EmergencyStop | Signal::Start | Signal::Stop | Signal::DriveAlarm(_) => {
+            Signal::EmergencyStop
+            | Signal::ContactorFeedback
+            | Signal::Start
+            | Signal::Stop
+            | Signal::DriveAlarm(_) => {
                 return read;
             }
             Signal::Heater(zone) => out.heaters[zone],

@@ -147,6 +147,8 @@ pub struct Inputs {
     pub buttons: Buttons,
     /// The emergency-stop contact.
     pub estop: Contact,
+    /// The auxiliary contact of the main contactor.
+    pub contactor: Contact,
     /// A drive reports a fault, or did so since the last tick.
     pub drive_alarm: bool,
     /// By motor.
@@ -172,6 +174,7 @@ impl Inputs {
             sensors: PerSensor::new(sensors),
             buttons: Buttons::default(),
             estop: Contact::NotMapped,
+            contactor: Contact::NotMapped,
             drive_alarm: false,
             motors: PerMotor::new(motors),
             pwm_mismatches: 0,

@@ -230,6 +230,8 @@ table! {
     Lamp(Lamp) = "led_{lamp}", mover: Mover::Tick, active: Level::High;
     /// Emergency-stop loop; active is a closed contact.
     EmergencyStop = "btn_emergency", mover: Mover::World, active: Level::Low;
+    /// Auxiliary contact of the main contactor; active is a closed contact.
+    ContactorFeedback = "contactor_feedback", mover: Mover::World, active: Level::Low;
     /// Start button.
     Start = "btn_start", mover: Mover::World, active: Level::Low;
     /// Stop button.
@@ -265,7 +267,7 @@ impl Signal {
     /// when no pin serves them, as they always were.
     pub fn is_classic(self) -> bool {
         match self {
-            Self::Cooler(_) => false,
+            Self::Cooler(_) | Self::ContactorFeedback => false,
             Self::DriveAlarm(motor) => motor.index() == 0,
             Self::PwmEnable
             | Self::Contactor

@@ -8,6 +8,8 @@ use tve_units::Bcm;
 
 /// A free pin for the contactor of the machines that have one.
 const CONTACTOR_PIN: u8 = 5;
+/// And for its auxiliary contact.
+const FEEDBACK_PIN: u8 = 7;
 
 /// A configuration with what it means. The certificate, the walks, the orders and the healthy hours
 /// are about one of these, and know no machine of their own.
@@ -106,13 +108,17 @@ impl Subject {
     }
 }
 
-/// Gives a machine a contactor that has none, where the pin for it is free.
+/// Gives a machine a contactor that has none, and its auxiliary contact, where the pins are free.
 pub(crate) fn fit_contactor(config: &mut Config) {
-    let pin = Bcm::new(CONTACTOR_PIN).ok();
-    let signals = &config.machine().signals;
-    let free = pin.is_some_and(|pin| !signals.owns(pin));
-    if free && signals.pin(Signal::Contactor).is_none() {
-        config.pins.set("contactor", pin);
+    for (signal, pin) in
+        [(Signal::Contactor, CONTACTOR_PIN), (Signal::ContactorFeedback, FEEDBACK_PIN)]
+    {
+        let pin = Bcm::new(pin).ok();
+        let signals = &config.machine().signals;
+        let free = pin.is_some_and(|pin| !signals.owns(pin));
+        if free && signals.pin(signal).is_none() {
+            config.pins.set(signal.row().pattern, pin);
+        }
     }
 }
 

@@ -265,6 +265,7 @@ impl RpiHardware {
             Signal::Step(_)
             | Signal::Direction(_)
             | Signal::EmergencyStop
+            | Signal::ContactorFeedback
             | Signal::Start
             | Signal::Stop
             | Signal::DriveAlarm(_) => return None,
@@ -395,6 +396,7 @@ impl Hardware for RpiHardware {
         inputs.buttons =
             Buttons { start: self.is_closed(Signal::Start), stop: self.is_closed(Signal::Stop) };
         inputs.estop = self.contact(Signal::EmergencyStop);
+        inputs.contactor = self.contact(Signal::ContactorFeedback);
         inputs.motors = self.motors.map(|motor, thread| MotorFeedback {
             jog_done: thread.as_ref().and_then(PulseThread::done),
             drive_alarm: self.is_closed(Signal::DriveAlarm(motor)),

@@ -39,6 +39,7 @@ pub(crate) struct Effects {
     pub(crate) motor_hot: bool,
     pub(crate) throat_hot: bool,
     pub(crate) estop: bool,
+    pub(crate) contactor_welded: bool,
     pub(crate) button_start: bool,
     pub(crate) button_stop: bool,
     /// °C of extra loss, see [`FaultKind::DoorDraught`].
@@ -61,6 +62,7 @@ impl Effects {
             motor_hot: false,
             throat_hot: false,
             estop: false,
+            contactor_welded: false,
             button_start: false,
             button_stop: false,
             draught: 0.0,
@@ -91,6 +93,7 @@ impl Effects {
             FaultKind::MotorHot => self.motor_hot = true,
             FaultKind::FeedThroatHot => self.throat_hot = true,
             FaultKind::EstopOpen => self.estop = true,
+            FaultKind::ContactorWelded => self.contactor_welded = true,
             FaultKind::ButtonStart => self.button_start = true,
             FaultKind::ButtonStop => self.button_stop = true,
             FaultKind::DoorDraught { celsius } => self.draught += celsius,

@@ -93,6 +93,8 @@ faults! {
     /// The emergency-stop button is pressed or its loop is broken: the contact leaves its healthy
     /// position.
     EstopOpen "estop_open";
+    /// The main contactor stays closed, whatever is asked of it.
+    ContactorWelded "contactor_welded";
     /// The start button is held.
     ButtonStart "button_start";
     /// The stop button is held.
@@ -244,6 +246,7 @@ impl FaultKind {
             | Self::MotorHot
             | Self::FeedThroatHot
             | Self::EstopOpen
+            | Self::ContactorWelded
             | Self::ButtonStart
             | Self::ButtonStop => name.to_owned(),
         }
@@ -356,6 +359,7 @@ impl FaultKind {
             FaultName::MotorHot => args.none(Self::MotorHot),
             FaultName::FeedThroatHot => args.none(Self::FeedThroatHot),
             FaultName::EstopOpen => args.none(Self::EstopOpen),
+            FaultName::ContactorWelded => args.none(Self::ContactorWelded),
             FaultName::ButtonStart => args.none(Self::ButtonStart),
             FaultName::ButtonStop => args.none(Self::ButtonStop),
             FaultName::DoorDraught => args
@@ -390,6 +394,7 @@ mod tests {
             FaultKind::MotorHot,
             FaultKind::FeedThroatHot,
             FaultKind::EstopOpen,
+            FaultKind::ContactorWelded,
             FaultKind::ButtonStart,
             FaultKind::ButtonStop,
             FaultKind::DoorDraught { celsius: noise.standard().abs() * 100.0 },

@@ -17,8 +17,8 @@ use crate::powers::SimPowers;
 use std::sync::Arc;
 use tve_config::{Config, MachineConfig};
 use tve_hal::{
-    ADC_CHANNELS, Buttons, Hardware, HardwareError, Inputs, MachineKind, Motor, MotorFeedback,
-    Outputs, PerMotor, PerSensor, PerZone, Pull, Sensor, SensorInput, UserPin,
+    ADC_CHANNELS, Buttons, Contact, Hardware, HardwareError, Inputs, MachineKind, Motor,
+    MotorFeedback, Outputs, PerMotor, PerSensor, PerZone, Pull, Sensor, SensorInput, UserPin,
 };
 use tve_units::{Bcm, Celsius, Micros};
 
@@ -178,9 +178,13 @@ impl SimHardware {
         });
     }
 
+    fn contactor_is_closed(&self) -> bool {
+        self.contactor || self.schedule.effects().contactor_welded
+    }
+
     fn update_power(&mut self) {
         let effects = self.schedule.effects();
-        let supplied = self.contactor || !self.setup.contactor_fitted;
+        let supplied = self.contactor_is_closed() || !self.setup.contactor_fitted;
         for zone in self.power.ids() {
             // A zone that the controller does not speak of is not heated.
             let asked = self.heaters.get(zone).is_some_and(|on| *on);
@@ -287,6 +291,11 @@ impl Hardware for SimHardware {
         inputs.buttons = Buttons { start: effects.button_start, stop: effects.button_stop };
         inputs.estop =
             if effects.estop { self.setup.estop_pressed } else { self.setup.estop_healthy };
+        inputs.contactor = match (self.setup.contactor_feedback, self.contactor_is_closed()) {
+            (false, _) => Contact::NotMapped,
+            (true, true) => Contact::Closed,
+            (true, false) => Contact::Open,
+        };
         inputs.drive_alarm = self.drive_alarm_seen;
         self.drive_alarm_seen = effects.drive_alarm;
         let alarm = inputs.drive_alarm;

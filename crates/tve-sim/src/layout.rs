@@ -43,6 +43,7 @@ pub(crate) struct Setup {
     pub(crate) full_scales: Vec<f64>,
     pub(crate) inputs: PerSensor<Input>,
     pub(crate) contactor_fitted: bool,
+    pub(crate) contactor_feedback: bool,
     pub(crate) estop_healthy: Contact,
     pub(crate) estop_pressed: Contact,
 }
@@ -64,6 +65,7 @@ impl Setup {
                 Some(Source::Max31856(_)) => Input::Thermocouple,
             }),
             contactor_fitted: machine.signals.pin(Signal::Contactor).is_some(),
+            contactor_feedback: machine.signals.pin(Signal::ContactorFeedback).is_some(),
             estop_healthy,
             estop_pressed,
         }

@@ -43,6 +43,7 @@ impl AlarmCode {
             | Self::FeedSensorFailure
             | Self::DriverFault
             | Self::ColdZone
+            | Self::ContactorWelded
             | Self::ControlOverrun
             | Self::OutputMismatch
             | Self::UncleanStop

@@ -124,6 +124,8 @@ pub enum Evidence {
     ThroatSensorBad,
     /// Nobody has released the motors at the panel that its stop button has locked.
     LockedAtPanel,
+    /// The auxiliary contact of the main contactor reads closed, though it is held open.
+    ContactorCloses,
     /// The alarm input of a stepper drive.
     DriveInput,
     /// A PWM register differs from what was written.
@@ -149,6 +151,7 @@ impl Evidence {
             Self::ThroatTooHot => "the feed throat reads at most `safety.feed_throat_max`",
             Self::ThroatSensorBad => "the sensor of the feed throat reads again",
             Self::LockedAtPanel => "the start button of the panel has been pressed",
+            Self::ContactorCloses => "the auxiliary contact of the contactor reads open",
             Self::DriveInput => "the drive reports no fault",
             Self::PwmReadBack => "the PWM registers hold what was written",
             Self::RecorderFails => "the recorder writes again",

@@ -4,9 +4,9 @@ use super::{AlarmRow, ClearRule, Evidence, Reaction, Scope};
 
 use ClearRule::{Acknowledged, Always, Never, Released, Seen, While};
 use Evidence::{
-    DiskLow, DriveInput, EstopContact, LockedAtPanel, MotorSensorBad, MotorTooHot, PwmReadBack,
-    RecorderFails, ThroatSensorBad, ThroatTooHot, ZoneRises, ZoneSensorBad, ZoneSensorSilent,
-    ZoneTooCold, ZoneTooHot,
+    ContactorCloses, DiskLow, DriveInput, EstopContact, LockedAtPanel, MotorSensorBad, MotorTooHot,
+    PwmReadBack, RecorderFails, ThroatSensorBad, ThroatTooHot, ZoneRises, ZoneSensorBad,
+    ZoneSensorSilent, ZoneTooCold, ZoneTooHot,
 };
 
 macro_rules! scope {
@@ -125,6 +125,10 @@ alarm_table! {
     LocalStop = "LOCAL_STOP", Stop, While(LockedAtPanel), 0.05,
         "Stopped at the machine, and locked there",
         "Press the start button of the panel to release the motors; nothing turns by that";
+    /// The main contactor does not read as it is driven, where its auxiliary contact is wired.
+    ContactorWelded = "CONTACTOR_WELDED", Trip, While(ContactorCloses), 1.0,
+        "The main contactor does not follow: it is welded, or its auxiliary contact is not wired right",
+        "Cut the mains by hand; replace the contactor, or mend the wires of its auxiliary contact";
     /// A stepper drive reported a fault.
     DriverFault = "DRIVER_FAULT", Stop, While(DriveInput), 0.05,
         "A stepper drive reports a fault",

@@ -24,6 +24,7 @@ use crate::alarm::{AlarmCode, AlarmEvent, Cause};
 use crate::alarms::{Alarms, Finding};
 use crate::capabilities::Capabilities;
 use crate::command::Relay;
+use crate::contactor::{Contactor, Wanted};
 use crate::motion::Motion;
 use crate::outlets::{Demand, Outlets};
 use crate::refusal::RefusalCode;
@@ -66,6 +67,7 @@ pub struct Controller {
     alarms: Alarms,
     supervisor: Supervisor,
     outlets: Outlets,
+    contactor: Contactor,
 }
 
 impl Controller {
@@ -81,6 +83,7 @@ impl Controller {
             alarms: Alarms::restore(restored.latched, restored.next_alarm_id, &config),
             supervisor: Supervisor::new(),
             outlets: Outlets::new(&config),
+            contactor: Contactor::default(),
             kind,
             inputs: Inputs::unread(config.motors.len(), config.sensors.len()),
             outputs: Outputs::off(config.zones.len(), config.motors.len()),
@@ -342,9 +345,16 @@ impl Controller {
         let latches = *self.alarms.latches();
         // Every entry is written anew; to build new lists each tick would cost more than the rest.
         let Outputs { mut heaters, mut coolers, mut motors, .. } = self.outputs;
+        let wanted = Wanted {
+            live: !latches.trip(),
+            heat: self.thermal.is_asked_to_heat() || self.thermal.is_tuning(),
+            at_rest: self.is_at_rest(),
+        };
+        let contactor = self.contactor.drive(wanted, self.inputs.contactor);
         let (now, config) = (self.now, &self.config);
         for zone in heaters.ids() {
-            heaters[zone] = self.thermal.conducts(now, zone, &latches);
+            let conducts = self.thermal.conducts(now, zone, &latches);
+            heaters[zone] = conducts && !self.contactor.is_proving();
         }
         for motor in motors.ids() {
             let halted = latches.driver_fault() && !self.motion.turns(motor);
@@ -359,6 +369,7 @@ impl Controller {
         let demand = Demand {
             status: self.status(),
             tripped: latches.trip(),
+            contactor,
             heaters,
             coolers,
             motors,

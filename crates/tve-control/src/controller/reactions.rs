@@ -8,7 +8,7 @@ use crate::refusal::{Refusal, RefusalCode};
 use crate::sensors::is_unknown;
 use crate::supervisor::estop_pressed;
 use tve_config::EstopContact;
-use tve_hal::{Reading, Sensor, Zone};
+use tve_hal::{Contact, Reading, Sensor, Zone};
 use tve_units::{Celsius, Duty};
 
 /// Read-backs in a row that make a mismatch.
@@ -133,6 +133,7 @@ impl Controller {
             }
             // A configuration without the lock leaves nobody locked.
             Evidence::LockedAtPanel => safety.local_stop,
+            Evidence::ContactorCloses => self.inputs.contactor == Contact::Closed,
             Evidence::DriveInput => self.inputs.drive_alarm,
             Evidence::PwmReadBack => self.pwm_mismatched(),
             Evidence::RecorderFails => self.alarms.logging().failed,

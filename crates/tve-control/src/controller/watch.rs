@@ -23,6 +23,9 @@ impl Controller {
         if self.estop_is_pressed() {
             self.raise(AlarmCode::EmergencyStopBtn, Cause::Plain);
         }
+        if self.contactor.fails(self.now, self.outputs.contactor, self.inputs.contactor) {
+            self.raise(AlarmCode::ContactorWelded, Cause::Plain);
+        }
         if self.inputs.drive_alarm {
             self.raise(AlarmCode::DriverFault, Cause::Plain);
         }

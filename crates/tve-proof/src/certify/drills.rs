@@ -5,14 +5,14 @@ mod motion;
 use super::case::{Case, tripped};
 use super::states::{State, WORKING, reach};
 use crate::rig::Rig;
-use crate::subject::Subject;
+use crate::subject::{Subject, fit_contactor};
 use serde_json::{Value, json};
 use tve_control::{
     AlarmCode, Cause, Controller, RefusalCode, Restored, RestoredAlarm, Unclean, UnreadName,
     lenient_json, parse_control, parse_gpio, parse_tune_start,
 };
 use tve_hal::{MachineKind, Names, Outputs, Signal, Zone};
-use tve_sim::FaultKind;
+use tve_sim::{FaultKind, SimPowers};
 use tve_units::{Micros, WallMillis};
 
 /// One drill.
@@ -86,6 +86,13 @@ pub(crate) static DRILLS: &[Drill] = &[
         expected: "HEATER_NOT_HEATING, then with ZONE_LOCKED, until RELEASE_ZONE, across a restart",
         states: &[Holding],
         run: lock_and_release,
+    },
+    Drill {
+        id: "contactor-welded",
+        fault: "a contactor with an auxiliary contact welds",
+        expected: "CONTACTOR_WELDED, TRIP, in 1 s from the next start of heat or trip on, no heat before",
+        states: &[Cold, Idle, Holding],
+        run: contactor_welded,
     },
     Drill {
         id: "feed-first",
@@ -461,6 +468,49 @@ fn lock_and_release(subject: &Subject, state: State) -> Result<String, String> {
     let release = json!({"zone": name, "reason": "heater band replaced"});
     rig.command("RELEASE_ZONE", &release).map_err(|refusal| refusal.to_string())?;
     rig.command("SET_TARGET", &heat).map_err(|refusal| refusal.to_string())?;
+    Ok(String::new())
+}
+
+fn contactor_welded(subject: &Subject, state: State) -> Result<String, String> {
+    let mut config = subject.config().clone();
+    fit_contactor(&mut config);
+    let mut rig = reach(&subject.with(config), state, false);
+    if rig.controller.machine().signals.pin(Signal::ContactorFeedback).is_none() {
+        return Err("no pin is free for the auxiliary contact".to_owned());
+    }
+    rig.inject(FaultKind::ContactorWelded, None);
+    rig.run_for(2.0);
+    if rig.journal().iter().any(|alarm| alarm.record.code == AlarmCode::ContactorWelded) {
+        return Err("raised while the contactor is closed anyway".to_owned());
+    }
+    let (name, value) = match state {
+        Cold | Idle => ("SET_TARGET", subject.every_zone(WORKING)),
+        Heating | Holding | Running | Tuning | Stopping | Manual | Alarm => {
+            ("EMERGENCY_STOP", Value::Null)
+        }
+    };
+    rig.command(name, &value).map_err(|refusal| refusal.to_string())?;
+    let end = rig.now() + Micros::from_secs_f64(AlarmCode::ContactorWelded.row().within_s);
+    while rig.now() < end {
+        if rig.tick().heaters.iter().any(|on| *on) {
+            return Err("heated through a contactor that is not proved".to_owned());
+        }
+    }
+    if !rig.journal().iter().any(|alarm| alarm.record.code == AlarmCode::ContactorWelded) {
+        return Err(format!("not raised within 1 s of {name}"));
+    }
+    if rig.command("CLEAR_ALARM", &Value::Null).is_ok() {
+        return Err("cleared while it is closed".to_owned());
+    }
+    rig.machine.clear_faults();
+    rig.run_for(1.0);
+    rig.command("CLEAR_ALARM", &Value::Null).map_err(|refusal| refusal.to_string())?;
+    let heat = subject.every_zone(WORKING);
+    rig.command("SET_TARGET", &heat).map_err(|refusal| refusal.to_string())?;
+    rig.run_for(60.0);
+    if !rig.journal().is_empty() || rig.snapshot().heater_duty.iter().all(|duty| duty.is_zero()) {
+        return Err("no heat through a contactor that follows".to_owned());
+    }
     Ok(String::new())
 }
 

@@ -73,6 +73,7 @@ pub static SURVIVED: &[Survival] = &[
         Test("crates/tve-control/src/controller/tests/alarms.rs",
             "a_contactor_opens_before_a_stuck_relay_could_have_overheated_a_zone_that_nobody_sees"),
     ] },
+    Survival { fault: "contactor welded", shown: &[Case("contactor-welded")] },
     Survival { fault: "barrel too hot", shown: &[
         Case("over-temperature"), Case("over-temperature-idle"), Case("over-temperature-manual")] },
     Survival { fault: "heater dead", shown: &[Case("heater-dead")] },

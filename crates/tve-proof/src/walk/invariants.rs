@@ -118,6 +118,11 @@ impl Observer {
         self.excused |= self.machine.signals.pin(Signal::Contactor).is_none();
     }
 
+    /// The contactor welds: a relay that sticks meanwhile would be a second fault.
+    pub(crate) fn contactor_welds(&mut self) {
+        self.excused = true;
+    }
+
     /// The process was replaced.
     pub(crate) fn restarted(&mut self, rig: &Rig) -> Verdict {
         let fresh = Self { excused: self.excused, ticks: self.ticks, ..Self::new(rig) };

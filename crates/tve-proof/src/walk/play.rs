@@ -52,6 +52,9 @@ pub(super) fn play(script: &Script) -> (Count, Result<(), Violation>) {
                     if matches!(kind, FaultKind::SsrStuckOn(_) | FaultKind::SsrLeaks(..)) {
                         observer.relay_sticks();
                     }
+                    if matches!(kind, FaultKind::ContactorWelded) {
+                        observer.contactor_welds();
+                    }
                     rig.inject(*kind, Some(*lasting));
                     Ok(())
                 }

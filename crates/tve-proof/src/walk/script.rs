@@ -246,7 +246,7 @@ fn trouble(subject: &Subject, dice: &mut Dice) -> Event {
         11 => FaultKind::HeaterPower(zone, dice.between(0.3, 1.0)),
         12 | 13 => FaultKind::AdcGone,
         14 | 15 => FaultKind::AdcStopped,
-        16 => FaultKind::PwmWriteLost,
+        16 => *dice.pick(&[FaultKind::PwmWriteLost, FaultKind::ContactorWelded]),
         17 => FaultKind::DriveAlarm,
         18 => FaultKind::MotorHot,
         19 => FaultKind::FeedThroatHot,

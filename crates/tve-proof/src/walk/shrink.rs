@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tve_config::{EstopContact, PidGains};
 use tve_control::parse_named;
+use tve_hal::Signal;
 use tve_units::Micros;
 
 /// Plays at most this often while shrinking.
@@ -154,8 +155,11 @@ fn scenario(script: &Script, violation: &Violation) -> String {
         // A list takes the place of the base's whole list.
         let _ = writeln!(text, "zones = {}", toml_value(&config.to_json()["zones"]));
     }
-    if let Some(pin) = config.pins.get("contactor") {
-        let _ = writeln!(text, "pins.contactor = {}", pin.get());
+    for signal in [Signal::Contactor, Signal::ContactorFeedback] {
+        let name = signal.row().pattern;
+        if let Some(pin) = config.pins.get(name) {
+            let _ = writeln!(text, "pins.{name} = {}", pin.get());
+        }
     }
     for (at, event) in &script.events {
         let t = at.secs();

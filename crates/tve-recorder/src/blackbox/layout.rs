@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "f718a25aad2bd8fefb61cf0c507e15e56a3a2cd92d605db26f67675ca37f82a7");
+    (2, "386745e65de20451d8402d60f284d624f10b413591de6fa478a60a1bc2162b06");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

@@ -15,13 +15,14 @@ fn default() -> Vec<Row> {
 fn every_alarm_of_the_controller_has_a_row() {
     /// Drills play these: converted gains, a journal that cannot be read, one fault after the other,
     /// what only some configuration asks for, and what a person does.
-    const ELSEWHERE: [A; 6] = [
+    const ELSEWHERE: [A; 7] = [
         A::TuneNeeded,
         A::JournalUnreadable,
         A::ZoneLocked,
         A::LocalStop,
         A::Residence,
         A::SafetyChanged,
+        A::ContactorWelded,
     ];
     for table in [default(), four_zones()] {
         for code in A::ALL.iter().filter(|code| !ELSEWHERE.contains(code)) {
