@@ -256,3 +256,30 @@ fn a_relay_that_sticks_at_the_highest_target_that_is_accepted_ends_below_the_lim
             .ends_with(&[HeatUnasked, HeaterStuckOn, AlarmCode::HeaterOverTemperature]);
     }
 }
+
+/// Whether the zone is locked after its dead heater was found, cleared, and what `between` does, was
+/// asked for heat and found again.
+fn locks_after(between: impl Fn(Bench) -> Bench) -> bool {
+    let mut bench = Bench::at(210.0).hold(210.0).after(300.0).breaks(Fault::HeaterDead(Z1));
+    bench = bench.after(300.0);
+    bench.send("CLEAR_ALARM", &json!({}));
+    bench.rig.restart(None, false);
+    bench = between(bench.after(10.0)).hold(210.0).after(600.0);
+    assert!(bench.rig.raised.iter().filter(|a| a.code == HeaterNotHeating).count() == 2);
+    bench.rig.raised.iter().any(|alarm| alarm.code == AlarmCode::ZoneLocked)
+}
+
+#[test]
+fn what_came_before_a_restart_counts_for_an_hour_unless_the_zone_was_released_since() {
+    assert!(locks_after(|bench| bench));
+    assert!(locks_after(|mut bench| {
+        bench.rig.step_wall_clock(-86_400);
+        bench.rig.restart(None, false);
+        bench
+    }));
+    assert!(!locks_after(|mut bench| {
+        bench = bench.after(3700.0);
+        bench.rig.restart(None, false);
+        bench
+    }));
+}

@@ -91,13 +91,10 @@ const REACTIONS: [Reaction; 4] =
     [Reaction::Note, Reaction::Stop, Reaction::ZoneTrip, Reaction::Trip];
 
 impl JournalEntry {
-    /// The alarm as the controller takes it over, unless it is over. What no row of today's table
+    /// The alarm as the controller takes it over. What no row of today's table
     /// is comes back as a TRIP that names it: nobody here can tell what it would have to stop.
     /// An alarm of a zone or motor that the machine does not have any more is one of every one.
-    fn latched(&self, names: &Names) -> Option<RestoredAlarm> {
-        if self.cleared {
-            return None;
-        }
+    fn restored(&self, names: &Names) -> RestoredAlarm {
         let known = REACTIONS
             .into_iter()
             .find(|r| r.name() == self.reaction)
@@ -106,13 +103,18 @@ impl JournalEntry {
             Some(code) => (code, Cause::Restored(self.about(names))),
             None => (AlarmCode::JournalUnreadable, Cause::Unread(UnreadName::new(&self.kind))),
         };
-        Some(RestoredAlarm {
+        RestoredAlarm {
             id: self.id,
             code,
             cause,
             wall: WallMillis::new((self.timestamp * 1000.0).round() as i64),
             acknowledged: self.acknowledged,
-        })
+        }
+    }
+
+    /// The same, unless it is over.
+    fn latched(&self, names: &Names) -> Option<RestoredAlarm> {
+        (!self.cleared).then(|| self.restored(names))
     }
 }
 
@@ -152,6 +154,8 @@ pub struct JournalState {
     pub history: AlarmHistory,
     /// Everything that was not cleared, in the order of raising; notes too.
     pub latched: Vec<RestoredAlarm>,
+    /// Everything that the journal holds, cleared or not, in the order of raising.
+    pub past: Vec<RestoredAlarm>,
     /// The id for the next alarm, at least 1.
     pub next_id: u64,
     /// What of it could not be read, where that is so: any of it may have been a latched alarm.
@@ -260,6 +264,7 @@ pub fn load_journal(data_dir: &Path, names: &Names) -> JournalState {
     };
     JournalState {
         latched: alarms.values().filter_map(|alarm| alarm.latched(names)).collect(),
+        past: alarms.values().map(|alarm| alarm.restored(names)).collect(),
         next_id,
         history: AlarmHistory(Arc::new(
             alarms.into_values().rev().take(SHOWN).collect::<Vec<_>>().into_iter().rev().collect(),

@@ -47,6 +47,8 @@ pub struct Rig {
     wall_offset_ms: i64,
     revision: u64,
     journal: Vec<Latched>,
+    /// Everything that was ever raised.
+    past: Vec<AlarmRecord>,
     next_id: u64,
     /// Alarms raised since somebody emptied this, oldest first.
     pub raised: Vec<AlarmRecord>,
@@ -69,6 +71,7 @@ impl Rig {
             plant_time: Micros::ZERO,
             wall_offset_ms: 0,
             journal: Vec::new(),
+            past: Vec::new(),
             next_id: 1,
             raised: Vec::new(),
         }
@@ -196,18 +199,17 @@ impl Rig {
 
     /// The process dies and a new one starts from the journal.
     pub fn restart(&mut self, unclean: Option<Unclean>, config_fault: bool) {
+        let of = |record: &AlarmRecord, acknowledged| RestoredAlarm {
+            id: record.id,
+            code: record.code,
+            cause: record.restored_cause(),
+            wall: record.wall,
+            acknowledged,
+        };
         let restored = Restored {
-            latched: self
-                .journal
-                .iter()
-                .map(|alarm| RestoredAlarm {
-                    id: alarm.record.id,
-                    code: alarm.record.code,
-                    cause: alarm.record.restored_cause(),
-                    wall: alarm.record.wall,
-                    acknowledged: alarm.acknowledged,
-                })
-                .collect(),
+            latched: self.journal.iter().map(|a| of(&a.record, a.acknowledged)).collect(),
+            past: self.past.iter().map(|record| of(record, record.acknowledged)).collect(),
+            wall: self.inputs.wall,
             next_alarm_id: self.next_id,
             unclean,
             config_fault,
@@ -229,6 +231,7 @@ impl Rig {
                 AlarmEvent::Raised(record) => {
                     self.next_id = self.next_id.max(record.id + 1);
                     self.raised.push(record);
+                    self.past.push(record);
                     self.journal.push(Latched { record, acknowledged: record.acknowledged });
                 }
                 AlarmEvent::Acknowledged { id } => {

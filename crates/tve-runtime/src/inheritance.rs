@@ -39,6 +39,8 @@ impl Inheritance {
         }
         let restored = Restored {
             latched: journal.latched,
+            past: journal.past,
+            wall: SystemClock.now(),
             next_alarm_id: journal.next_id,
             unclean: previous.unclean,
             config_fault,

@@ -96,6 +96,9 @@ impl Controller {
             last_tick: None,
             watched_at: None,
         };
+        for alarm in &restored.past {
+            controller.recall(alarm, restored.wall);
+        }
         if restored.config_fault {
             controller.raise(AlarmCode::ConfigFault, Cause::Plain);
         }

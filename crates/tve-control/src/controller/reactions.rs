@@ -1,7 +1,9 @@
 //! What an alarm does to the machine, what clearing takes, and what still stands in its way.
 
 use super::Controller;
-use crate::alarm::{About, AlarmCode, AlarmRecord, Cause, ClearRule, Evidence, Reaction, Subject};
+use crate::alarm::{
+    About, AlarmCode, AlarmRecord, Cause, ClearRule, Evidence, Reaction, RestoredAlarm, Subject,
+};
 use crate::alarms::Finding;
 use crate::command::{AlarmSelector, Reply};
 use crate::refusal::{Refusal, RefusalCode};
@@ -9,7 +11,7 @@ use crate::sensors::is_unknown;
 use crate::supervisor::estop_pressed;
 use tve_config::EstopContact;
 use tve_hal::{Contact, Reading, Sensor, Zone};
-use tve_units::{Celsius, Duty};
+use tve_units::{Celsius, Duty, Micros, WallMillis};
 
 /// Read-backs in a row that make a mismatch.
 const MISMATCHES: u8 = 2;
@@ -29,6 +31,21 @@ impl Controller {
             && self.thermal.comes_again(self.now, zone, fault)
         {
             self.raise(AlarmCode::ZoneLocked, Cause::Zone(zone));
+        }
+    }
+
+    /// Takes an alarm of the process before into the count of what comes again. A wall clock that was
+    /// set back makes it one of now.
+    pub(super) fn recall(&mut self, alarm: &RestoredAlarm, wall: WallMillis) {
+        let about = Subject::of(&alarm.cause, &self.config).zone();
+        let ago = Micros::from_millis((wall.get() - alarm.wall.get()).max(0).unsigned_abs());
+        for zone in self.thermal.ids().filter(|zone| about.is_none_or(|about| about == *zone)) {
+            if alarm.code.row().clear == ClearRule::Released {
+                // Whoever released the zone has looked after what came before.
+                self.thermal.release(zone);
+            } else if let Some(fault) = alarm.code.heat_fault() {
+                self.thermal.recall(zone, fault, ago);
+            }
         }
     }
 

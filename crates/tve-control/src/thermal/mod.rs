@@ -298,6 +298,11 @@ impl Thermal {
         self.repeats[zone].again(now, fault)
     }
 
+    /// Takes in a fault of the process before, which came so long `ago`.
+    pub(crate) fn recall(&mut self, zone: Zone, fault: HeatFault, ago: Micros) {
+        self.repeats[zone].recall(fault, ago);
+    }
+
     /// Somebody has looked after a zone: its account and its faults begin anew.
     pub(crate) fn release(&mut self, zone: Zone) {
         self.balances[zone].trust();

@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "386745e65de20451d8402d60f284d624f10b413591de6fa478a60a1bc2162b06");
+    (2, "1fec9c2e858f04c99854a90df124c5898061b5cb9996abbff12b6aac9f402153");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

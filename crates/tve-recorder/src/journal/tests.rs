@@ -65,6 +65,15 @@ fn latched_alarms_and_the_next_id_survive_a_restart() {
 }
 
 #[test]
+fn what_was_cleared_is_remembered_as_past() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[hot(1), AlarmEvent::Cleared { id: 1 }, hot(2)]);
+    let state = load_journal(dir.path(), &names());
+    assert_eq!(state.past.iter().map(|alarm| alarm.id).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(state.past[1..], state.latched[..]);
+}
+
+#[test]
 fn a_latched_alarm_of_a_zone_that_is_called_otherwise_now_is_one_of_every_zone() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &[hot(1)]);

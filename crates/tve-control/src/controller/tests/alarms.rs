@@ -306,6 +306,42 @@ fn a_sensor_that_is_calibrated_anew_is_not_held_against_what_it_showed_before() 
     assert_eq!(bench.active(), Vec::<&str>::new());
 }
 
+/// The alarms of a machine that is too hot after a process in which these came.
+fn too_hot_after(past: &[(AlarmCode, About)]) -> Vec<&'static str> {
+    let past = past.iter().zip(1..).map(|(&(code, about), id)| RestoredAlarm {
+        id,
+        code,
+        cause: Cause::Restored(about),
+        wall: WallMillis::new(1_000_000),
+        acknowledged: true,
+    });
+    let (past, wall) = (past.collect(), WallMillis::new(1_600_000));
+    let restored = Restored { past, wall, next_alarm_id: 9, ..Restored::default() };
+    let mut bench = Bench::with(Config::embedded(), 200.0, restored);
+    bench.channels[1] = 209.0;
+    while bench.channels[1] < 290.0 {
+        bench.run(1.0);
+        bench.channels[1] += 9.0;
+    }
+    bench.run(1.0);
+    bench.active()
+}
+
+#[test]
+fn a_fault_of_heat_counts_across_a_restart_by_zone_and_kind_until_the_zone_was_released() {
+    use AlarmCode::{HeaterOverTemperature, HeaterStuckOn, SensorDetached, ZoneLocked};
+    let [z1, z2] = [Z1, Z2].map(About::Zone);
+    let locked = |past: &[_]| too_hot_after(past).contains(&"ZONE_LOCKED");
+    assert!(!locked(&[]));
+    assert!(locked(&[(HeaterOverTemperature, z1)]));
+    assert!(locked(&[(HeaterOverTemperature, About::Machine)]), "nobody knows which zone");
+    assert!(!locked(&[(HeaterOverTemperature, z2), (HeaterStuckOn, z1)]));
+    for released in [ZoneLocked, SensorDetached] {
+        assert!(!locked(&[(HeaterOverTemperature, z1), (released, z1)]));
+        assert!(locked(&[(HeaterOverTemperature, z1), (released, z2)]));
+    }
+}
+
 fn two_measured_motors() -> Config {
     let file = json!({
         "zones": [{"name": "z1", "sensor": "t2"}],
