@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use tve_config::Config;
-use tve_control::AlarmCode::{self, HeatUnasked, HeaterNotHeating, HeaterStuckOn};
+use tve_control::AlarmCode::{self, HeatUnasked, HeaterNotHeating, HeaterStuckOn, SensorDetached};
 use tve_hal::{Sensor, Zone};
 use tve_rig::Rig;
 use tve_sim::{FaultKind as Fault, SimPowers};
@@ -95,7 +95,7 @@ fn a_sensor_that_comes_loose_under_a_duty_by_hand_ends_the_heat() {
                 .breaks(Fault::SensorLoose(T2, contact))
                 .by_hand(duty)
                 .after(900.0)
-                .ends_with(&[HeaterNotHeating]);
+                .ends_with(&[HeaterNotHeating, SensorDetached]);
         }
     }
 }
@@ -109,7 +109,7 @@ fn a_sensor_that_comes_loose_under_a_closed_loop_ends_the_heat() {
                 .after(300.0)
                 .breaks(Fault::SensorLoose(T2, contact))
                 .after(600.0)
-                .ends_with(&[HeaterNotHeating]);
+                .ends_with(&[HeaterNotHeating, SensorDetached]);
         }
     }
 }
@@ -122,9 +122,9 @@ fn clearing_and_asking_again_locks_the_zone_before_it_is_too_hot() {
         bench.send("CLEAR_ALARM", &json!({}));
         bench = bench.hold(210.0);
     }
-    let locked = bench.rig.raised.iter().any(|alarm| alarm.code == AlarmCode::SensorDetached);
+    let locked = bench.rig.raised.iter().any(|alarm| alarm.code == SensorDetached);
     assert!(locked && bench.hottest < 280.0, "{:.1} °C", bench.hottest);
-    bench.ends_with(&[HeaterNotHeating]);
+    bench.ends_with(&[HeaterNotHeating, SensorDetached]);
 }
 
 #[test]
@@ -282,4 +282,34 @@ fn what_came_before_a_restart_counts_for_an_hour_unless_the_zone_was_released_si
         bench.rig.restart(None, false);
         bench
     }));
+}
+
+/// The colder a barrel is, the less a lost contact takes from its reading: a smaller loss than these
+/// looks like a weaker heater, and only a model that was measured before can tell.
+#[test]
+fn a_sensor_that_comes_loose_in_a_warm_up_is_found_by_its_fall() {
+    let mut hotter = Vec::new();
+    for gain in [0.8, 1.0, 1.3, 1.6] {
+        for (start, seconds, contacts) in [
+            (40.0, 20.0, [0.0, 0.3, 0.5]),
+            (60.0, 60.0, [0.3, 0.5, 0.7]),
+            (120.0, 60.0, [0.7, 0.8, 0.85]),
+        ] {
+            for contact in contacts {
+                let mut bench = Bench::of(&stronger(gain), start).hold(265.0).after(seconds);
+                bench = bench.breaks(Fault::SensorLoose(T2, contact));
+                for _ in 0..3 {
+                    bench = bench.after(60.0);
+                    bench.send("SET_TARGET", &json!({"z1": 0}));
+                    bench.send("CLEAR_ALARM", &json!({}));
+                    bench = bench.hold(265.0).after(150.0);
+                }
+                let Bench { hottest, .. } = bench.after(600.0);
+                if hottest > NEVER_ABOVE {
+                    hotter.push(format!("{hottest:.1} °C: x {gain} from {start} °C, {contact}"));
+                }
+            }
+        }
+    }
+    assert_eq!(hotter, Vec::<String>::new());
 }

@@ -53,9 +53,19 @@ const NEIGHBOUR: f64 = 0.25;
 const UNSEEN_NEIGHBOUR: f64 = 280.0;
 /// How much more than the room a cooler takes, as a share.
 const COOLER: f64 = 1.5;
-/// A reading this far below what its metal can be has lost it, °C.
-const LOST: f64 = 10.0;
-/// Below this a supply that is 1 % off moves a reading by more than that, °C; and how much more for
+/// A reading this far below what its metal can be has lost it, °C, where another zone shows that the
+/// supply of the dividers has not moved, and where none does.
+const LOST: f64 = 4.0;
+const LOST_UNWITNESSED: f64 = 10.0;
+/// Colder than this a divider is too near its end for one sensor to speak for another, °C.
+const BLIND_BELOW: f64 = 35.0;
+/// For how long, so that every sensor has been sampled since.
+const LOST_FOR: Micros = Micros::from_secs(2);
+/// A sensor that moves with the supply has lost at least this by then, °C.
+const MOVED: f64 = 1.0;
+/// One this much hotter than another moves so little beside it that it proves nothing, °C.
+const AS_COLD: f64 = 20.0;
+/// Below this a supply that is 1 % off moves a reading by more than the latter, °C; and how much more for
 /// each °C.
 const SURE_ABOVE: f64 = 80.0;
 const LESS_SURE: f64 = 0.5;
@@ -163,6 +173,7 @@ pub(crate) struct HeatBalance {
     unasked_since: Option<Micros>,
     /// What the metal is at least, °C; `None` before it was ever seen.
     coldest: Option<f64>,
+    lost_since: Option<Micros>,
 }
 
 impl Default for HeatBalance {
@@ -174,6 +185,7 @@ impl Default for HeatBalance {
             unasked: 0.0,
             unasked_since: None,
             coldest: None,
+            lost_since: None,
         }
     }
 }
@@ -194,11 +206,27 @@ impl HeatBalance {
         self.unasked_since.map(|since| now.since(since))
     }
 
-    /// What the metal is at least, °C, where a reading of `pv` °C cannot be its temperature: it fell
-    /// faster than any metal cools.
-    pub(crate) fn detached(&self, pv: f64) -> Option<f64> {
-        let far = |coldest: f64| LOST + LESS_SURE * (SURE_ABOVE - coldest).max(0.0);
-        self.coldest.filter(|coldest| coldest - pv >= far(*coldest))
+    /// How far the reading is below what the metal can be, °C.
+    fn lost(&self) -> f64 {
+        self.coldest.zip(self.last).map_or(0.0, |(coldest, pv)| coldest - pv)
+    }
+
+    /// What the metal is at least, °C, where the reading cannot be its temperature: it fell faster than
+    /// any metal cools, and not with the sensors of `others`.
+    pub(crate) fn detached<'a>(
+        &self,
+        now: Micros,
+        mut others: impl Iterator<Item = &'a Self>,
+    ) -> Option<f64> {
+        let coldest = self.coldest?;
+        let lasting = self.lost_since.is_some_and(|since| now.since(since) >= LOST_FOR);
+        let stands = |other: &Self| {
+            other.last.is_some_and(|pv| pv <= coldest + AS_COLD) && other.lost() < MOVED
+        };
+        let alone = LOST_UNWITNESSED + LESS_SURE * (SURE_ABOVE - coldest).max(0.0);
+        let witnessed = lasting && coldest >= BLIND_BELOW && others.any(stands);
+        let detached = self.lost() >= alone || witnessed;
+        detached.then_some(coldest)
     }
 
     /// One evaluation, `dt` s after the last.
@@ -220,11 +248,13 @@ impl HeatBalance {
             self.unasked_since =
                 if self.unasked > 0.0 { self.unasked_since.or(Some(now)) } else { None };
         }
+        self.lost_since = (self.lost() >= LOST).then(|| self.lost_since.unwrap_or(now));
     }
 
     /// The account begins anew; what is on its way is on its way, and the metal is as hot as it is.
     fn forget(&mut self) {
-        *self = Self { under_way: self.under_way, coldest: self.coldest, ..Self::default() };
+        let Self { under_way, coldest, .. } = *self;
+        *self = Self { under_way, coldest, ..Self::default() };
     }
 
     /// What its sensor shows is believed again: somebody has looked after it.

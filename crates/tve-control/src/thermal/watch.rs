@@ -87,10 +87,12 @@ impl Thermal {
             return Some(Finding::new(AlarmCode::HeaterNotHeating, cause));
         }
         let pv = flows.pv?;
-        if let Some(coldest) = balance.detached(pv) {
+        let others = self.balances.entries().filter(|(other, _)| *other != zone).map(|(_, b)| b);
+        if let Some(coldest) = self.balances[zone].detached(readings.now(), others) {
             let cause = Cause::Fell { sensor: readings.sensor(zone), reading: pv, coldest };
             return Some(Finding::new(AlarmCode::SensorDetached, cause));
         }
+        let balance = &self.balances[zone];
         let moment = rise(10).unwrap_or(0.0);
         let peak = pv + moment.max(0.0) / 10.0 * (model.zone.dead_time + UNDER_WAY_S);
         let lasting = balance.unasked_for(readings.now()).is_some_and(|span| span >= UNASKED_FOR);

@@ -38,6 +38,8 @@ const NEXT_SAMPLE: f64 = 0.2;
 const COLD_WATCH: (f64, f64) = (150.0, 50.0);
 
 const BAD: Expected = Alarm(&[A::HeaterSensorFailure]);
+/// What is found first of a sensor that lost its zone: that it fell, or that heat does not show.
+const FELL: Expected = Alarm(&[A::HeaterNotHeating, A::SensorDetached]);
 const DETACHED: Expected = Alarm(&[A::SensorDetached]);
 const COOL: Expected = Alarm(&[A::HeaterNotHeating]);
 /// The balance of heat may find a relay before the rules about targets do, and never later.
@@ -119,7 +121,7 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
         let kind = F::SensorFallenOut(p.sensor);
         p.sensor_row("fallen-out", "fallen out of the barrel", Breaks(kind))
             .strikes(if p.is_tuned() { LOOP } else { LOOP_OR_TUNED_ELSEWHERE })
-            .raises(COOL)
+            .raises(FELL)
             .from(Below(p.sensor, WORKING - BAND))
             .within(FALLEN_OUT)
             .watched(60.0)
@@ -135,14 +137,14 @@ fn of_zone_sensors(places: &[Place<'_>]) -> Vec<Row> {
         let kind = F::SensorLoose(p.sensor, 0.8);
         p.sensor_row("loose", "loose: it shows four fifths of the heat", Breaks(kind))
             .strikes(&[Holding, Running, Stopping, Manual])
-            .raises(COOL)
+            .raises(FELL)
             .watched(200.0)
     };
     let fallen_out_heating = |p: &Place<'_>| {
         let kind = F::SensorFallenOut(p.sensor);
         p.sensor_row("fallen-out-heating", "fallen out before the target is reached", Breaks(kind))
             .strikes(if p.is_tuned() { &[Heating, Tuning] } else { &[Heating] })
-            .raises(COOL)
+            .raises(FELL)
             .watched(200.0)
     };
     [

@@ -51,7 +51,8 @@ pub static SURVIVED: &[Survival] = &[
     Survival { fault: "sensor loose", shown: &[
         Case("loose"),
         Test(NET, "a_sensor_that_comes_loose_under_a_duty_by_hand_ends_the_heat"),
-        Test(NET, "a_sensor_that_comes_loose_under_a_closed_loop_ends_the_heat")] },
+        Test(NET, "a_sensor_that_comes_loose_under_a_closed_loop_ends_the_heat"),
+        Test(NET, "a_sensor_that_comes_loose_in_a_warm_up_is_found_by_its_fall")] },
     Survival { fault: "heater dead, cleared and asked for again", shown: &[Case("locked")] },
     Survival { fault: "clear and ask again over a sensor that lies", shown: &[
         Test(NET, "clearing_and_asking_again_locks_the_zone_before_it_is_too_hot"),

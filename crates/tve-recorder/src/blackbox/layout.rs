@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "1fec9c2e858f04c99854a90df124c5898061b5cb9996abbff12b6aac9f402153");
+    (2, "61f7ea2cc4134165cf3f54857669d390a470f831c7b42d5340557338302ed816");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

@@ -252,11 +252,13 @@ fn without_a_contactor_the_other_zone_holds_on_however_long_one_is_lost() {
 }
 
 /// One zone on t2, and two motors with a sensor each: `motor` and t3.
-/// A hot barrel that is off, whose first sensor falls by `fall` °C in 10 s.
-fn after_a_fall_of(fall: f64) -> Bench {
+/// A hot barrel that is off, whose sensors fall by so many °C in 10 s.
+fn after_a_fall_of(falls: [f64; 2]) -> Bench {
     let mut bench = Bench::at(200.0);
     for tenth in 1..=10 {
-        bench.channels[1] = 200.0 - fall * f64::from(tenth) / 10.0;
+        for (channel, fall) in [1, 3].into_iter().zip(falls) {
+            bench.channels[channel] = 200.0 - fall * f64::from(tenth) / 10.0;
+        }
         bench.run(1.0);
     }
     bench.run(1.0);
@@ -265,8 +267,10 @@ fn after_a_fall_of(fall: f64) -> Bench {
 
 #[test]
 fn a_sensor_that_falls_faster_than_metal_cools_locks_its_zone_until_somebody_has_looked() {
-    assert_eq!(after_a_fall_of(12.0).active(), Vec::<&str>::new());
-    let mut bench = after_a_fall_of(25.0);
+    assert_eq!(after_a_fall_of([7.0, 0.0]).active(), Vec::<&str>::new());
+    assert_eq!(after_a_fall_of([14.0, 14.0]).active(), Vec::<&str>::new(), "the supply moved");
+    assert_eq!(after_a_fall_of([25.0, 25.0]).active(), ["SENSOR_DETACHED"; 2]);
+    let mut bench = after_a_fall_of([14.0, 0.0]);
     assert_eq!(bench.active(), ["SENSOR_DETACHED"]);
     // The metal may have cooled to what the sensor shows by now: it has lied all the same.
     bench.run(60.0);
