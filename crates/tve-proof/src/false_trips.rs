@@ -25,8 +25,8 @@ const HOUR_S: f64 = 3600.0;
 const WORKING: f64 = 180.0;
 /// Both ramps and the stop sequence are over after this, s.
 const STOPPED_S: f64 = 12.0;
-/// Noise of the converter, standard deviation in codes.
-const NOISE_LSB: f64 = 2.0;
+/// Noise of the converter, standard deviation in codes: each hour has one of these.
+const NOISE_LSB: [f64; 4] = [0.0, 0.5, 2.0, 3.0];
 
 /// An alarm on a healthy machine.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -82,12 +82,13 @@ fn configuration(subject: &Subject, dice: &mut Dice) -> Config {
     // Its note says that nobody moved the screw, which an hour of heating does not.
     config.safety.idle_setback_min = 0.0;
     config.safety.idle_off_min = 0.0;
-    config.plant.noise_lsb = NOISE_LSB;
     // No barrel is what its configuration says.
     config.plant.gain *= dice.between(0.9, 1.15);
     config.plant.time_constant *= dice.between(0.85, 1.3);
     config.plant.dead_time *= dice.between(0.7, 1.5);
     config.plant.seed = dice.seed();
+    let noise = config.plant.seed as usize % NOISE_LSB.len();
+    config.plant.noise_lsb = NOISE_LSB[noise];
     let gains = |kp, ki, kd| Some(PidGains { kp, ki, kd });
     let (law, gains) =
         *dice.pick(&[(2, None), (1, gains(5.0, 0.1, 10.0)), (2, gains(3.23, 0.0094, 80.2))]);

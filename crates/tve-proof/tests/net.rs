@@ -161,7 +161,7 @@ fn a_calibration_over_an_open_sensor_does_not_hide_a_stuck_relay() {
     let mut bench = Bench::at(230.0).hold(230.0).after(300.0).breaks(open);
     bench = bench.breaks(Fault::SsrStuckOn(Z1)).after(2.0);
     for _ in 0..60 {
-        bench.send("SET_SENSOR_CALIBRATION", &json!({"channel": 1, "points": []}));
+        bench.send("SET_SENSOR_CALIBRATION", &json!({"params": {"channel": 1, "cal_points": []}}));
         bench.send("CLEAR_ALARM", &json!({}));
         bench = bench.after(20.0);
     }

@@ -119,8 +119,8 @@ pub(crate) struct HeatContext {
     pub(crate) heated: bool,
     /// Duty in force, %.
     pub(crate) duty: f64,
-    /// Rate of rise that the heater model expects at the last value, °C/s.
-    pub(crate) expected_rate: f64,
+    /// How far the reading must have moved since its code stands, °C.
+    pub(crate) missed: f64,
 }
 
 /// One sensor from code to reading.
@@ -147,14 +147,15 @@ pub(crate) struct SensorChannel {
     newest: Option<f64>,
     /// Share of a thermistor at the newest sample that was no outlier.
     last_share: Option<f64>,
-    open_run: u8,
-    short_run: u8,
+    /// Samples in a row that the wires gave no temperature in, by being apart or by touching.
+    wire_run: u8,
+    /// The wires touched in one of them.
+    touched: bool,
     jump_run: u8,
     steady_run: u8,
     was_warm: bool,
     cold_heating: Micros,
     still_since: Micros,
-    missed_codes: f64,
     recent: Boxcar,
     published: Boxcar,
 }
@@ -198,14 +199,13 @@ impl SensorChannel {
             accepted: None,
             newest: None,
             last_share: None,
-            open_run: 0,
-            short_run: 0,
+            wire_run: 0,
+            touched: false,
             jump_run: 0,
             steady_run: 0,
             was_warm: false,
             cold_heating: Micros::ZERO,
             still_since: Micros::ZERO,
-            missed_codes: 0.0,
             recent: Boxcar::new(),
             published: Boxcar::new(),
         }
@@ -217,6 +217,11 @@ impl SensorChannel {
 
     pub(crate) const fn config(&self) -> &SensorConfig {
         &self.config
+    }
+
+    /// Since when the code stands; only while the reading is a value.
+    pub(crate) fn stands_since(&self) -> Option<Micros> {
+        self.reading.value().map(|_| self.still_since)
     }
 
     /// When the newest sample was taken.
@@ -321,32 +326,35 @@ impl SensorChannel {
         match word {
             Word::Open => self.judge_open(dt, safety, heat),
             Word::Short => {
-                self.short_run = self.short_run.saturating_add(1);
-                self.open_run = 0;
-                self.steady_run = 0;
-                if self.short_run >= CONFIRM {
+                self.touched = true;
+                if self.no_temperature() {
                     self.reading = Reading::Shorted;
                 }
             }
             Word::Value { t, share } => {
-                self.open_run = 0;
-                self.short_run = 0;
+                self.wire_run = 0;
+                self.touched = false;
                 self.cold_heating = Micros::ZERO;
                 if same_code && matches!(self.reading, Reading::Frozen) {
                     return;
                 }
                 self.judge_value(at, t, share, safety);
                 let per_degree = self.codes_per_degree(share, t);
-                self.judge_frozen(at, dt, same_code, per_degree, safety, heat);
+                self.judge_frozen(at, same_code, per_degree, safety, heat);
             }
         }
     }
 
-    fn judge_open(&mut self, dt: Micros, safety: &Safety, heat: HeatContext) {
-        self.open_run = self.open_run.saturating_add(1);
-        self.short_run = 0;
+    /// Counts a sample without a temperature; whether that is a fault by now, which it is whatever
+    /// the wires do in turn.
+    fn no_temperature(&mut self) -> bool {
+        self.wire_run = self.wire_run.saturating_add(1);
         self.steady_run = 0;
-        if self.open_run < CONFIRM {
+        self.wire_run >= CONFIRM
+    }
+
+    fn judge_open(&mut self, dt: Micros, safety: &Safety, heat: HeatContext) {
+        if !self.no_temperature() {
             return;
         }
         let was_cold = matches!(self.reading, Reading::ColdOrOpen);
@@ -356,6 +364,7 @@ impl SensorChannel {
         // A converter that finds the wire broken by itself knows: only a divider cannot tell.
         let may_be_cold = self.full_scale > 0.0
             && !self.was_warm
+            && !self.touched
             && if heat.heated { was_cold || heat.duty == 0.0 } else { was_cold || near_band };
         if heat.duty > 0.0 {
             self.cold_heating = self.cold_heating + dt;
@@ -408,7 +417,6 @@ impl SensorChannel {
             self.recent = Boxcar::new();
             self.published = self.published.emptied();
             self.still_since = at;
-            self.missed_codes = 0.0;
         }
         self.jump_run = 0;
         self.accepted = Some(t);
@@ -429,7 +437,6 @@ impl SensorChannel {
     fn judge_frozen(
         &mut self,
         at: Micros,
-        dt: Micros,
         same_code: bool,
         per_degree: f64,
         safety: &Safety,
@@ -437,15 +444,10 @@ impl SensorChannel {
     ) {
         if !same_code {
             self.still_since = at;
-            self.missed_codes = 0.0;
             return;
         }
-        if !heat.heated {
-            return;
-        }
-        self.missed_codes += heat.expected_rate * dt.secs() * per_degree;
         let still = at.since(self.still_since).secs();
-        if self.missed_codes.abs() < FROZEN_CODES {
+        if heat.missed * per_degree < FROZEN_CODES {
             return;
         }
         if still >= safety.frozen_after {
@@ -459,8 +461,8 @@ impl SensorChannel {
     }
 
     fn restart_runs(&mut self) {
-        self.open_run = 0;
-        self.short_run = 0;
+        self.wire_run = 0;
+        self.touched = false;
         self.jump_run = 0;
         self.steady_run = 0;
         self.newest = None;

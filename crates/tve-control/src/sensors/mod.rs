@@ -248,6 +248,11 @@ impl Readings<'_> {
         self.channels[self.sensor(zone)].last_believed()
     }
 
+    /// Since when the code of a zone's sensor stands; only while its reading is a value.
+    pub(crate) fn stands_since(&self, zone: Zone) -> Option<Micros> {
+        self.channels[self.sensor(zone)].stands_since()
+    }
+
     /// When the newest sample of any sensor was taken.
     pub(crate) fn newest(&self) -> Option<Micros> {
         self.channels.iter().filter_map(SensorChannel::sampled_at).max()

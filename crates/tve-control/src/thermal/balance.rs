@@ -36,14 +36,14 @@ const UNKNOWN_DUTY: f64 = 100.0;
 
 /// How much of the model's heating a zone shows at least and at most, as a share: its gain over its
 /// time constant, before anybody has measured them.
-const HEATING: Range = Range { least: 0.4, most: 2.2 };
+pub(super) const HEATING: Range = Range { least: 0.4, most: 2.2 };
 /// How much of the model's cooling it shows at least and at most, as a share.
 const COOLING: Range = Range { least: 0.3, most: 1.7 };
 /// Mains within 10 % of nominal: power within a fifth.
-const MAINS: f64 = 0.2;
+pub(super) const MAINS: f64 = 0.2;
 /// What a draught takes at most, and what a room that warms up gives, °C of lift.
 const DRAUGHT: f64 = 30.0;
-const CALM: f64 = 12.0;
+pub(super) const CALM: f64 = 12.0;
 /// What the material takes while a screw turns, and what its shear gives, as shares of the gain.
 const MATERIAL: f64 = 0.3;
 const SHEAR: f64 = 0.08;
@@ -106,10 +106,11 @@ pub(crate) struct Flows {
 }
 
 /// Least and most of something.
-#[derive(Debug, Clone, Copy)]
-struct Range {
-    least: f64,
-    most: f64,
+#[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Range {
+    pub(super) least: f64,
+    pub(super) most: f64,
 }
 
 /// Heat on its way: the duty of the past minutes, one entry a second, %.
@@ -167,6 +168,8 @@ impl UnderWay {
 #[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct HeatBalance {
     under_way: UnderWay,
+    /// How the reading may change now, °C/s.
+    rates: Range,
     last: Option<f64>,
     missing: f64,
     unasked: f64,
@@ -180,6 +183,7 @@ impl Default for HeatBalance {
     fn default() -> Self {
         Self {
             under_way: UnderWay::new(),
+            rates: Range::default(),
             last: None,
             missing: 0.0,
             unasked: 0.0,
@@ -191,6 +195,21 @@ impl Default for HeatBalance {
 }
 
 impl HeatBalance {
+    /// How the reading may change now, °C/s.
+    pub(super) const fn rates(&self) -> Range {
+        self.rates
+    }
+
+    /// Duty of so many seconds ago, %.
+    pub(super) fn given(&self, seconds_ago: f64) -> f64 {
+        self.under_way.ago(seconds_ago)
+    }
+
+    /// Duty that has arrived also where it arrives at the latest, %.
+    pub(super) const fn surely_arrived(&self) -> f64 {
+        self.under_way.late
+    }
+
     /// Heat that was put in and does not show, °C.
     pub(crate) const fn missing(&self) -> f64 {
         self.missing
@@ -241,6 +260,7 @@ impl HeatBalance {
             return;
         };
         let range = rates(pv, arrived, &flows, model);
+        self.rates = range;
         if let Some(last) = self.last.replace(pv) {
             let change = pv - last;
             self.missing = (self.missing + range.least * dt - change).max(0.0);

@@ -17,6 +17,7 @@ mod pid;
 mod repeats;
 mod runaway;
 mod ssr;
+mod stillness;
 mod unseen;
 mod watch;
 mod zone;
@@ -37,6 +38,7 @@ use cross_wiring::{CrossWiringDetector, PULSE, ZoneView};
 use repeats::Repeats;
 use runaway::ThermalRunawayMonitor;
 use ssr::slot_length;
+use stillness::Stillness;
 use tve_config::{MachineConfig, PidGains};
 use tve_hal::{PerZone, Reading, Zone};
 use tve_units::{Celsius, Duty, Micros};
@@ -94,6 +96,7 @@ pub(crate) struct Thermal {
     seen: PerZone<ZoneView>,
     unseen: PerZone<UnseenZone>,
     balances: PerZone<HeatBalance>,
+    stillness: PerZone<Stillness>,
     repeats: PerZone<Repeats>,
     warm_up: WarmUp,
     soak_since: Option<Micros>,
@@ -115,6 +118,7 @@ impl Thermal {
             seen: PerZone::new(zones),
             unseen: PerZone::new(zones),
             balances: PerZone::new(zones),
+            stillness: PerZone::new(zones),
             repeats: PerZone::new(zones),
             warm_up: WarmUp::Pending,
             soak_since: None,
@@ -188,7 +192,8 @@ impl Thermal {
 
     /// What the sensor of a zone has to know about its heater.
     pub(crate) fn context(&self, zone: Zone) -> HeatContext {
-        self.zones[zone].context()
+        let (duty, missed) = (self.duty(zone).get(), self.stillness[zone].missed());
+        HeatContext { heated: true, duty, missed }
     }
 
     const fn tune(&self) -> Option<&Autotune> {

@@ -4,6 +4,7 @@ use super::autotune::Autotune;
 use super::balance::{Flows, Neighbour};
 use super::cross_wiring::ZoneView;
 use super::runaway::{HeatView, PERIOD};
+use super::stillness::RATE_OVER;
 use super::unseen::Seen;
 use super::zone::Model;
 use super::{HeatMode, Thermal};
@@ -38,7 +39,6 @@ impl Thermal {
         let pv = readings.mean(zone);
         let model = Model::of(config, zone);
         let duty = self.zones[zone].duty().get();
-        self.zones[zone].follow(pv, model, PERIOD.secs());
         let target = self.closed_loop_setpoint(zone);
         let relay_high = self.tune_of(zone).and_then(Autotune::relay_high);
         let dead_time = model.zone.dead_time;
@@ -76,6 +76,9 @@ impl Thermal {
         let open = self.closed_loop_setpoint(zone).is_none() && flows.duty > 0.0;
         let balance = &mut self.balances[zone];
         balance.advance(readings.now(), flows, model, PERIOD.secs());
+        let shown = rise(RATE_OVER).unwrap_or(0.0) / RATE_OVER as f64;
+        let stands = readings.stands_since(zone);
+        self.stillness[zone].advance(stands, shown, balance, model, PERIOD.secs());
         // Whoever asks for no heat there is not told that it does not show.
         if self.zones[zone].is_off() {
             balance.rest();

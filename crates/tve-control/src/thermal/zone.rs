@@ -2,13 +2,10 @@
 
 use super::pid::{Pid, PidInput};
 use super::ssr::SigmaDelta;
-use crate::sensors::{HeatContext, Readings};
+use crate::sensors::Readings;
 use tve_config::{MachineConfig, PidGains, ZoneModel};
 use tve_hal::Zone;
 use tve_units::{Celsius, Duty, Micros};
-
-/// Time constant with which heat arrives at the sensor in the controller's own model, s.
-const MODEL_LAG_S: f64 = 30.0;
 
 /// What the configuration says of the heat of a zone: a first-order lag towards `gain` above
 /// ambient at full duty.
@@ -60,8 +57,6 @@ pub(super) struct ZoneControl {
     duty: Duty,
     drive: Drive,
     ssr: SigmaDelta,
-    arrived_duty: f64,
-    expected_rate: f64,
 }
 
 impl Default for ZoneControl {
@@ -72,8 +67,6 @@ impl Default for ZoneControl {
             duty: Duty::ZERO,
             drive: Drive::Off,
             ssr: SigmaDelta::default(),
-            arrived_duty: 0.0,
-            expected_rate: 0.0,
         }
     }
 }
@@ -113,19 +106,6 @@ impl ZoneControl {
         self.manual = Duty::ZERO;
         self.duty = Duty::ZERO;
         self.drive = Drive::Off;
-    }
-
-    pub(super) fn context(&self) -> HeatContext {
-        HeatContext { heated: true, duty: self.duty.get(), expected_rate: self.expected_rate }
-    }
-
-    /// Moves the first-order model on: what rate of rise should the sensor show?
-    pub(super) fn follow(&mut self, pv: Option<f64>, model: Model, dt: f64) {
-        self.arrived_duty += (self.duty.get() - self.arrived_duty) * dt / (MODEL_LAG_S + dt);
-        self.expected_rate = pv.map_or(0.0, |t| {
-            (model.ambient + model.zone.gain * self.arrived_duty / 100.0 - t)
-                / model.zone.time_constant
-        });
     }
 
     /// Hands the zone to another loop, which takes over its duty.

@@ -15,6 +15,8 @@ const WINDOW: usize = 60;
 const HIGH_DUTY: f64 = 80.0;
 /// At high duty for this long a zone must gain, s.
 const APPROACH_S: u32 = 105;
+/// A change of duty that must show, %.
+const SHOWS: f64 = 10.0;
 /// Without heat for this long, what was stored has arrived, s.
 const COAST_S: u32 = 120;
 
@@ -34,8 +36,11 @@ pub struct Margin {
 /// What is remembered of one zone.
 #[derive(Debug, Clone, Copy)]
 struct Memory {
-    /// The newest sample: when, its temperature and its code, and since when that code stands.
-    last: Option<(Micros, f64, i32, Micros)>,
+    /// The newest sample: when, its temperature and its code.
+    last: Option<(Micros, f64, i32)>,
+    /// The duty with which that code began to stand, %, and since when it has been another.
+    stood_at: f64,
+    changed: Option<Micros>,
     /// Temperatures second by second, oldest first.
     past: [f64; WINDOW + 1],
     high_for: u32,
@@ -48,6 +53,8 @@ impl Default for Memory {
     fn default() -> Self {
         Self {
             last: None,
+            stood_at: 0.0,
+            changed: None,
             past: [f64::NAN; WINDOW + 1],
             high_for: 0,
             zero_for: 0,
@@ -123,15 +130,18 @@ impl Nearest {
             }
             let Some(t) = newest.celsius else { continue };
             raise(&mut self.highest, t);
-            let mut still = newest.at;
-            if let Some((_, before, last_code, since)) = memory.last {
+            // As the newest look of [`Self::look_back`] saw it, at most a second ago.
+            let duty = self.snapshot.heater_duty.get(zone).map_or(0.0, |duty| duty.get());
+            if let Some((_, before, _)) = memory.last {
                 raise(&mut self.jump, (t - before).abs());
-                if last_code == newest.code {
-                    still = since;
-                }
             }
-            raise(&mut self.still_s, newest.at.since(still).secs());
-            memory.last = Some((newest.at, t, newest.code, still));
+            if memory.last.is_none_or(|(.., code)| code != newest.code) {
+                memory.stood_at = duty;
+            }
+            let differs = (duty - memory.stood_at).abs() >= SHOWS;
+            memory.changed = differs.then(|| memory.changed.unwrap_or(newest.at));
+            raise(&mut self.still_s, memory.changed.map_or(0.0, |at| newest.at.since(at).secs()));
+            memory.last = Some((newest.at, t, newest.code));
         }
         self.ticks += 1;
         if self.ticks.is_multiple_of(SECOND) {
@@ -236,7 +246,12 @@ impl Nearest {
             ),
             margin("HEATER_STUCK_ON, without heat", self.unasked_rise, UNASKED_RISE, "°C/min"),
             margin("HEATER_NOT_HEATING, approach", self.approach_gain, APPROACH_GAIN, "°C/min"),
-            margin("SENSOR_FROZEN, code still", self.still_s, safety.frozen_after, "s"),
+            margin(
+                "SENSOR_FROZEN, still beside other heat",
+                self.still_s,
+                safety.frozen_after,
+                "s",
+            ),
         ]
     }
 }

@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "61f7ea2cc4134165cf3f54857669d390a470f831c7b42d5340557338302ed816");
+    (2, "379c690d4dc2393255c19e983efb2883d32d041a3f7940664faf68854cfbf931");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

@@ -164,7 +164,7 @@ fn a_code_that_stands_still_counts_only_when_the_heater_should_have_moved_it() {
     }
     let mut heated = Bench::new(4700.0);
     heated.feed(100.0, 4);
-    heated.heat = HeatContext { heated: true, duty: 100.0, expected_rate: 0.5 };
+    heated.heat = HeatContext { heated: true, duty: 100.0, missed: 5.0 };
     let seen: Vec<Reading> = (0..160).map(|_| heated.feed_code(code)).collect();
     let first = |pred: fn(&Reading) -> bool| seen.iter().position(pred).unwrap() as f64 * 0.2;
     let uncertain = first(|r| matches!(r, Reading::Uncertain(_)));
@@ -188,4 +188,40 @@ fn a_zone_that_has_warmed_up_unseen_and_opens_before_it_is_believed_is_open() {
         bench.feed_code(26400);
     }
     assert_eq!(bench.chain.reading(), Reading::Open);
+}
+
+#[test]
+fn wires_that_open_and_touch_in_turn_are_as_bad_as_wires_that_stay() {
+    for first in [0, 32767] {
+        let mut bench = Bench::new(4700.0);
+        bench.feed(100.0, 4);
+        for turn in 0..3 {
+            let code = if turn % 2 == 0 { first } else { 32767 - first };
+            assert!(matches!(bench.feed_code(code), Reading::Good(_)), "three may be a pulse");
+        }
+        let reading = bench.feed_code(32767 - first);
+        assert!(is_bad(reading), "{reading:?}");
+        for turn in 0..20 {
+            let reading = bench.feed_code(if turn % 2 == 0 { first } else { 32767 - first });
+            assert!(is_bad(reading), "{reading:?}");
+        }
+        assert!(matches!(bench.feed(100.0, 5), Reading::Good(_)));
+    }
+}
+
+#[test]
+fn a_cold_zone_whose_wires_have_touched_is_no_cold_barrel() {
+    let mut bench = Bench::new(1000.0);
+    for code in [26400, 0, 26400, 26400] {
+        bench.feed_code(code);
+    }
+    assert_eq!(bench.chain.reading(), Reading::Open);
+    // Wires that have been apart for long enough are only that again.
+    for _ in 0..3 {
+        bench.feed(30.0, 4);
+    }
+    for _ in 0..4 {
+        bench.feed_code(26400);
+    }
+    assert_eq!(bench.chain.reading(), Reading::ColdOrOpen);
 }

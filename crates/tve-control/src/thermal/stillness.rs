@@ -1,0 +1,98 @@
+//! Must a reading have moved that stands still?
+//!
+//! A quiet converter says one code for minutes while a zone is held well, so stillness alone shows
+//! nothing. What no zone can do is to stop at once in the middle of a rise or a fall, or to go on
+//! standing while its heat becomes more or less:
+//!
+//! ```text
+//!  rate shown until it stood ───────────────────────────┐
+//!  duty arriving then, duty arriving now ─► change of ──┴─► how fast it must be moving, at least
+//! ```
+//!
+//! As long as the reading stands, its losses stand too: they are in the rate that it showed before.
+
+use super::balance::{CALM, HEATING, HeatBalance, MAINS};
+use super::zone::Model;
+use tve_units::Micros;
+
+/// What the rate of a reading in steps is uncertain by, °C/s: a step of the coarsest divider in
+/// [`RATE_OVER`] seconds.
+const COARSE: f64 = 0.01;
+/// The soonest that heat arrives: dead time as a share of the model's, and the lag of a light band
+/// and a quick sensor behind it, s.
+const SOON_DEAD_TIME: f64 = 0.5;
+const SOON_LAG_S: f64 = 15.0;
+/// The rate that a reading shows is taken over this, s.
+pub(super) const RATE_OVER: usize = 10;
+
+/// How it was when the reading began to stand.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+struct Before {
+    since: Micros,
+    /// °C/s.
+    rate: f64,
+    /// Duty that had arrived by then at the soonest and at the latest, %.
+    soon: f64,
+    late: f64,
+}
+
+/// Memory of one zone.
+#[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "state", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Stillness {
+    before: Option<Before>,
+    /// Duty that has arrived at the soonest, %.
+    soon: f64,
+    rise: f64,
+    fall: f64,
+}
+
+impl Stillness {
+    /// How far the reading must have moved since it stands, either way, °C.
+    pub(super) const fn missed(&self) -> f64 {
+        self.rise.max(self.fall)
+    }
+
+    /// One evaluation, `dt` s after the last. `since`: when the reading took the code that it has;
+    /// `rate`: what it showed of late, °C/s.
+    pub(super) fn advance(
+        &mut self,
+        since: Option<Micros>,
+        rate: f64,
+        balance: &HeatBalance,
+        model: Model,
+        dt: f64,
+    ) {
+        let soon = balance.given(SOON_DEAD_TIME * model.zone.dead_time);
+        self.soon += (soon - self.soon) * dt / (SOON_LAG_S + dt);
+        let (soon, late) = (self.soon, balance.surely_arrived());
+        let Some(since) = since else {
+            *self = Self { soon: self.soon, ..Self::default() };
+            return;
+        };
+        let before = match self.before {
+            Some(before) if before.since == since => before,
+            Some(_) | None => {
+                let before = Before { since, rate, soon, late };
+                *self = Self { before: Some(before), soon, ..Self::default() };
+                before
+            }
+        };
+        let heating = model.zone.gain / 100.0 / model.zone.time_constant;
+        let weakest = heating * HEATING.least * (1.0 - MAINS);
+        let strongest = heating * HEATING.most * (1.0 + MAINS);
+        // A change of duty does least where it adds, and most where it takes away, or the other way
+        // round; and it has come in full, or hardly yet.
+        let (soon, late) = (soon - before.soon, late - before.late);
+        let at_least = |change: f64| change * if change > 0.0 { weakest } else { strongest };
+        let at_most = |change: f64| change * if change > 0.0 { strongest } else { weakest };
+        let unsure = CALM / model.zone.time_constant + COARSE;
+        // What no zone can do at all goes before what this one cannot do of a sudden.
+        let possible = balance.rates();
+        let slowest = (before.rate + at_least(soon.min(late)) - unsure).max(possible.least);
+        let fastest = (before.rate + at_most(soon.max(late)) + unsure).min(possible.most);
+        self.rise = (self.rise + slowest * dt).max(0.0);
+        self.fall = (self.fall - fastest * dt).max(0.0);
+    }
+}
