@@ -36,7 +36,7 @@ pub(crate) const RULES: &[&str] = &[
     "`zones` and `motors` come together, and then `z1` and `z2` are absent: each zone gives its own gains.",
     "No two zones or motors have one name, and what they refer to is there: each zone has a sensor of its own.",
     "No two converters share an address, no two thermocouples a chip select, and the pins of their SPI bus serve nothing else.",
-    "Calibration points are empty, or give a line with slope 0.8 to 1.25 and offset within 15 °C.",
+    "Calibration points are empty, or give a line with slope 0.95 to 1.05 and offset within 5 °C. A file of before may have 0.8 to 1.25 and 15 °C: it starts, and the zone heats at 30 % at most until its sensor is calibrated anew.",
     "`safety.max_target` is at least 15 °C below `safety.over_temperature`.",
     "`safety.frozen_uncertain_after` is not above `safety.frozen_after`.",
     "`safety.idle_off_min` is not below `safety.idle_setback_min` when both are given.",
@@ -284,13 +284,35 @@ impl Config {
     pub fn warnings(&self) -> Vec<Issue> {
         let mut warnings = Vec::new();
         let machine = self.machine();
+        Self::warn_safety(&machine, &mut warnings);
         self.warn_sensors(&machine, &mut warnings);
         self.warn_outputs(&machine, &mut warnings);
         self.warn_settings(&mut warnings);
         warnings
     }
 
+    fn warn_safety(machine: &MachineConfig, warnings: &mut Vec<Issue>) {
+        for weak in machine.weak() {
+            warnings.push(Issue::new(weak.path(), weak.reason().to_string()));
+        }
+        if machine.signals.pin(Signal::Contactor).is_none() {
+            let hottest = machine.zones.iter().map(|zone| zone.model.gain).fold(0.0, f64::max);
+            let reason = format!(
+                "no contactor: a relay that sticks heats its zone on to about {:.0} °C, and nothing \
+                 here can end that",
+                machine.safety.ambient + hottest
+            );
+            warnings.push(Issue::new("pins.contactor", reason));
+        }
+    }
+
     fn warn_sensors(&self, machine: &MachineConfig, warnings: &mut Vec<Issue>) {
+        for (channel, doubt) in
+            machine.sensors.iter().filter_map(|point| point.channel.zip(point.doubt))
+        {
+            let reason = format!("{doubt}; a zone with this sensor heats at 30 % at most");
+            warnings.push(Issue::new(format!("sensors.{channel}"), reason));
+        }
         for (channel, sensor) in self.sensors.channels().filter(|(_, s)| s.enabled) {
             if sensor.as_thermocouple().is_some() {
                 continue;

@@ -25,9 +25,9 @@ pub use docs::{json_schema, reference_markdown};
 pub use field::Leniency;
 pub use issue::{ConfigErrors, Issue};
 pub use machine::{
-    Blinds, Changes, Converter, Device, MachineConfig, MotorConfig, Prepared, PwmBoard, PwmPlan,
-    PwmUse, SensorPoint, Sequences, Serves, ServiceConfig, SignalPlan, Source, Step, ZoneConfig,
-    ZoneLimits, ZoneModel,
+    Blinds, Changes, Converter, Device, Doubt, MachineConfig, MotorConfig, Prepared, PwmBoard,
+    PwmPlan, PwmUse, SensorPoint, Sequences, Serves, ServiceConfig, SignalPlan, Source, Step, Weak,
+    ZoneConfig, ZoneLimits, ZoneModel,
 };
 pub use sections::board::{
     Adc, AdcPatch, CONVERTER_INPUTS, MAX_CONVERTERS, MoreAdc, MoreAdcPatch, MoreAdcs, Pwm, PwmPatch,

@@ -49,13 +49,13 @@ fn the_configuration_in_the_field_is_accepted_unchanged() {
 }
 
 #[test]
-fn the_shipped_configuration_is_complete_and_warns_of_the_step_pin_alone() {
+fn the_shipped_configuration_is_complete_and_warns_of_the_step_pin_and_the_missing_contactor() {
     let config = Config::embedded();
     assert_eq!(config, Config::parse(SHIPPED).unwrap());
     let shipped: Value = serde_json::from_str(SHIPPED).unwrap();
     assert!(contains(&shipped, &config.to_json()), "a key is missing");
     let paths: Vec<String> = config.warnings().into_iter().map(|w| w.path).collect();
-    assert_eq!(paths, ["pins.step_main"]);
+    assert_eq!(paths, ["pins.contactor", "pins.step_main"]);
     assert_eq!((config.control.law, config.sensors[0].r_fixed), (2, 4700.0));
     assert_eq!(config.plant.r_fixed, 4700.0);
 }
@@ -262,7 +262,7 @@ fn what_deserves_a_look_is_warned_of() {
         accepted(&file).warnings().into_iter().map(|w| w.path).collect()
     };
     let clean = json!({
-        "pins": {"step_main": 12},
+        "pins": {"step_main": 12, "contactor": 7},
         "sensors": {
             "0": {"r_fixed": 4700}, "1": {"r_fixed": 4700},
             "2": {"r_fixed": 4700}, "3": {"r_fixed": 4700},
@@ -273,8 +273,27 @@ fn what_deserves_a_look_is_warned_of() {
     for (pointer, change, path) in [
         ("/sensors/2", json!({"r_fixed": 1000}), "sensors.2.r_fixed"),
         ("/sensors/2", json!({"r_fixed": 4700, "v_ref": 5}), "sensors.2.v_ref"),
-        ("/pins", json!({"step_main": 21}), "pins.step_main"),
-        ("/pins", json!({"step_main": 12, "btn_emergency": 5}), "safety.estop_contact"),
+        ("/pins", json!({"step_main": 21, "contactor": 7}), "pins.step_main"),
+        (
+            "/pins",
+            json!({"step_main": 12, "btn_emergency": 5, "contactor": 7}),
+            "safety.estop_contact",
+        ),
+        ("/pins", json!({"step_main": 12}), "pins.contactor"),
+        ("/sensors/1", json!({"r_fixed": 4700, "r_25": 47_000}), "sensors.1"),
+        (
+            "/sensors/1",
+            json!({"r_fixed": 4700, "cal_points": [{"x": 0, "y": 0}, {"x": 200, "y": 188}]}),
+            "sensors.1",
+        ),
+        ("/safety", json!({"min_temp_for_motor": 0}), "safety.min_temp_for_motor"),
+        ("/safety", json!({"cold_zone_margin": 60}), "safety.cold_zone_margin"),
+        ("/safety", json!({"open_ratio": 1}), "safety.open_ratio"),
+        ("/safety", json!({"jump_limit": 100}), "safety.jump_limit"),
+        ("/safety", json!({"frozen_after": 600}), "safety.frozen_after"),
+        ("/safety", json!({"not_heating_area": 10_000}), "safety.not_heating_area"),
+        ("/safety", json!({"stuck_on_margin": 100}), "safety.stuck_on_margin"),
+        ("/safety", json!({"soak_time": 600}), "safety.soak_time"),
         ("/pwm", json!({"channels": {"z1": 3}}), "pwm.channels.z1"),
         ("/control", json!({"law": 1}), "control.law"),
         (
@@ -298,6 +317,19 @@ fn what_deserves_a_look_is_warned_of() {
 }
 
 #[test]
+fn a_machine_without_contactor_hears_what_a_stuck_relay_does_to_it() {
+    let reason = |file: Value| {
+        let warnings = accepted(&file).warnings();
+        warnings.into_iter().find(|w| w.path == "pins.contactor").map(|w| w.reason)
+    };
+    let said = reason(json!({})).unwrap();
+    assert!(said.contains("about 453 °C"), "{said}");
+    let said = reason(json!({"safety": {"zone_gain": 394, "ambient": 23}})).unwrap();
+    assert!(said.contains("about 417 °C"), "{said}");
+    assert_eq!(reason(json!({"pins": {"contactor": 7}})), None);
+}
+
+#[test]
 fn the_step_pin_warning_names_the_highest_speed() {
     let warnings = accepted(&json!({"dm556": {"microsteps": 51_200}})).warnings();
     let step = warnings.iter().find(|w| w.path == "pins.step_main").unwrap();
@@ -308,7 +340,7 @@ fn the_step_pin_warning_names_the_highest_speed() {
 
 #[test]
 fn a_calibration_is_the_least_squares_line() {
-    let line = |points: Value| {
+    let calibrated = |points: &Value| {
         let value = json!({"cal_points": points});
         let mut errors = Vec::new();
         let map = value.as_object().unwrap();
@@ -316,8 +348,9 @@ fn a_calibration_is_the_least_squares_line() {
         assert_eq!(errors, []);
         let mut sensor = SensorConfig::default();
         sensor.apply(&patch);
-        sensor.calibration()
+        sensor
     };
+    let line = |points: Value| calibrated(&points).calibration();
     let identity = line(json!([])).unwrap();
     assert_eq!((identity.slope, identity.offset), (1.0, 0.0));
     let two = line(json!([{"x": 0, "y": 2}, {"raw_temp": "100", "true_temp": 112}])).unwrap();
@@ -326,6 +359,21 @@ fn a_calibration_is_the_least_squares_line() {
     let three =
         line(json!([{"x": 0, "y": 1}, {"x": 100, "y": 101}, {"x": 200, "y": 207}])).unwrap();
     assert!((three.at(100.0) - 103.0).abs() < 1e-9 && three.offset.abs() < 1e-9, "{three:?}");
+    // What a file of before may still hold nobody can enter any more.
+    for (points, word) in [
+        (json!([{"x": 0, "y": 0}, {"x": 100, "y": 94}]), "slope 0.940 is outside 0.95 to 1.05"),
+        (json!([{"x": 0, "y": 0}, {"x": 100, "y": 106}]), "slope 1.060"),
+        (json!([{"x": 0, "y": 5.1}, {"x": 100, "y": 105.1}]), "offset 5.1 °C is beyond 5 °C"),
+        (json!([{"x": 0, "y": -5.1}, {"x": 100, "y": 94.9}]), "offset -5.1"),
+    ] {
+        let sensor = calibrated(&points);
+        assert!(sensor.calibration().is_ok());
+        let reason = sensor.honest_calibration().unwrap_err();
+        assert!(reason.contains(word), "{reason}");
+    }
+    assert!(
+        calibrated(&json!([{"x": 0, "y": 4.9}, {"x": 100, "y": 100}])).honest_calibration().is_ok()
+    );
     for (points, word) in [
         (json!([{"x": 5, "y": 5}, {"x": 5, "y": 6}]), "different readings"),
         (json!([{"x": 0, "y": 0}, {"x": 100, "y": 130}]), "slope 1.300"),

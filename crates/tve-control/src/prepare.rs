@@ -62,7 +62,9 @@ impl Command {
             Self::SetSensorCalibration { channel, patch } => {
                 (Change::Sensor, calibrated(file, channel, &patch)?)
             }
-            Self::ReplaceConfig(config) => (Change::Whole, made(file, |own| *own = *config)),
+            Self::ReplaceConfig(config) => {
+                (Change::Whole, with_honest_calibrations(file, |own| *own = *config))
+            }
             Self::Start
             | Self::Stop
             | Self::EmergencyStop
@@ -133,6 +135,23 @@ pub fn carry_out(
         *file = Arc::clone(&prepared.file);
     }
     Ok(reply)
+}
+
+/// A calibration that is new is one that an honest sensor can need; those of before stay as they are.
+fn with_honest_calibrations(
+    file: &Config,
+    change: impl FnOnce(&mut Config),
+) -> Result<Prepared, Refusal> {
+    let prepared = made(file, change)?;
+    for (channel, sensor) in prepared.file.sensors.channels() {
+        let before = file.sensors.get(channel).map(|sensor| &sensor.cal_points);
+        if before != Some(&sensor.cal_points)
+            && let Err(reason) = sensor.honest_calibration()
+        {
+            return Err(Refusal::invalid(&format!("sensors.{channel}.cal_points"), reason));
+        }
+    }
+    Ok(prepared)
 }
 
 fn made(file: &Config, change: impl FnOnce(&mut Config)) -> Result<Prepared, Refusal> {
@@ -211,7 +230,7 @@ fn calibrated(
         let sentence = format!("channel must be that of a sensor, or below {inputs}");
         return Err(Refusal::with(RefusalCode::InvalidSensorChannel, sentence));
     }
-    Ok(made(file, |config| config.sensors.calibrate(channel, patch)))
+    Ok(with_honest_calibrations(file, |config| config.sensors.calibrate(channel, patch)))
 }
 
 #[cfg(test)]

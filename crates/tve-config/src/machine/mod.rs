@@ -11,14 +11,18 @@
 
 mod blinds;
 mod changes;
+mod doubt;
 mod plan;
 mod resolve;
 mod sequences;
+mod weak;
 
 pub use blinds::Blinds;
 pub use changes::{Changes, Prepared};
+pub use doubt::Doubt;
 pub use plan::{PwmBoard, PwmPlan, PwmUse, SignalPlan};
 pub use sequences::{Device, Sequences, Step};
+pub use weak::Weak;
 
 use crate::{
     Control, DeviceName, Dm556, HardwareKind, History, Logging, Motion, MotorRole, PidGains, Plant,
@@ -127,6 +131,8 @@ pub struct SensorPoint {
     pub source: Option<Source>,
     /// Divider, thermistor, calibration, decimals.
     pub settings: SensorConfig,
+    /// What is doubtful of the settings.
+    pub doubt: Option<Doubt>,
 }
 
 /// An ADS1115.
@@ -248,6 +254,11 @@ impl MachineConfig {
                 Some(Source::Max31856(chip)) => chip.pins().any(|used| used == pin),
                 Some(Source::Adc { .. }) | None => false,
             })
+    }
+
+    /// Settings of `safety` that take away what they are there for.
+    pub fn weak(&self) -> impl Iterator<Item = Weak> {
+        Weak::of(self)
     }
 
     /// Whether a zone has a heater: a pin or a channel of the PWM board.

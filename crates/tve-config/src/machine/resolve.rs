@@ -1,8 +1,8 @@
 //! From the file to the machine: names become ids, inherited limits become each zone's own.
 
 use super::{
-    Converter, MachineConfig, MotorConfig, PwmBoard, PwmPlan, PwmUse, SensorPoint, Sequences,
-    Serves, ServiceConfig, SignalPlan, Source, ZoneConfig, ZoneLimits, ZoneModel,
+    Converter, Doubt, MachineConfig, MotorConfig, PwmBoard, PwmPlan, PwmUse, SensorPoint,
+    Sequences, Serves, ServiceConfig, SignalPlan, Source, ZoneConfig, ZoneLimits, ZoneModel,
 };
 use crate::classic::classic_names;
 use crate::sections::board::CONVERTER_INPUTS;
@@ -128,7 +128,8 @@ impl Config {
             None => self.sensors.get(id.index() as u8).cloned().unwrap_or_default(),
         };
         let source = channel.and_then(|channel| self.source_of(channel));
-        SensorPoint { name, serves, channel, source, settings }
+        let doubt = source.and_then(|source| Doubt::of(&settings, source));
+        SensorPoint { name, serves, channel, source, settings, doubt }
     }
 
     /// Where the samples of a channel come from; `None` when its converter is not fitted.

@@ -168,10 +168,17 @@ fn channel_name(channel: u8) -> Name {
     Name::new(&text).unwrap_or_default()
 }
 
-/// Slopes that a healthy thermistor can need.
-const SLOPE: std::ops::RangeInclusive<f64> = 0.8..=1.25;
-/// Greatest offset that a healthy thermistor can need, °C.
-const MAX_OFFSET: f64 = 15.0;
+/// Bounds of a calibration line.
+struct Bounds {
+    slope: std::ops::RangeInclusive<f64>,
+    /// Greatest offset either way, °C.
+    offset: f64,
+}
+
+/// What an honest sensor can need: no calibration beyond these is taken from anybody.
+const HONEST: Bounds = Bounds { slope: 0.95..=1.05, offset: 5.0 };
+/// What files of before hold: such a line goes on, and its zone is limited.
+const OF_OLD: Bounds = Bounds { slope: 0.8..=1.25, offset: 15.0 };
 /// Nearest two readings that still define a line, °C.
 const MIN_SPAN: f64 = 1e-3;
 
@@ -196,6 +203,18 @@ impl SensorConfig {
     /// Why the points are no calibration: fewer than two distinct readings, a slope outside
     /// 0.8 to 1.25, or an offset beyond 15 °C.
     pub fn calibration(&self) -> Result<Line, String> {
+        self.line_within(&OF_OLD)
+    }
+
+    /// The same for a calibration that somebody enters now.
+    ///
+    /// # Errors
+    /// Also a slope outside 0.95 to 1.05, or an offset beyond 5 °C.
+    pub fn honest_calibration(&self) -> Result<Line, String> {
+        self.line_within(&HONEST)
+    }
+
+    fn line_within(&self, bounds: &Bounds) -> Result<Line, String> {
         let points = &self.cal_points;
         if points.is_empty() {
             return Ok(Line::IDENTITY);
@@ -213,15 +232,18 @@ impl SensorConfig {
         let sxy: f64 = points.iter().map(|p| (p.x - mean_x) * (p.y - mean_y)).sum();
         let slope = sxy / sxx;
         let offset = mean_y - slope * mean_x;
-        if !SLOPE.contains(&slope) {
-            let (min, max) = (SLOPE.start(), SLOPE.end());
+        if !bounds.slope.contains(&slope) {
+            let (min, max) = (bounds.slope.start(), bounds.slope.end());
             return Err(format!(
-                "slope {slope:.3} is outside {min} to {max}; check the points and the resistors"
+                "slope {slope:.3} is outside {min} to {max}: no honest sensor needs that; check \
+                 its thermistor, r_25, beta and r_fixed"
             ));
         }
-        if offset.abs() > MAX_OFFSET {
+        if offset.abs() > bounds.offset {
             return Err(format!(
-                "offset {offset:.1} °C is beyond {MAX_OFFSET} °C; check the points and r_fixed"
+                "offset {offset:.1} °C is beyond {} °C: no honest sensor needs that; check its \
+                 thermistor, r_25, beta and r_fixed",
+                bounds.offset
             ));
         }
         Ok(Line { slope, offset })
@@ -295,9 +317,10 @@ impl Scalar<Vec<CalPoint>> for CalPoints {
             "items": {"anyOf": [pair("x", "y"), pair("raw_temp", "true_temp")]},
         });
         let range = format!(
-            "at most {MAX_POINTS} of {{x, y}}; slope {} to {}, offset within {MAX_OFFSET} °C",
-            SLOPE.start(),
-            SLOPE.end()
+            "at most {MAX_POINTS} of {{x, y}}; slope {} to {}, offset within {} °C",
+            HONEST.slope.start(),
+            HONEST.slope.end(),
+            HONEST.offset
         );
         Shape::new("list of points", range, "°C", schema)
     }

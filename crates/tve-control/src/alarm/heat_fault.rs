@@ -57,6 +57,8 @@ impl AlarmCode {
             | Self::IdleSoon
             | Self::IdleOff
             | Self::Residence
+            | Self::SensorDoubted
+            | Self::SafetyWeak
             | Self::LoggingFailed
             | Self::LoggingDiskFull => None,
         }

@@ -130,6 +130,10 @@ pub enum Evidence {
     DriveInput,
     /// A PWM register differs from what was written.
     PwmReadBack,
+    /// The configuration says of the sensor of the zone what cannot be.
+    SensorDoubted,
+    /// A setting of `safety` takes away what it is there for.
+    SafetyWeak,
     /// The recorder says that it cannot write.
     RecorderFails,
     /// The recorder says that space is short.
@@ -154,6 +158,8 @@ impl Evidence {
             Self::ContactorCloses => "the auxiliary contact of the contactor reads open",
             Self::DriveInput => "the drive reports no fault",
             Self::PwmReadBack => "the PWM registers hold what was written",
+            Self::SensorDoubted => "the sensor of the zone is set up as one that can be",
+            Self::SafetyWeak => "no setting of `safety` is weak",
             Self::RecorderFails => "the recorder writes again",
             Self::DiskLow => "the disk has `logging.min_free_mb` again",
         }

@@ -2,7 +2,7 @@
 
 use super::{AlarmCode, Scope};
 use core::fmt;
-use tve_config::{MachineConfig, Serves};
+use tve_config::{Doubt, MachineConfig, Serves, Weak};
 use tve_hal::{Motor, Reading, Sensor, Zone};
 use tve_machine::Name;
 use tve_units::{Micros, WallMillis};
@@ -65,6 +65,10 @@ pub enum Cause {
         /// What its metal is at least, °C.
         coldest: f64,
     },
+    /// A sensor cannot be what the configuration says of it.
+    Doubted(Sensor, Doubt),
+    /// A setting is weak, and how many more are.
+    Weak(Weak, u8),
     /// A span of time, seconds.
     Seconds(f64),
     /// Restored from the journal; the original sentence is in the history.
@@ -193,6 +197,8 @@ impl AlarmRecord {
             | Cause::Fell { .. }
             | Cause::Runaway { .. }
             | Cause::Swapped { .. }
+            | Cause::Doubted(..)
+            | Cause::Weak(..)
             | Cause::Seconds(_)
             | Cause::Restored(_)
             | Cause::Unseen { .. } => Cause::Restored(self.subject.about),
@@ -222,6 +228,7 @@ impl Subject {
         };
         match *cause {
             Cause::Sensor(sensor, _)
+            | Cause::Doubted(sensor, _)
             | Cause::Limit { sensor, .. }
             | Cause::Fell { sensor, .. }
             | Cause::Unseen { sensor, .. } => {
@@ -241,7 +248,9 @@ impl Subject {
                 Self { other, ..about(About::Zone(heated)) }
             }
             Cause::Restored(what) => about(what),
-            Cause::Plain | Cause::Seconds(_) | Cause::Unread(_) => Self::default(),
+            Cause::Plain | Cause::Weak(..) | Cause::Seconds(_) | Cause::Unread(_) => {
+                Self::default()
+            }
         }
     }
 }
@@ -277,6 +286,15 @@ impl fmt::Display for AlarmRecord {
                 "{name} fell to {reading:.1} °C, faster than metal cools: its zone is still at \
                  {coldest:.0} °C or above"
             )?,
+            Cause::Doubted(_, doubt) => {
+                write!(f, "Sensor {name}: {doubt}; its zone heats at 30 % at most")?;
+            }
+            Cause::Weak(weak, others) => {
+                write!(f, "{} is {}", weak.path(), weak.reason())?;
+                if others > 0 {
+                    write!(f, " (and {others} more)")?;
+                }
+            }
             Cause::Seconds(s) => write!(f, "{} ({s:.1} s)", self.code.row().headline)?,
             Cause::Unseen { could_be, limit, .. } => write!(
                 f,

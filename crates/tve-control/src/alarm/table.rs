@@ -5,8 +5,8 @@ use super::{AlarmRow, ClearRule, Evidence, Reaction, Scope};
 use ClearRule::{Acknowledged, Always, Never, Released, Seen, While};
 use Evidence::{
     ContactorCloses, DiskLow, DriveInput, EstopContact, LockedAtPanel, MotorSensorBad, MotorTooHot,
-    PwmReadBack, RecorderFails, ThroatSensorBad, ThroatTooHot, ZoneRises, ZoneSensorBad,
-    ZoneSensorSilent, ZoneTooCold, ZoneTooHot,
+    PwmReadBack, RecorderFails, SafetyWeak, SensorDoubted, ThroatSensorBad, ThroatTooHot,
+    ZoneRises, ZoneSensorBad, ZoneSensorSilent, ZoneTooCold, ZoneTooHot,
 };
 
 macro_rules! scope {
@@ -187,6 +187,15 @@ alarm_table! {
     TuneNeeded = "TUNE_NEEDED", Note, Always, 0.0,
         "The gains were made for another control law and are converted",
         "Run an autotune for each zone, or set the gains";
+    /// What the configuration says of a zone's sensor cannot be: an unknown thermistor or divider, or a
+    /// calibration beyond what an honest sensor needs. The zone heats at 30 % at most.
+    SensorDoubted = "SENSOR_DOUBTED", Note each Zone, While(SensorDoubted), 0.0,
+        "A zone sensor is doubted, and its zone heats at 30 % at most",
+        "Set up its thermistor and divider as they are built in, and calibrate it anew";
+    /// A setting of `safety` takes away what it is there for.
+    SafetyWeak = "SAFETY_WEAK", Note, While(SafetyWeak), 0.0,
+        "A setting of safety takes away what it is there for",
+        "`tve check-config FILE` lists all of these";
     /// The recorder cannot write.
     LoggingFailed = "LOGGING_FAILED", Note, While(RecorderFails), 0.02,
         "The recorder cannot write",

@@ -111,6 +111,7 @@ impl Controller {
             }
             None => {}
         }
+        controller.note_settings();
         controller
     }
 

@@ -153,6 +153,10 @@ impl Controller {
             Evidence::ContactorCloses => self.inputs.contactor == Contact::Closed,
             Evidence::DriveInput => self.inputs.drive_alarm,
             Evidence::PwmReadBack => self.pwm_mismatched(),
+            Evidence::SensorDoubted => {
+                zones.any(|z| config.sensors[readings.sensor(z)].doubt.is_some())
+            }
+            Evidence::SafetyWeak => config.weak().next().is_some(),
             Evidence::RecorderFails => self.alarms.logging().failed,
             Evidence::DiskLow => self.alarms.logging().disk_low,
         }

@@ -1,13 +1,14 @@
 //! A new configuration, made and checked elsewhere: whether the moment is right, and taking it over.
 
 use super::Controller;
-use crate::alarm::AlarmCode;
+use crate::alarm::{AlarmCode, Cause};
 use crate::capabilities::Capabilities;
 use crate::command::Reply;
 use crate::proposal::{Change, Proposal};
 use crate::refusal::{Refusal, RefusalCode};
 use std::sync::Arc;
 use tve_config::{MachineConfig, MotorRole, Prepared};
+use tve_hal::Zone;
 
 impl Controller {
     /// Takes a proposal over, whole or not at all. It was made on the configuration in force, or is
@@ -54,7 +55,9 @@ impl Controller {
             Change::Gains | Change::Settings => false,
             Change::Pins => new.changes.signals && !self.is_idle(),
             Change::Drives => new.machine.motors != self.config.motors && !self.is_at_rest(),
-            Change::Sensor => self.thermal.is_tuning() || !self.thermal.is_off(),
+            Change::Sensor => {
+                self.thermal.is_tuning() || !self.thermal.is_off() || !self.is_at_rest()
+            }
             Change::Whole if new.changes.needs_rest && !self.is_idle() => {
                 return Err(Refusal::with(
                     RefusalCode::MachineBusy,
@@ -64,6 +67,16 @@ impl Controller {
             }
             Change::Whole => false,
         };
+        // A sensor that begins anew would forget what its zone was tripped for.
+        let in_fault = |zone: Zone| {
+            let changed = new.changes.sensors.get(self.config.zones[zone].sensor);
+            changed == Some(&true) && self.alarms.latches().forbids_heat(zone)
+        };
+        if self.config.zones.ids().any(in_fault) {
+            let sentence = "a zone with this sensor has an alarm: clear it first; where the \
+                            settings themselves are what is wrong, mend the file and restart";
+            return Err(Refusal::with(RefusalCode::AlarmActive, sentence));
+        }
         if busy { Err(RefusalCode::MachineBusy.into()) } else { Ok(()) }
     }
 
@@ -76,5 +89,30 @@ impl Controller {
         self.motion.adopt(screw_fitted, &self.config);
         self.sensors.rewire(&old, &self.config);
         self.outlets.adopt(&old, &self.config);
+        self.note_settings();
+    }
+
+    /// Says what the configuration in force makes doubtful or weak, for as long as it does.
+    pub(super) fn note_settings(&mut self) {
+        let config = Arc::clone(&self.config);
+        let doubted = config.zones.iter().filter_map(|zone| {
+            let doubt = config.sensors[zone.sensor].doubt?;
+            Some((AlarmCode::SensorDoubted, Cause::Doubted(zone.sensor, doubt)))
+        });
+        let others = config.weak().skip(1).count() as u8;
+        let weak = config.weak().take(1).map(|weak| {
+            let cause = Cause::Weak(weak, others);
+            (AlarmCode::SafetyWeak, cause)
+        });
+        let notes: Vec<_> = doubted.chain(weak).collect();
+        // What was said of another configuration, or before a restart, is over.
+        self.alarms.clear(|alarm| {
+            let says_settings =
+                matches!(alarm.code, AlarmCode::SensorDoubted | AlarmCode::SafetyWeak);
+            !says_settings || notes.contains(&(alarm.code, alarm.cause))
+        });
+        for (code, cause) in notes {
+            self.raise(code, cause);
+        }
     }
 }

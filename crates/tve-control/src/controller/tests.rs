@@ -5,6 +5,7 @@ mod commands;
 mod coolers;
 mod idle;
 mod motion;
+mod sensors;
 
 use super::*;
 use crate::{

@@ -45,8 +45,8 @@ use tve_units::{Celsius, Duty, Micros};
 use unseen::UnseenZone;
 use zone::{Law, Model, ZoneControl};
 
-/// Greatest duty while a sensor is at the cold end of its divider, %.
-const COLD_MAX: f64 = 30.0;
+/// Greatest duty while a sensor is at the cold end of its divider, or is doubted, %.
+const DOUBTED_MAX: f64 = 30.0;
 /// Share of the model's holding duty at which the integral waits while the output saturates:
 /// rather approach from below. From 23 to 210 °C on the default plant the overshoot is 1.8 °C with
 /// 0.85, 1.5 with 0.8 and 1.0 with 0.7, and 0.7 settles soonest.
@@ -387,10 +387,13 @@ impl Thermal {
         config: &MachineConfig,
     ) -> Option<Finding> {
         let reading = readings.zone(zone);
+        let believed = config.sensor_of(zone).doubt.is_none();
         let (max, finding) = match reading {
             _ if forbidden => (None, None),
-            Reading::Good(_) | Reading::Uncertain(_) => (Some(Duty::FULL.get()), None),
-            Reading::ColdOrOpen => (Some(COLD_MAX), None),
+            Reading::Good(_) | Reading::Uncertain(_) if believed => (Some(Duty::FULL.get()), None),
+            Reading::Good(_) | Reading::Uncertain(_) | Reading::ColdOrOpen => {
+                (Some(DOUBTED_MAX), None)
+            }
             Reading::NotFitted => {
                 // Without a sensor there is no heat, and whoever asks for it hears why.
                 let asked =

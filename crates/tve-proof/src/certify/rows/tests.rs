@@ -15,7 +15,7 @@ fn default() -> Vec<Row> {
 fn every_alarm_of_the_controller_has_a_row() {
     /// Drills play these: converted gains, a journal that cannot be read, one fault after the other,
     /// what only some configuration asks for, and what a person does.
-    const ELSEWHERE: [A; 7] = [
+    const ELSEWHERE: [A; 9] = [
         A::TuneNeeded,
         A::JournalUnreadable,
         A::ZoneLocked,
@@ -23,6 +23,8 @@ fn every_alarm_of_the_controller_has_a_row() {
         A::Residence,
         A::SafetyChanged,
         A::ContactorWelded,
+        A::SensorDoubted,
+        A::SafetyWeak,
     ];
     for table in [default(), four_zones()] {
         for code in A::ALL.iter().filter(|code| !ELSEWHERE.contains(code)) {
