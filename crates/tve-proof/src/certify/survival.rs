@@ -26,6 +26,8 @@ pub struct Survival {
 use Shown::{Case, Test};
 
 const NET: &str = "crates/tve-proof/tests/net.rs";
+const STANDING: &str = "crates/tve-proof/tests/standing_sensors.rs";
+const SENSORS: &str = "crates/tve-control/src/controller/tests/sensors.rs";
 const DEATH: &str = "crates/tve/tests/process/death.rs";
 const DISK: &str = "crates/tve/tests/process/disk.rs";
 const RUNNER: &str = "crates/tve-runtime/src/runner/tests.rs";
@@ -45,7 +47,19 @@ pub static SURVIVED: &[Survival] = &[
     Survival { fault: "sensor shorted", shown: &[
         Case("shorted"), Case("motor-shorted"), Case("throat-shorted")] },
     Survival { fault: "sensor frozen", shown: &[
-        Case("frozen"), Case("frozen-step")] },
+        Case("frozen"), Case("frozen-step"),
+        Test(STANDING, "a_converter_that_hangs_is_found_while_the_zone_warms_up_and_when_its_target_changes"),
+        Test(STANDING, "a_zone_that_is_held_well_is_never_frozen_however_quiet_its_converter")] },
+    Survival { fault: "sensor wires that open and touch in turn", shown: &[
+        Test("crates/tve-control/src/sensors/channel/tests.rs",
+            "wires_that_open_and_touch_in_turn_are_as_bad_as_wires_that_stay")] },
+    Survival { fault: "sensor set up, or calibrated, as none can be", shown: &[
+        Test(SENSORS, "constants_that_nobody_knows_are_accepted_and_their_zone_heats_at_a_part"),
+        Test(SENSORS, "a_calibration_of_an_older_file_goes_on_and_its_zone_heats_at_a_part_until_it_is_replaced")] },
+    Survival { fault: "calibration over a fault", shown: &[
+        Test(SENSORS, "a_calibration_is_entered_only_with_heaters_off_motors_still_and_its_zone_without_fault")] },
+    Survival { fault: "a setting that disarms a rule", shown: &[
+        Test(SENSORS, "a_setting_that_disarms_a_rule_stands_as_a_note_until_it_is_another")] },
     Survival { fault: "sensor fallen out", shown: &[
         Case("fallen-out"), Case("fallen-out-heating"), Case("fallen-out-idle")] },
     Survival { fault: "sensor loose", shown: &[

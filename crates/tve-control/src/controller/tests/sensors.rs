@@ -4,7 +4,7 @@ use super::*;
 
 const Z1_SENSOR: tve_hal::Sensor = tve_hal::Sensor::at(1);
 
-fn calibration(params: Value) -> Value {
+fn calibration(params: &Value) -> Value {
     json!({ "params": params })
 }
 
@@ -19,7 +19,7 @@ fn points(slope: f64, offset: f64) -> Value {
 }
 
 /// Makes `t2` known as another sensor than the one that the bench simulates.
-fn lie(bench: &mut Bench, params: Value) {
+fn lie(bench: &mut Bench, params: &Value) {
     bench.ok("SET_SENSOR_CALIBRATION", calibration(params));
     bench.run(2.0);
 }
@@ -43,7 +43,7 @@ fn hottest_duty(bench: &mut Bench) -> f64 {
 
 #[test]
 fn a_calibration_is_entered_only_with_heaters_off_motors_still_and_its_zone_without_fault() {
-    let params = calibration(json!({"channel": 1, "cal_points": points(1.02, 1.0)}));
+    let params = calibration(&json!({"channel": 1, "cal_points": points(1.02, 1.0)}));
     let mut bench = Bench::at(200.0);
     bench.ok("SET_MOTOR", json!({"motor": "main", "rpm": 20}));
     bench.run(1.0);
@@ -56,7 +56,7 @@ fn a_calibration_is_entered_only_with_heaters_off_motors_still_and_its_zone_with
     assert!(bench.active().contains(&"HEATER_SENSOR_FAILURE"), "{:?}", bench.active());
     assert_eq!(bench.refused("SET_SENSOR_CALIBRATION", params.clone()), RefusalCode::AlarmActive);
     // What changes nothing is accepted, and does nothing.
-    bench.ok("SET_SENSOR_CALIBRATION", calibration(json!({"channel": 1, "cal_points": []})));
+    bench.ok("SET_SENSOR_CALIBRATION", calibration(&json!({"channel": 1, "cal_points": []})));
     assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
     let mut changed = (*bench.file).clone();
     changed.sensors[1].decimals = 1;
@@ -66,7 +66,7 @@ fn a_calibration_is_entered_only_with_heaters_off_motors_still_and_its_zone_with
     // The other zone has no fault.
     bench.ok(
         "SET_SENSOR_CALIBRATION",
-        calibration(json!({"channel": 3, "cal_points": points(1.02, 1.0)})),
+        calibration(&json!({"channel": 3, "cal_points": points(1.02, 1.0)})),
     );
     bench.channels[1] = 200.0;
     bench.run(3.0);
@@ -78,7 +78,7 @@ fn a_calibration_is_entered_only_with_heaters_off_motors_still_and_its_zone_with
 fn a_calibration_that_no_honest_sensor_needs_is_refused_by_command_and_in_a_whole_file() {
     let mut bench = Bench::at(25.0);
     for (slope, offset) in [(0.94, 0.0), (1.06, 0.0), (1.0, 5.1), (1.0, -5.1), (0.8, -12.0)] {
-        let params = calibration(json!({"channel": 1, "cal_points": points(slope, offset)}));
+        let params = calibration(&json!({"channel": 1, "cal_points": points(slope, offset)}));
         let refusal = bench.send("SET_SENSOR_CALIBRATION", params).unwrap_err();
         assert_eq!(refusal.msg(), "INVALID_VALUE:sensors.1.cal_points");
         let mut file = (*bench.file).clone();
@@ -89,7 +89,7 @@ fn a_calibration_that_no_honest_sensor_needs_is_refused_by_command_and_in_a_whol
         assert_eq!(refused.unwrap_err().msg(), "INVALID_VALUE:sensors.1.cal_points");
     }
     for (slope, offset) in [(0.951, 0.0), (1.049, 0.0), (1.0, 4.9), (1.0, -4.9)] {
-        lie(&mut bench, json!({"channel": 1, "cal_points": points(slope, offset)}));
+        lie(&mut bench, &json!({"channel": 1, "cal_points": points(slope, offset)}));
     }
     assert_eq!(bench.active(), [""; 0]);
 }
@@ -108,9 +108,9 @@ fn a_calibration_of_an_older_file_goes_on_and_its_zone_heats_at_a_part_until_it_
     assert_eq!(hottest_duty(&mut bench), 30.0);
     bench.ok("SET_MODE", json!({"mode": "AUTO"}));
     // A change of something else leaves it as it is.
-    bench.ok("SET_SENSOR_CALIBRATION", calibration(json!({"channel": 1, "decimals": 1})));
+    bench.ok("SET_SENSOR_CALIBRATION", calibration(&json!({"channel": 1, "decimals": 1})));
     assert_eq!(bench.active(), ["SENSOR_DOUBTED"]);
-    lie(&mut bench, json!({"channel": 1, "cal_points": []}));
+    lie(&mut bench, &json!({"channel": 1, "cal_points": []}));
     assert_eq!(bench.active(), [""; 0]);
     assert!(hottest_duty(&mut bench) > 90.0);
 }
@@ -123,13 +123,13 @@ fn constants_that_nobody_knows_are_accepted_and_their_zone_heats_at_a_part() {
         json!({"channel": 1, "v_ref": 4.0}),
     ] {
         let mut bench = Bench::at(150.0);
-        lie(&mut bench, unknown);
+        lie(&mut bench, &unknown);
         assert_eq!(bench.active(), ["SENSOR_DOUBTED"]);
         assert_eq!(bench.refused("CLEAR_ALARM", json!(null)), RefusalCode::CausePresent);
         assert_eq!(hottest_duty(&mut bench), 30.0);
         bench.ok("SET_MODE", json!({"mode": "AUTO"}));
         let known = json!({"channel": 1, "r_25": "100k", "beta": 3950, "v_ref": 3.3});
-        lie(&mut bench, known);
+        lie(&mut bench, &known);
         assert_eq!(bench.active(), [""; 0]);
     }
 }
