@@ -4,7 +4,8 @@ use crate::classic::OF_TWO;
 use crate::field::quoted;
 use crate::issue::{Issue, join, unknown};
 use crate::sections::board::CONVERTER_INPUTS;
-use crate::{Config, MachineConfig};
+use crate::sections::thermistor::Misread;
+use crate::{Config, MachineConfig, Serves};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tve_machine::{PwmOutput, Signal};
@@ -15,6 +16,8 @@ use tve_units::Bcm;
 const TARGET_HEADROOM: f64 = 15.0;
 /// Below this fixed resistor a cold thermistor reads nearly the full reference voltage, ohm.
 const SAFE_R_FIXED: f64 = 4700.0;
+/// Where a thermistor that is known by its beta alone is told to be off, °C.
+const HOT: f64 = 210.0;
 /// Fastest pulse train of a pin without hardware PWM, steps/s.
 const SOFT_STEP_RATE: f64 = 5000.0;
 /// Header pins whose pulses come from the PWM peripheral.
@@ -36,6 +39,7 @@ pub(crate) const RULES: &[&str] = &[
     "`zones` and `motors` come together, and then `z1` and `z2` are absent: each zone gives its own gains.",
     "No two zones or motors have one name, and what they refer to is there: each zone has a sensor of its own.",
     "No two converters share an address, no two thermocouples a chip select, and the pins of their SPI bus serve nothing else.",
+    "A sensor has `thermistor` or `rt_points`, not both.",
     "Calibration points are empty, or give a line with slope 0.95 to 1.05 and offset within 5 °C. A file of before may have 0.8 to 1.25 and 15 °C: it starts, and the zone heats at 30 % at most until its sensor is calibrated anew.",
     "`safety.max_target` is at least 15 °C below `safety.over_temperature`.",
     "`safety.frozen_uncertain_after` is not above `safety.frozen_after`.",
@@ -226,6 +230,10 @@ impl Config {
                 let reason = format!("{name} is already measured by channel {other}");
                 errors.push(Issue::new(join(&path, "logical"), reason));
             }
+            if sensor.thermistor.is_some() && !sensor.rt_points.is_empty() {
+                let reason = "is in the way of `thermistor`: give the name or the points";
+                errors.push(Issue::new(join(&path, "rt_points"), reason));
+            }
             if let Err(reason) = sensor.calibration() {
                 errors.push(Issue::new(join(&path, "cal_points"), reason));
             }
@@ -325,6 +333,21 @@ impl Config {
                     sensor.r_fixed
                 );
                 warnings.push(Issue::new(at("r_fixed"), reason));
+            }
+            let serves = machine.sensors.iter().find(|point| point.channel == Some(channel));
+            if let (Some(Serves::Zone(zone)), Some(misread)) =
+                (serves.map(|point| point.serves), Misread::of(sensor.curve()))
+            {
+                let needed = machine.zones[zone].limits.min_temp_for_motor;
+                let part = misread.part.name();
+                let reason = format!(
+                    "beta alone shows {:.1} °C where a {part} has {HOT} °C, and lets the screw turn \
+                     at {:.1} °C for {needed} °C; say thermistor \"{part}\" if it is one, or give \
+                     rt_points of its table",
+                    misread.shown_at(HOT),
+                    misread.true_at(needed)
+                );
+                warnings.push(Issue::new(at("beta"), reason));
             }
             let converter = machine.converters.get(usize::from(channel) / CONVERTER_INPUTS);
             if let Some(fsr) = converter.map(|c| c.fsr).filter(|fsr| sensor.v_ref > *fsr) {

@@ -32,6 +32,7 @@ pub use machine::{
 pub use sections::board::{
     Adc, AdcPatch, CONVERTER_INPUTS, MAX_CONVERTERS, MoreAdc, MoreAdcPatch, MoreAdcs, Pwm, PwmPatch,
 };
+pub use sections::calibration::{CalPoint, Line};
 pub use sections::gains::{Control, ControlPatch, Dm556, Dm556Patch, PidGains, PidGainsPatch};
 pub use sections::labels::check_label;
 pub use sections::layout::{MotorEntry, MotorEntryPatch, MotorRole, ZoneEntry, ZoneEntryPatch};
@@ -40,8 +41,8 @@ pub use sections::plant::{Plant, PlantPatch};
 pub use sections::safety::{EstopContact, EstopDeclaration, Safety, SafetyPatch};
 pub use sections::security::{HASH_PREFIXES, Limits, LimitsPatch, Security, SecurityPatch, User};
 pub use sections::sensors::{
-    CalPoint, Couple, Line, SensorConfig, SensorConfigPatch, SensorKind, Sensors, SensorsPatch,
-    Thermocouple, Wiring,
+    Couple, SensorConfig, SensorConfigPatch, SensorKind, Sensors, SensorsPatch, Thermocouple,
+    Wiring,
 };
 pub use sections::sequence::{
     Action, DeviceName, ExtruderSequence, ExtruderSequencePatch, SequenceStep, StepPatch,
@@ -53,6 +54,7 @@ pub use sections::settings::{
     Axis, History, HistoryPatch, Logging, LoggingPatch, Motion, MotionPatch, Series, TempSettings,
     TempSettingsPatch,
 };
+pub use sections::thermistor::{Curve, Part, RtPoint};
 pub use strict_json::parse_json;
 pub use tve_machine::Role;
 pub use update::{Difference, differences, security_of};

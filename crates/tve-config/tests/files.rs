@@ -55,7 +55,8 @@ fn the_shipped_configuration_is_complete_and_warns_of_the_step_pin_and_the_missi
     let shipped: Value = serde_json::from_str(SHIPPED).unwrap();
     assert!(contains(&shipped, &config.to_json()), "a key is missing");
     let paths: Vec<String> = config.warnings().into_iter().map(|w| w.path).collect();
-    assert_eq!(paths, ["pins.contactor", "pins.step_main"]);
+    let betas = ["sensors.1.beta", "sensors.3.beta"];
+    assert_eq!(paths, ["pins.contactor", betas[0], betas[1], "pins.step_main"]);
     assert_eq!((config.control.law, config.sensors[0].r_fixed), (2, 4700.0));
     assert_eq!(config.plant.r_fixed, 4700.0);
 }
@@ -105,6 +106,29 @@ fn every_fault_of_a_file_is_named_with_its_path() {
             json!({"sensors": {"1": {"cal_points": [{"x": 1, "y": 1}]}}}),
             "sensors.1.cal_points: needs two points with different readings (x), or none to \
              clear it",
+        ),
+        (
+            json!({"sensors": {"1": {"thermistor": "generic_3960"}}}),
+            "sensors.1.thermistor: must be one of \"generic_3950\", \"epcos_b57560g104f\", \"semitec_104gt_2\", \"semitec_104nt_4\", not \"generic_3960\"",
+        ),
+        (
+            json!({"sensors": {"1": {"rt_points": [{"t": 25, "r": 1e5}]}}}),
+            "sensors.1.rt_points: must be three points or none, not 1",
+        ),
+        (
+            json!({"sensors": {"1": {"rt_points": [
+                {"t": 25, "r": 1e5}, {"t": 150, "r": 1770}, {"t": 160, "r": 1400}]}}}),
+            "sensors.1.rt_points: must rise by 20 °C from point to point, not 150 to 160",
+        ),
+        (
+            json!({"sensors": {"1": {"rt_points": [
+                {"t": 25, "r": 1e5}, {"t": 150, "r": 17_700}, {"t": 250, "r": 230}]}}}),
+            "sensors.1.rt_points: 100000 ohm at 25 °C and 17700 ohm at 150 °C make a beta of 1748 K, which is none of a thermistor (2000 to 6000 K)",
+        ),
+        (
+            json!({"sensors": {"1": {"thermistor": "generic_3950", "rt_points": [
+                {"t": 25, "r": 1e5}, {"t": 150, "r": 1770}, {"t": 250, "r": 230}]}}}),
+            "sensors.1.rt_points: is in the way of `thermistor`: give the name or the points",
         ),
         (
             json!({"adc": {"fsr": 4.0}}),
@@ -264,8 +288,8 @@ fn what_deserves_a_look_is_warned_of() {
     let clean = json!({
         "pins": {"step_main": 12, "contactor": 7},
         "sensors": {
-            "0": {"r_fixed": 4700}, "1": {"r_fixed": 4700},
-            "2": {"r_fixed": 4700}, "3": {"r_fixed": 4700},
+            "0": {"r_fixed": 4700}, "1": {"r_fixed": 4700, "thermistor": "generic_3950"},
+            "2": {"r_fixed": 4700}, "3": {"r_fixed": 4700, "thermistor": "generic_3950"},
         },
         "control": {"law": 2},
     });
@@ -281,9 +305,14 @@ fn what_deserves_a_look_is_warned_of() {
         ),
         ("/pins", json!({"step_main": 12}), "pins.contactor"),
         ("/sensors/1", json!({"r_fixed": 4700, "r_25": 47_000}), "sensors.1"),
+        ("/sensors/1", json!({"r_fixed": 4700}), "sensors.1.beta"),
         (
             "/sensors/1",
-            json!({"r_fixed": 4700, "cal_points": [{"x": 0, "y": 0}, {"x": 200, "y": 188}]}),
+            json!({
+                "r_fixed": 4700,
+                "thermistor": "semitec_104gt_2",
+                "cal_points": [{"x": 0, "y": 0}, {"x": 200, "y": 188}],
+            }),
             "sensors.1",
         ),
         ("/safety", json!({"min_temp_for_motor": 0}), "safety.min_temp_for_motor"),

@@ -2,9 +2,10 @@
 //!
 //! A proof that converts codes by the controller's own functions agrees with every error in them.
 //! These are written from the data sheets alone: the ADS1115's transfer function, the divider's
-//! current, the resistance of a thermistor by its beta equation, and the MAX31856's register.
+//! current, the resistance of a thermistor by its beta equation or between the points of its table,
+//! and the MAX31856's register.
 
-use tve_config::{MachineConfig, SensorConfig, Source, Wiring};
+use tve_config::{MachineConfig, RtPoint, SensorConfig, Source, Wiring};
 use tve_hal::{Quality, Sensor};
 
 /// 25 °C, where a thermistor has its nominal resistance, in K.
@@ -78,11 +79,35 @@ impl<'a> Tap<'a> {
     /// From `R = r_25 exp(beta (1/T - 1/T25))` the temperature is `beta / ln(R / r_inf)`, where
     /// `r_inf = r_25 exp(-beta / T25)` is what the curve tends to when hot without end.
     pub(crate) fn celsius(&self) -> Option<f64> {
+        if let Some(points) = table(self.wiring) {
+            return Some(through(points, self.ohms()?));
+        }
         let SensorConfig { r_25, beta, .. } = *self.wiring;
         let logarithm = libm::log(self.ohms()?) - libm::log(r_25) + beta / NOMINAL_K;
         // At or below `r_inf` the curve has no temperature: hotter than everything.
         Some(if logarithm > 0.0 { beta / logarithm - ICE_K } else { f64::MAX })
     }
+}
+
+/// Points of the table by which a thermistor is known, if it is by one.
+fn table(wiring: &SensorConfig) -> Option<[RtPoint; 3]> {
+    let given = wiring.rt_points.as_slice().try_into().ok();
+    given.or_else(|| wiring.thermistor.map(tve_config::Part::points))
+}
+
+/// Temperature at a resistance, °C: `1/T = a + b L + c L³` with `L = ln R` through three points, solved
+/// for the cubic first by the rule of Cramer.
+fn through(points: [RtPoint; 3], ohms: f64) -> f64 {
+    let [l1, l2, l3] = points.map(|point| libm::log(point.r));
+    let [y1, y2, y3] = points.map(|point| 1.0 / (point.t + ICE_K));
+    let cube = |l: f64| l * l * l;
+    let (d2, d3) = (cube(l2) - cube(l1), cube(l3) - cube(l1));
+    let determinant = (l2 - l1) * d3 - (l3 - l1) * d2;
+    let c = ((l2 - l1) * (y3 - y1) - (l3 - l1) * (y2 - y1)) / determinant;
+    let b = ((y2 - y1) * d3 - (y3 - y1) * d2) / determinant;
+    let l = libm::log(ohms);
+    let inverse = y1 + b * (l - l1) + c * (cube(l) - cube(l1));
+    if inverse > 0.0 { 1.0 / inverse - ICE_K } else { f64::MAX }
 }
 
 #[cfg(test)]
@@ -122,12 +147,15 @@ mod tests {
 
     #[test]
     fn the_controller_reads_every_code_of_a_converter_alike() {
-        for wiring in [Wiring::NtcToGnd, Wiring::NtcToVref] {
-            let wiring = sensor(wiring);
+        let named = SensorConfig {
+            thermistor: Some(tve_config::Part::Generic3950),
+            ..sensor(Wiring::NtcToGnd)
+        };
+        for wiring in [sensor(Wiring::NtcToGnd), sensor(Wiring::NtcToVref), named] {
             for code in 1..26_400 {
                 let share = tve_control::share(tve_control::volts(code, 4.096), &wiring);
                 let read = tve_control::ohms(share, &wiring)
-                    .map(|r| tve_control::celsius(r, &wiring).get());
+                    .map(|r| tve_control::celsius(r, wiring.curve()).get());
                 let tap = Tap::of(code, 4.096, &wiring);
                 let (Some(read), Some(t)) = (read, tap.celsius()) else {
                     panic!("code {code}: {read:?} and {tap:?}")

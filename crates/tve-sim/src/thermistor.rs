@@ -3,7 +3,7 @@
 //! The divider is `supply - r_fixed - (tap) - NTC - ground`; the converter measures the tap
 //! against its own reference, so a supply that is off changes the code (not ratiometric).
 
-use tve_config::Plant;
+use tve_config::{Part, Plant};
 
 /// 0 °C in kelvin.
 const ZERO_CELSIUS_K: f64 = 273.15;
@@ -30,14 +30,59 @@ pub(crate) enum Probe {
 #[derive(Debug, Clone)]
 pub(crate) struct Divider {
     r_fixed: f64,
-    r_25: f64,
-    beta: f64,
+    law: Law,
     supply: f64,
+}
+
+/// How the resistance of the plant's thermistors goes with their temperature.
+#[derive(Debug, Clone)]
+enum Law {
+    /// Beta equation: `R = r_25 exp(beta (1/T - 1/298.15 K))`.
+    Beta { r_25: f64, beta: f64 },
+    /// `ln R` as Lagrange's polynomial in `1/T` through three points of a maker's table: another
+    /// formula than that by which a controller reads it, and within half a degree of it.
+    Table([(f64, f64); 3]),
+}
+
+impl Law {
+    fn of(plant: &Plant) -> Self {
+        match plant.thermistor {
+            None => Self::Beta { r_25: plant.r_25, beta: plant.beta },
+            Some(part) => {
+                Self::Table(table(part).map(|(t, r)| (1.0 / (t + ZERO_CELSIUS_K), libm::log(r))))
+            }
+        }
+    }
+
+    /// Resistance in ohm at a temperature in K.
+    fn ohms(&self, kelvin: f64) -> f64 {
+        match *self {
+            Self::Beta { r_25, beta } => r_25 * libm::exp(beta * (1.0 / kelvin - 1.0 / NOMINAL_K)),
+            Self::Table([(x1, y1), (x2, y2), (x3, y3)]) => {
+                let x = 1.0 / kelvin;
+                let first = y1 * (x - x2) * (x - x3) / ((x1 - x2) * (x1 - x3));
+                let second = y2 * (x - x1) * (x - x3) / ((x2 - x1) * (x2 - x3));
+                let third = y3 * (x - x1) * (x - x2) / ((x3 - x1) * (x3 - x2));
+                libm::exp(first + second + third)
+            }
+        }
+    }
+}
+
+/// Temperatures in °C and resistances in ohm, copied from the makers' tables once more: a plant that
+/// took them from the configuration would agree with every error in it.
+const fn table(part: Part) -> [(f64, f64); 3] {
+    match part {
+        Part::Generic3950 => [(25.0, 1.0e5), (150.0, 1.77e3), (250.0, 2.3e2)],
+        Part::EpcosB57560g104f => [(25.0, 1.0e5), (150.0, 1.6419e3), (250.0, 2.2615e2)],
+        Part::Semitec104gt2 => [(20.0, 1.268e5), (150.0, 1.36e3), (300.0, 8.065e1)],
+        Part::Semitec104nt4 => [(25.0, 1.0e5), (160.0, 1.074e3), (300.0, 8.278e1)],
+    }
 }
 
 impl Divider {
     pub(crate) fn new(plant: &Plant) -> Self {
-        Self { r_fixed: plant.r_fixed, r_25: plant.r_25, beta: plant.beta, supply: plant.supply }
+        Self { r_fixed: plant.r_fixed, law: Law::of(plant), supply: plant.supply }
     }
 
     /// Volts at the tap; `rail` is the actual supply as a share of the nominal one.
@@ -53,10 +98,8 @@ impl Divider {
         }
     }
 
-    /// Beta equation: `R = r_25 exp(beta (1/T - 1/298.15 K))`.
     fn ohms(&self, celsius: f64) -> f64 {
-        let kelvin = celsius.max(COLDEST_C) + ZERO_CELSIUS_K;
-        self.r_25 * libm::exp(self.beta * (1.0 / kelvin - 1.0 / NOMINAL_K))
+        self.law.ohms(celsius.max(COLDEST_C) + ZERO_CELSIUS_K)
     }
 }
 
@@ -72,7 +115,8 @@ mod tests {
     use super::*;
 
     fn divider() -> Divider {
-        Divider { r_fixed: 4700.0, r_25: 100_000.0, beta: 3950.0, supply: 3.3 }
+        let law = Law::Beta { r_25: 100_000.0, beta: 3950.0 };
+        Divider { r_fixed: 4700.0, law, supply: 3.3 }
     }
 
     #[test]
@@ -88,7 +132,7 @@ mod tests {
             let v =
                 f64::from(code(d.volts(Probe::At(celsius), 1.0), 4.096, 0.0)) / 32_768.0 * 4.096;
             let ohms = d.r_fixed * v / (d.supply - v);
-            let back = 1.0 / (1.0 / 298.15 + libm::log(ohms / d.r_25) / d.beta) - 273.15;
+            let back = 1.0 / (1.0 / 298.15 + libm::log(ohms / 100_000.0) / 3950.0) - 273.15;
             assert!((back - celsius).abs() < 0.1, "{celsius} °C came back as {back}");
         }
     }

@@ -1,7 +1,7 @@
 //! Whether what a configuration says of a sensor can be: what cannot is accepted, and doubted.
 
 use super::Source;
-use crate::SensorConfig;
+use crate::{Curve, SensorConfig};
 use core::fmt;
 
 /// Why a sensor is doubted. Its zone heats at a part of its power until it is set up otherwise.
@@ -88,9 +88,13 @@ impl Doubt {
 
     fn of_divider(settings: &SensorConfig) -> Option<Self> {
         let &SensorConfig { r_25, beta, r_fixed, v_ref, .. } = settings;
-        let known = THERMISTORS.iter().any(|(nominal, betas)| {
-            near(r_25, *nominal, ROUNDED) && betas.iter().any(|known| near(beta, *known, ROUNDED))
-        });
+        // A table of its maker says more than any constants.
+        let has_table = matches!(settings.curve(), Curve::SteinhartHart { .. });
+        let known = has_table
+            || THERMISTORS.iter().any(|(nominal, betas)| {
+                near(r_25, *nominal, ROUNDED)
+                    && betas.iter().any(|known| near(beta, *known, ROUNDED))
+            });
         let supplied = SUPPLIES.iter().any(|supply| near(v_ref, *supply, SUPPLY_OFF));
         if !known {
             Some(Self::Thermistor { r_25, beta })
@@ -120,6 +124,10 @@ mod tests {
         assert_eq!(doubt(|_| {}), None);
         assert_eq!(doubt(|s| (s.r_25, s.beta) = (10_000.0, 3435.0)), None);
         assert_eq!(doubt(|s| s.r_fixed = 4700.0), None);
+        let named = |s: &mut SensorConfig| {
+            (s.r_25, s.thermistor) = (47_000.0, Some(crate::Part::Semitec104gt2));
+        };
+        assert_eq!(doubt(named), None);
         let thermistor = |r_25, beta| Some(Doubt::Thermistor { r_25, beta });
         assert_eq!(doubt(|s| s.r_25 = 47_000.0), thermistor(47_000.0, 3950.0));
         assert_eq!(doubt(|s| s.beta = 3435.0), thermistor(100_000.0, 3435.0));

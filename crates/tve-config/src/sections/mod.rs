@@ -1,6 +1,7 @@
 //! The sections of config.json, one topic a file.
 
 pub(crate) mod board;
+pub(crate) mod calibration;
 pub(crate) mod gains;
 pub(crate) mod labels;
 pub(crate) mod layout;
@@ -12,3 +13,4 @@ pub(crate) mod sensors;
 pub(crate) mod sequence;
 pub(crate) mod server;
 pub(crate) mod settings;
+pub(crate) mod thermistor;

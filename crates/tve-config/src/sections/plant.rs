@@ -1,11 +1,13 @@
 //! The simulated machine.
 
-use crate::field::{MAX_EXACT, int, num, ohm};
+use crate::field::{Choice, MAX_EXACT, Nullable, int, num, ohm};
 use crate::section::section;
+use crate::sections::thermistor::Part;
+use serde_json::{Map, Value};
 
 section! {
     /// The plant of the simulator. Real machines ignore it.
-    pub struct Plant / PlantPatch : Copy {
+    pub struct Plant / PlantPatch : Copy, shown hide_unnamed {
         /// Seed of the measurement noise.
         seed: u64 = 1, int(0, MAX_EXACT, "");
         /// Temperature of the whole barrel at start, in °C.
@@ -32,9 +34,18 @@ section! {
         r_25: f64 = 100_000.0, ohm(1.0, 1e7);
         /// Beta value of the plant's thermistors in K.
         beta: f64 = 3950.0, num(100.0, 10_000.0, "K");
+        /// Which known thermistors the plant has, by their makers' tables; null for those of r_25 and beta.
+        thermistor: Option<Part> = None, Nullable(Choice);
         /// Supply of the plant's divider in V.
         supply: f64 = 3.3, num(0.5, 6.0, "V");
         /// Hopper level at start in cm.
         fill_level: f64 = 50.0, num(0.0, 1000.0, "cm");
+    }
+}
+
+/// Files and clients of before know thermistors by their constants alone.
+fn hide_unnamed(plant: &Plant, map: &mut Map<String, Value>) {
+    if plant.thermistor.is_none() {
+        map.remove("thermistor");
     }
 }

@@ -1,11 +1,13 @@
 //! The sensors by channel, and their calibration.
 
 use crate::field::{
-    Choice, Descriptor, Flag, Leniency, Scalar, Shape, Spec, choice, int, num, ohm,
+    Choice, Descriptor, Flag, Leniency, Nullable, Shape, Spec, choice, int, num, ohm,
 };
-use crate::issue::{Issue, join, shown, unknown};
+use crate::issue::{Issue, join};
 use crate::section::{Section, below, object, section, sub};
+use crate::sections::calibration::{CalPoint, CalPoints, HONEST, Line, OF_OLD, line_through};
 use crate::sections::layout::NameText;
+use crate::sections::thermistor::{Curve, Part, RtPoint, RtPoints};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
@@ -70,34 +72,6 @@ choice! {
     }
 }
 
-/// A pair of the calibration: what was read, and what it truly was.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CalPoint {
-    /// Temperature as read, °C.
-    pub x: f64,
-    /// True temperature, °C.
-    pub y: f64,
-}
-
-/// The line `slope * x + offset` from read to true temperature.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Line {
-    /// °C per °C.
-    pub slope: f64,
-    /// °C at a reading of 0 °C.
-    pub offset: f64,
-}
-
-impl Line {
-    /// The line of a sensor without calibration.
-    pub const IDENTITY: Self = Self { slope: 1.0, offset: 0.0 };
-
-    /// The true temperature for a reading, both in °C.
-    pub fn at(self, x: f64) -> f64 {
-        self.slope * x + self.offset
-    }
-}
-
 section! {
     /// A sensor: a thermistor, or a thermocouple on a converter of its own.
     pub struct SensorConfig / SensorConfigPatch, shown hide_other_kind {
@@ -119,6 +93,10 @@ section! {
         r_25: f64 = 100_000.0, ohm(1.0, 1e7);
         /// Beta value in K.
         beta: f64 = 3950.0, num(100.0, 10_000.0, "K");
+        /// Name of a known thermistor, whose maker's table then goes before r_25 and beta; null for none.
+        thermistor: Option<Part> = None, Nullable(Choice);
+        /// Three points of the maker's table of a thermistor that has no name here, as {t, r} in °C and ohm; empty for none.
+        rt_points: Vec<RtPoint> = Vec::new(), RtPoints;
         /// Supply of the divider in V.
         v_ref: f64 = 3.3, num(0.5, 6.0, "V");
         /// Where the thermistor sits in the divider.
@@ -145,7 +123,8 @@ impl Thermocouple {
 }
 
 /// Keys that only a thermistor has, and that only a thermocouple has.
-const OF_THERMISTOR: [&str; 5] = ["r_fixed", "r_25", "beta", "v_ref", "wiring"];
+const OF_THERMISTOR: [&str; 7] =
+    ["r_fixed", "r_25", "beta", "v_ref", "wiring", "thermistor", "rt_points"];
 const OF_THERMOCOUPLE: [&str; 4] = ["kind", "spi", "chip_select", "thermocouple"];
 
 /// A thermistor is shown as it always was; a thermocouple has no divider.
@@ -156,6 +135,13 @@ fn hide_other_kind(sensor: &SensorConfig, map: &mut Map<String, Value>) {
     };
     for key in hidden {
         map.remove(*key);
+    }
+    // Files and clients of before know neither.
+    if sensor.thermistor.is_none() {
+        map.remove("thermistor");
+    }
+    if sensor.rt_points.is_empty() {
+        map.remove("rt_points");
     }
 }
 
@@ -168,21 +154,16 @@ fn channel_name(channel: u8) -> Name {
     Name::new(&text).unwrap_or_default()
 }
 
-/// Bounds of a calibration line.
-struct Bounds {
-    slope: std::ops::RangeInclusive<f64>,
-    /// Greatest offset either way, °C.
-    offset: f64,
-}
-
-/// What an honest sensor can need: no calibration beyond these is taken from anybody.
-const HONEST: Bounds = Bounds { slope: 0.95..=1.05, offset: 5.0 };
-/// What files of before hold: such a line goes on, and its zone is limited.
-const OF_OLD: Bounds = Bounds { slope: 0.8..=1.25, offset: 15.0 };
-/// Nearest two readings that still define a line, °C.
-const MIN_SPAN: f64 = 1e-3;
-
 impl SensorConfig {
+    /// How the resistance of its thermistor goes: by its points, else by its name, else by its beta.
+    pub fn curve(&self) -> Curve {
+        match (self.rt_points.as_slice(), self.thermistor) {
+            (&[cold, middle, hot], _) => Curve::through([cold, middle, hot]),
+            (_, Some(part)) => Curve::through(part.points()),
+            (_, None) => Curve::Beta { r_25: self.r_25, beta: self.beta },
+        }
+    }
+
     /// The default of a channel.
     fn of_channel(channel: u8) -> Self {
         Self { logical: channel_name(channel), ..Self::default() }
@@ -203,7 +184,7 @@ impl SensorConfig {
     /// Why the points are no calibration: fewer than two distinct readings, a slope outside
     /// 0.8 to 1.25, or an offset beyond 15 °C.
     pub fn calibration(&self) -> Result<Line, String> {
-        self.line_within(&OF_OLD)
+        line_through(&self.cal_points, &OF_OLD)
     }
 
     /// The same for a calibration that somebody enters now.
@@ -211,118 +192,7 @@ impl SensorConfig {
     /// # Errors
     /// Also a slope outside 0.95 to 1.05, or an offset beyond 5 °C.
     pub fn honest_calibration(&self) -> Result<Line, String> {
-        self.line_within(&HONEST)
-    }
-
-    fn line_within(&self, bounds: &Bounds) -> Result<Line, String> {
-        let points = &self.cal_points;
-        if points.is_empty() {
-            return Ok(Line::IDENTITY);
-        }
-        let n = points.len() as f64;
-        let mean_x = points.iter().map(|p| p.x).sum::<f64>() / n;
-        let mean_y = points.iter().map(|p| p.y).sum::<f64>() / n;
-        if !points.iter().any(|p| (p.x - points[0].x).abs() >= MIN_SPAN) {
-            return Err(
-                "needs two points with different readings (x), or none to clear it".to_owned()
-            );
-        }
-        // Sums about the means: the textbook form loses digits when all readings are near.
-        let sxx: f64 = points.iter().map(|p| (p.x - mean_x) * (p.x - mean_x)).sum();
-        let sxy: f64 = points.iter().map(|p| (p.x - mean_x) * (p.y - mean_y)).sum();
-        let slope = sxy / sxx;
-        let offset = mean_y - slope * mean_x;
-        if !bounds.slope.contains(&slope) {
-            let (min, max) = (bounds.slope.start(), bounds.slope.end());
-            return Err(format!(
-                "slope {slope:.3} is outside {min} to {max}: no honest sensor needs that; check \
-                 its thermistor, r_25, beta and r_fixed"
-            ));
-        }
-        if offset.abs() > bounds.offset {
-            return Err(format!(
-                "offset {offset:.1} °C is beyond {} °C: no honest sensor needs that; check its \
-                 thermistor, r_25, beta and r_fixed",
-                bounds.offset
-            ));
-        }
-        Ok(Line { slope, offset })
-    }
-}
-
-/// Greatest number of calibration points.
-const MAX_POINTS: usize = 16;
-/// Range of a calibration temperature, °C: what an NTC can read.
-const CAL_MIN: f64 = -100.0;
-const CAL_MAX: f64 = 500.0;
-
-/// Points as `{x, y}` or `{raw_temp, true_temp}`.
-struct CalPoints;
-
-impl CalPoints {
-    fn point(value: &Value, how: Leniency) -> Result<CalPoint, String> {
-        let map = value
-            .as_object()
-            .ok_or_else(|| format!("a point must be {{x, y}}, not {}", shown(value)))?;
-        let (mut x, mut y) = (None, None);
-        for (key, value) in map {
-            let slot = match key.as_str() {
-                "x" | "raw_temp" => &mut x,
-                "y" | "true_temp" => &mut y,
-                _ => return Err(unknown("key of a point", key, &["x", "y"])),
-            };
-            let number = num(CAL_MIN, CAL_MAX, "°C").parse(value, how);
-            if slot.replace(number.map_err(|reason| format!("{key} {reason}"))?).is_some() {
-                return Err(format!("{key} is given twice, under two names"));
-            }
-        }
-        match (x, y) {
-            (Some(x), Some(y)) => Ok(CalPoint { x, y }),
-            _ => Err("a point needs x and y (or raw_temp and true_temp)".to_owned()),
-        }
-    }
-}
-
-impl Scalar<Vec<CalPoint>> for CalPoints {
-    fn parse(&self, value: &Value, how: Leniency) -> Result<Vec<CalPoint>, String> {
-        let list = value
-            .as_array()
-            .ok_or_else(|| format!("must be a list of points, not {}", shown(value)))?;
-        if list.len() > MAX_POINTS {
-            return Err(format!("must be at most {MAX_POINTS} points, not {}", list.len()));
-        }
-        list.iter()
-            .enumerate()
-            .map(|(i, point)| Self::point(point, how).map_err(|e| format!("point {i}: {e}")))
-            .collect()
-    }
-
-    fn print(&self, value: &Vec<CalPoint>) -> Value {
-        value.iter().map(|p| json!({"x": p.x, "y": p.y})).collect()
-    }
-
-    fn describe(&self) -> Shape {
-        let number = num(CAL_MIN, CAL_MAX, "°C").describe().schema;
-        let pair = |x: &str, y: &str| {
-            json!({
-                "type": "object",
-                "additionalProperties": false,
-                "required": [x, y],
-                "properties": {x: number, y: number},
-            })
-        };
-        let schema = json!({
-            "type": "array",
-            "maxItems": MAX_POINTS,
-            "items": {"anyOf": [pair("x", "y"), pair("raw_temp", "true_temp")]},
-        });
-        let range = format!(
-            "at most {MAX_POINTS} of {{x, y}}; slope {} to {}, offset within {} °C",
-            HONEST.slope.start(),
-            HONEST.slope.end(),
-            HONEST.offset
-        );
-        Shape::new("list of points", range, "°C", schema)
+        line_through(&self.cal_points, &HONEST)
     }
 }
 
@@ -389,6 +259,8 @@ impl Sensors {
                 sensor.r_fixed = default.r_fixed;
                 sensor.r_25 = default.r_25;
                 sensor.beta = default.beta;
+                sensor.thermistor = default.thermistor;
+                sensor.rt_points = default.rt_points;
                 sensor.v_ref = default.v_ref;
                 sensor.wiring = default.wiring;
             }

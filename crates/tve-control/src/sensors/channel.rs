@@ -3,7 +3,7 @@
 //! ```text
 //!  code ──volts()──▶ V ──share()──▶ x = R/(R + r_fixed) ──▶ open? short?
 //!                                   │
-//!                                   └──ohms()──▶ R ──beta equation──▶ °C ──line──▶ °C
+//!                                   └──ohms()──▶ R ──curve──▶ °C ──line──▶ °C
 //!                                                     jump? frozen? ──▶ Reading
 //! ```
 //!
@@ -11,7 +11,7 @@
 //! rule serves both. Alarms act on what this file calls the reading; the PID on [`SensorChannel::mean`].
 
 use super::boxcar::Boxcar;
-use tve_config::{Line, MachineConfig, Safety, SensorConfig, SensorPoint, Source, Wiring};
+use tve_config::{Curve, Line, MachineConfig, Safety, SensorConfig, SensorPoint, Source, Wiring};
 use tve_hal::{Quality, Quantity, Reading, SensorInput};
 use tve_units::{Celsius, Micros, Ohms, Volts};
 
@@ -34,10 +34,6 @@ const FROZEN_CODES: f64 = 10.0;
 const THERMOCOUPLE_COUNTS: f64 = 128.0;
 /// Window of the average that the PID works on.
 const MEAN_WINDOW: Micros = Micros::from_millis(1000);
-/// Absolute zero, °C.
-const KELVIN: f64 = 273.15;
-/// Temperature at which `r_25` is given, K.
-const T25: f64 = 298.15;
 
 /// The sensor gives no temperature, and that is a fault.
 pub(crate) const fn is_bad(reading: Reading) -> bool {
@@ -83,21 +79,16 @@ pub fn ohms(share: f64, sensor: &SensorConfig) -> Option<Ohms> {
     Ohms::new(sensor.r_fixed * share / (1.0 - share)).ok()
 }
 
-/// `1/T = 1/298.15 + ln(R / r_25) / beta` (the beta form of the Steinhart-Hart equation).
-pub fn celsius(r: Ohms, sensor: &SensorConfig) -> Celsius {
-    let inverse = 1.0 / T25 + libm::log(r.get() / sensor.r_25) / sensor.beta;
+/// Temperature of a thermistor of this curve.
+pub fn celsius(r: Ohms, curve: Curve) -> Celsius {
     // A resistance below what any temperature gives is hotter than everything, not absolute zero.
-    if inverse > 0.0 {
-        Celsius::clamped(1.0 / inverse - KELVIN)
-    } else {
-        Celsius::clamped(f64::MAX)
-    }
+    Celsius::clamped(curve.celsius(r.get()))
 }
 
-/// Codes per °C at `t`, from the derivative of divider and curve.
-fn codes_per_degree(share: f64, t: Celsius, sensor: &SensorConfig, fsr: f64) -> f64 {
-    let kelvin = t.get() + KELVIN;
-    sensor.v_ref * share * (1.0 - share) * sensor.beta / (kelvin * kelvin) * 32768.0 / fsr
+/// Codes per °C at a share, from the derivative of divider and curve.
+fn codes_per_degree(share: f64, curve: Curve, sensor: &SensorConfig, fsr: f64) -> f64 {
+    let steepness = ohms(share, sensor).map_or(0.0, |r| curve.steepness(r.get()));
+    sensor.v_ref * share * (1.0 - share) * steepness * 32768.0 / fsr
 }
 
 /// One electrical word, judged.
@@ -134,6 +125,8 @@ pub(crate) struct SensorChannel {
     config: SensorConfig,
     #[cfg_attr(feature = "state", serde(skip, default = "identity"))]
     line: Line,
+    #[cfg_attr(feature = "state", serde(skip, default = "no_curve"))]
+    curve: Curve,
     /// Full scale of its converter, V; what has no divider has none.
     #[cfg_attr(feature = "state", serde(skip))]
     full_scale: f64,
@@ -165,12 +158,18 @@ const fn identity() -> Line {
     Line::IDENTITY
 }
 
+#[cfg(feature = "state")]
+fn no_curve() -> Curve {
+    SensorConfig::default().curve()
+}
+
 impl SensorChannel {
     /// Takes the configuration of `wired` over and keeps the memory.
     #[cfg(feature = "state")]
     pub(crate) fn rewire(&mut self, wired: Self) {
         self.config = wired.config;
         self.line = wired.line;
+        self.curve = wired.curve;
         self.full_scale = wired.full_scale;
     }
 
@@ -190,6 +189,7 @@ impl SensorChannel {
         Self {
             reading: if fitted { Reading::Starting } else { Reading::NotFitted },
             fitted,
+            curve: config.curve(),
             config,
             line,
             full_scale,
@@ -309,7 +309,7 @@ impl SensorChannel {
             Some(r) if r.get() > OPEN_OHMS => Word::Open,
             Some(r) if r.get() < SHORT_OHMS => Word::Short,
             Some(r) => {
-                Word::Value { t: self.line.at(celsius(r, &self.config).get()), share: Some(share) }
+                Word::Value { t: self.line.at(celsius(r, self.curve).get()), share: Some(share) }
             }
         }
     }
@@ -339,7 +339,7 @@ impl SensorChannel {
                     return;
                 }
                 self.judge_value(at, t, share, safety);
-                let per_degree = self.codes_per_degree(share, t);
+                let per_degree = self.codes_per_degree(share);
                 self.judge_frozen(at, same_code, per_degree, safety, heat);
             }
         }
@@ -427,10 +427,10 @@ impl SensorChannel {
         self.reading = Reading::Good(Celsius::clamped(t));
     }
 
-    /// How far the converter's own count moves with a degree at `t`, °C.
-    fn codes_per_degree(&self, share: Option<f64>, t: f64) -> f64 {
+    /// How far the converter's own count moves with a degree, at the share that a thermistor has.
+    fn codes_per_degree(&self, share: Option<f64>) -> f64 {
         share.map_or(THERMOCOUPLE_COUNTS, |share| {
-            codes_per_degree(share, Celsius::clamped(t), &self.config, self.full_scale)
+            codes_per_degree(share, self.curve, &self.config, self.full_scale)
         })
     }
 
