@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "379c690d4dc2393255c19e983efb2883d32d041a3f7940664faf68854cfbf931");
+    (2, "45d4ae6de0cf8b3e4bd25642b68a0cc2fe275fb57921971cc253c262ae948276");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.
