@@ -36,14 +36,14 @@ const UNKNOWN_DUTY: f64 = 100.0;
 
 /// How much of the model's heating a zone shows at least and at most, as a share: its gain over its
 /// time constant, before anybody has measured them.
-pub(super) const HEATING: Range = Range { least: 0.4, most: 2.2 };
+const HEATING: Range = Range { least: 0.4, most: 2.2 };
 /// How much of the model's cooling it shows at least and at most, as a share.
 const COOLING: Range = Range { least: 0.3, most: 1.7 };
 /// Mains within 10 % of nominal: power within a fifth.
-pub(super) const MAINS: f64 = 0.2;
+const MAINS: f64 = 0.2;
 /// What a draught takes at most, and what a room that warms up gives, °C of lift.
 const DRAUGHT: f64 = 30.0;
-pub(super) const CALM: f64 = 12.0;
+const CALM: f64 = 12.0;
 /// What the material takes while a screw turns, and what its shear gives, as shares of the gain.
 const MATERIAL: f64 = 0.3;
 const SHEAR: f64 = 0.08;

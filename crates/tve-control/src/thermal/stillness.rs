@@ -11,13 +11,19 @@
 //!
 //! As long as the reading stands, its losses stand too: they are in the rate that it showed before.
 
-use super::balance::{CALM, HEATING, HeatBalance, MAINS};
+use super::balance::HeatBalance;
 use super::zone::Model;
 use tve_units::Micros;
 
-/// What the rate of a reading in steps is uncertain by, °C/s: a step of the coarsest divider in
-/// [`RATE_OVER`] seconds.
-const COARSE: f64 = 0.01;
+/// What a change of duty does at least and at most, as a share of what the model says: no barrel is
+/// what its configuration says, and mains are within 10 % of nominal. Narrower than the bounds of the
+/// balance of heat, which have to hold for energy that adds up for minutes.
+const WEAKEST: f64 = 0.5;
+const STRONGEST: f64 = 1.7;
+/// What a room that changes does meanwhile, °C of lift.
+const ROOM: f64 = 6.0;
+/// What the rate of a reading in steps is uncertain by, °C/s.
+const COARSE: f64 = 0.005;
 /// The soonest that heat arrives: dead time as a share of the model's, and the lag of a light band
 /// and a quick sensor behind it, s.
 const SOON_DEAD_TIME: f64 = 0.5;
@@ -46,12 +52,13 @@ pub(super) struct Stillness {
     soon: f64,
     rise: f64,
     fall: f64,
+    missed: f64,
 }
 
 impl Stillness {
     /// How far the reading must have moved since it stands, either way, °C.
     pub(super) const fn missed(&self) -> f64 {
-        self.rise.max(self.fall)
+        self.missed
     }
 
     /// One evaluation, `dt` s after the last. `since`: when the reading took the code that it has;
@@ -80,19 +87,20 @@ impl Stillness {
             }
         };
         let heating = model.zone.gain / 100.0 / model.zone.time_constant;
-        let weakest = heating * HEATING.least * (1.0 - MAINS);
-        let strongest = heating * HEATING.most * (1.0 + MAINS);
+        let (weakest, strongest) = (heating * WEAKEST, heating * STRONGEST);
         // A change of duty does least where it adds, and most where it takes away, or the other way
         // round; and it has come in full, or hardly yet.
         let (soon, late) = (soon - before.soon, late - before.late);
         let at_least = |change: f64| change * if change > 0.0 { weakest } else { strongest };
         let at_most = |change: f64| change * if change > 0.0 { strongest } else { weakest };
-        let unsure = CALM / model.zone.time_constant + COARSE;
+        let unsure = ROOM / model.zone.time_constant + COARSE;
         // What no zone can do at all goes before what this one cannot do of a sudden.
         let possible = balance.rates();
         let slowest = (before.rate + at_least(soon.min(late)) - unsure).max(possible.least);
         let fastest = (before.rate + at_most(soon.max(late)) + unsure).min(possible.most);
         self.rise = (self.rise + slowest * dt).max(0.0);
         self.fall = (self.fall - fastest * dt).max(0.0);
+        // What it must have shown once it has missed, wherever it would be by now.
+        self.missed = self.missed.max(self.rise).max(self.fall);
     }
 }

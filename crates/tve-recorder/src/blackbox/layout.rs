@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "45d4ae6de0cf8b3e4bd25642b68a0cc2fe275fb57921971cc253c262ae948276");
+    (2, "22c4dcb8970f667adf2da49674855da0fe80daa8884c2f85d004b94199f0c1db");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.
