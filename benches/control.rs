@@ -68,12 +68,13 @@ fn pid(c: &mut Criterion) {
 
 fn sensor_chain(c: &mut Criterion) {
     let sensor = SensorConfig::default();
+    let curve = sensor.curve();
     let mut code = 0_i16;
     c.bench_function("sensor_chain", |b| {
         b.iter(|| {
             code = (code + 7) % 26_000 + 100;
             let part = share(volts(black_box(code), 4.096), &sensor);
-            black_box(ohms(part, &sensor).map(|r| celsius(r, &sensor)))
+            black_box(ohms(part, &sensor).map(|r| celsius(r, curve)))
         });
     });
 }

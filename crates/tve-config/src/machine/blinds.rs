@@ -102,9 +102,11 @@ impl Blinds {
 /// Whether a trip hears or switches something by this pin.
 const fn guards(signal: Signal) -> bool {
     match signal {
-        Signal::EmergencyStop | Signal::Contactor | Signal::PwmEnable | Signal::DriveAlarm(_) => {
-            true
-        }
+        Signal::EmergencyStop
+        | Signal::Contactor
+        | Signal::ContactorFeedback
+        | Signal::PwmEnable
+        | Signal::DriveAlarm(_) => true,
         Signal::Heater(_)
         | Signal::Enable(_)
         | Signal::Step(_)
@@ -156,7 +158,8 @@ fn motor(old: &MotorConfig, new: &MotorConfig) -> bool {
 }
 
 fn sensor(old: &SensorPoint, new: &SensorPoint) -> bool {
-    let SensorPoint { name: _, serves, channel, source, settings } = new;
+    // What is doubtful follows from the settings.
+    let SensorPoint { name: _, serves, channel, source, settings, doubt: _ } = new;
     if old.serves == Serves::Display && *serves == Serves::Display {
         return false;
     }
@@ -170,6 +173,8 @@ fn sensor(old: &SensorPoint, new: &SensorPoint) -> bool {
         r_fixed,
         r_25,
         beta,
+        thermistor,
+        rt_points,
         v_ref,
         wiring,
         decimals: _,
@@ -187,6 +192,8 @@ fn sensor(old: &SensorPoint, new: &SensorPoint) -> bool {
         || was.r_fixed != *r_fixed
         || was.r_25 != *r_25
         || was.beta != *beta
+        || was.thermistor != *thermistor
+        || was.rt_points != *rt_points
         || was.v_ref != *v_ref
         || was.wiring != *wiring
         || was.cal_points != *cal_points

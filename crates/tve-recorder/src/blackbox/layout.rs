@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "22c4dcb8970f667adf2da49674855da0fe80daa8884c2f85d004b94199f0c1db");
+    (2, "cafd36fbdc6e2dfe066c795e0cec93f81ef7dca60d8087705231859537e63d1c");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.
