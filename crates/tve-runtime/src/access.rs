@@ -8,9 +8,11 @@
 //! that passwords cost at most one core. Commands that only calm the machine have a lane of their
 //! own and never wait behind a password of somebody else.
 
+mod pass;
 mod policy;
 mod queue;
 
+pub use pass::Pass;
 pub(crate) use policy::has_admin;
 
 use crate::identity::Identity;
@@ -65,20 +67,6 @@ pub struct Counts {
     pub locked: AtomicU64,
     /// Commands beyond the limit of their client.
     pub limited: AtomicU64,
-}
-
-/// What a connection that stays open was opened with.
-#[derive(Debug, Clone)]
-pub struct Pass(Shown);
-
-#[derive(Debug, Clone)]
-enum Shown {
-    /// Nothing that anybody stands behind.
-    Nothing,
-    /// A user as he was then.
-    User(String, tve_config::User),
-    /// A token that was good then.
-    Token(String),
 }
 
 /// Who may do what, and who has tried.
@@ -330,38 +318,6 @@ impl Access {
             }
             Credentials::None | Credentials::Basic(_) | Credentials::Malformed => stranger(),
         }
-    }
-
-    /// What a connection that stays open is opened with, after its request was let through.
-    pub fn pass(&self, arrival: &Arrival) -> Pass {
-        Pass(match &arrival.credentials {
-            Credentials::Bearer(token) if self.is_good(token) => Shown::Token(token.clone()),
-            Credentials::Basic(login) => {
-                let policy = self.policy.load();
-                let user = policy.security.users.get(&login.user);
-                user.map_or(Shown::Nothing, |user| Shown::User(login.user.clone(), user.clone()))
-            }
-            Credentials::None | Credentials::Bearer(_) | Credentials::Malformed => Shown::Nothing,
-        })
-    }
-
-    /// Whether whoever opened a connection with `pass` may still read over it: a token may have expired
-    /// or been revoked since, a user been removed or been given another password or role.
-    pub fn still_reads(&self, pass: Option<&Pass>) -> bool {
-        if !self.is_enabled() {
-            return true;
-        }
-        match pass.map(|Pass(shown)| shown) {
-            None | Some(Shown::Nothing) => self.role(Need::Read).is_none(),
-            Some(Shown::User(name, user)) => {
-                self.policy.load().security.users.get(name) == Some(user)
-            }
-            Some(Shown::Token(token)) => self.is_good(token),
-        }
-    }
-
-    fn is_good(&self, token: &str) -> bool {
-        matches!(self.tokens.load().check(token, since_1970()), Verdict::Good(_))
     }
 
     /// Takes one command out of the bucket of `caller`.
