@@ -15,6 +15,8 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "ratchet.json";
+/// The layout of that file.
+const FORMAT: u32 = 1;
 /// Of its owner alone.
 const MODE: u32 = 0o600;
 /// Furthest that a key is hashed to check a line: three years of a line each second.
@@ -31,6 +33,15 @@ pub(crate) struct Key {
     /// How often it was hashed.
     pub(crate) index: u64,
     bytes: [u8; 32],
+}
+
+/// The file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ratchet {
+    format: u32,
+    /// In the order of the classes.
+    keys: Vec<Key>,
 }
 
 /// A key as the file has it.
@@ -163,20 +174,25 @@ pub(crate) fn load(folder: &Path) -> io::Result<Option<PerClass<Key>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
-    let keys: Vec<Key> = serde_json::from_str(&text)?;
+    let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
+    let Ratchet { format, keys } = serde_json::from_str(&text)?;
+    if format != FORMAT {
+        return Err(wrong(format!("it has format {format}, and this version reads {FORMAT}")));
+    }
+    let count = keys.len();
     let keys: Result<[Key; Class::COUNT], _> = keys.try_into();
-    let damaged =
-        |_| io::Error::new(io::ErrorKind::InvalidData, "it has not one key for each class");
+    let damaged = |_| wrong(format!("it has {count} keys and not {}", Class::COUNT));
     keys.map(|keys| Some(PerClass::from(keys))).map_err(damaged)
 }
 
 /// Puts `keys` in the place of those before.
 pub(crate) fn store(folder: &Path, keys: &PerClass<Key>) -> io::Result<()> {
-    let keys: Vec<&Key> = keys.iter().map(|(_, key)| key).collect();
+    let keys = keys.iter().map(|(_, key)| key.clone()).collect();
+    let text = serde_json::to_string(&Ratchet { format: FORMAT, keys })?;
     let draft = folder.join("ratchet.tmp");
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&draft)?;
-    file.write_all(serde_json::to_string(&keys)?.as_bytes())?;
+    file.write_all(text.as_bytes())?;
     give(folder, &draft);
     file.sync_all()?;
     fs::rename(&draft, path(folder))?;
@@ -221,6 +237,21 @@ mod tests {
         assert!(!INITIAL.of(Class::Access).at(2).unwrap().has_signed(&line));
         let changed = String::from_utf8(line).unwrap().replace("\"seq\":1", "\"seq\":2");
         assert!(!third.has_signed(changed.as_bytes()));
+    }
+
+    /// The file that layout [`FORMAT`] makes of the first keys.
+    const STORED: (u32, &str) = (1, include_str!("../data/ratchet-1.json"));
+
+    #[test]
+    fn a_changed_file_of_keys_has_another_number_and_every_number_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        INITIAL.install(folder.path()).unwrap();
+        let text = fs::read_to_string(path(folder.path())).unwrap();
+        assert_eq!((FORMAT, text.as_str()), STORED, "raise FORMAT, and see that load reads both");
+        fs::write(path(folder.path()), text.replace("\"format\":1", "\"format\":2")).unwrap();
+        assert!(load(folder.path()).is_err());
+        fs::write(path(folder.path()), STORED.1).unwrap();
+        assert!(load(folder.path()).unwrap().unwrap()[Class::Alarms] == INITIAL.of(Class::Alarms));
     }
 
     #[test]

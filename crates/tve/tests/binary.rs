@@ -220,6 +220,33 @@ fn the_audit_journal_of_a_killed_service_goes_on_and_a_changed_line_is_named() {
 }
 
 #[test]
+fn a_key_signs_the_journal_from_the_next_start_on_and_tells_what_was_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let made = run(&["audit", "key", "--data-dir", data]);
+    assert!(made.status.success(), "{made:?}");
+    assert_eq!(run(&["audit", "key", "--data-dir", data]).status.code(), Some(1), "once");
+    let key = folder.path().join("elsewhere");
+    std::fs::write(&key, &made.stdout).unwrap();
+    for _ in 0..2 {
+        let (mut child, address, _) = serve(folder.path(), &[]);
+        assert_eq!(command(address, r#"{"command":"SET_TARGET","value":{"z1":120}}"#), 200);
+        assert_eq!(terminate(&mut child).0, 0);
+    }
+    let verify = |more: &[&str]| run(&[&["audit", "verify", "--data-dir", data], more].concat());
+    let key = key.to_str().unwrap();
+    let whole = verify(&["--key", key]);
+    assert!(whole.status.success(), "{whole:?}");
+    // Without its signatures the chain of hashes can be made anew, and only the key tells.
+    let journal = folder.path().join("audit/audit_000000000001.jsonl");
+    std::fs::remove_file(journal).unwrap();
+    assert!(verify(&[]).status.success(), "the other chains hold");
+    let broken = verify(&["--key", key]);
+    assert_eq!(broken.status.code(), Some(1), "{broken:?}");
+    assert!(String::from_utf8_lossy(&broken.stdout).contains("THE CHAIN IS BROKEN"));
+}
+
+#[test]
 fn what_somebody_has_written_into_a_file_is_shown_and_draws_nothing_on_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
