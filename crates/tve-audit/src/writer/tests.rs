@@ -293,6 +293,19 @@ fn number_of(line: &str) -> u64 {
     serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].as_u64().unwrap()
 }
 
+#[test]
+fn a_journal_from_before_there_were_classes_goes_on_as_one_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("audit_000000000001.jsonl");
+    std::fs::write(&old, include_str!("../../data/layout-1.jsonl")).unwrap();
+    session(folder.path(), 1_000_000, [refused(1), gap(77)]);
+    assert_eq!(file_names(folder.path()), [old]);
+    assert_whole(folder.path(), 11);
+    let lines = all_lines(folder.path());
+    let numbers: Vec<_> = lines.iter().map(|line| line["seq"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=12).rev().collect::<Vec<_>>());
+}
+
 /// Waits until the journal has noticed.
 fn until(handle: &AuditHandle, holds: impl Fn(AuditStatus) -> bool) {
     let began = Instant::now();
