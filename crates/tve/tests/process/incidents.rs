@@ -48,8 +48,8 @@ fn an_alarm_of_the_running_service_is_fetched_and_replayed_bit_for_bit() {
         let head = format!("GET /api/incidents/{elsewhere}");
         assert_eq!(service.try_request(&head, "").unwrap().status, 404, "{elsewhere}");
     }
-    let metrics = service.metrics();
-    assert!(metrics.contains("\ntve_black_box_incidents_total 1\n"));
+    // The file is there a moment before the turn that has written it tells so.
+    service.until("counted", |_| service.metrics().contains("\ntve_black_box_incidents_total 1\n"));
     assert_eq!(service.terminate().0, Some(0));
 
     // The file of the service that has ended is the longer one.
