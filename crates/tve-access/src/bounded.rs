@@ -21,6 +21,11 @@ impl<K: Hash + Eq + Clone, V> Bounded<K, V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
+    /// The same, to be changed.
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key).map(|(_, value)| value)
+    }
+
     pub(crate) fn remove(&mut self, key: &K) {
         self.entries.remove(key);
     }

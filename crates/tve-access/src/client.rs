@@ -28,13 +28,18 @@ impl Client {
     /// `user` at `address`. Of an IPv6 address the first 64 bits count: whoever has one has all of
     /// its network.
     pub fn new(user: Option<&str>, address: IpAddr) -> Self {
-        let address = match address {
-            IpAddr::V6(v6) if !v6.is_loopback() => {
-                IpAddr::V6(Ipv6Addr::from(u128::from(v6) & (!0 << 64)))
-            }
-            IpAddr::V4(_) | IpAddr::V6(_) => address,
-        };
-        Self { user: user.map(Arc::from), address }
+        Self { user: user.map(Arc::from), address: account_of(address) }
+    }
+}
+
+/// The address that counts for `address`: of IPv6 the first 64 bits, because whoever has one has all
+/// of its network; what maps IPv4 is that.
+pub fn account_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) if !v6.is_loopback() => {
+            IpAddr::V6(Ipv6Addr::from(u128::from(v6) & (!0 << 64)))
+        }
+        address @ (IpAddr::V4(_) | IpAddr::V6(_)) => address,
     }
 }
 

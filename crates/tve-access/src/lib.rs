@@ -25,11 +25,13 @@ pub mod table;
 mod tokens;
 
 pub use bucket::Buckets;
-pub use client::{Caller, Client, address_of};
+pub use client::{Caller, Client, account_of, address_of};
 pub use credentials::{Credentials, Login};
 pub use docs::reference_markdown;
 pub use hash::{HashFault, PasswordHash};
-pub use login_throttle::{Admission, FAILURES, KNOWN_FOR, LOCK, LoginThrottle};
+pub use login_throttle::{
+    Admission, CALMING_PAUSE, CALMING_TRIES, FAILURES, KNOWN_FOR, LOCK, LoginThrottle,
+};
 pub use table::Need;
 pub use tokens::{Token, TokenBook, TokenFault, Verdict};
 pub use tve_config::Role;

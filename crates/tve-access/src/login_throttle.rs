@@ -17,6 +17,13 @@ pub const LOCK: Duration = Duration::from_mins(15);
 /// How long a password that was right needs no second check.
 pub const KNOWN_FOR: Duration = Duration::from_mins(1);
 
+/// Checks that a locked pair has for commands that only calm the machine, at once.
+pub const CALMING_TRIES: u32 = 5;
+
+/// Time until a locked pair has one more of them. A stop must not be locked out by what others
+/// guess from the same address; guessing by stops is still slow, and seen.
+pub const CALMING_PAUSE: Duration = Duration::from_secs(2);
+
 /// Pairs of user and address whose failures are remembered.
 const PAIRS: usize = 4096;
 
@@ -38,12 +45,29 @@ pub enum Admission {
 struct Failures {
     count: u32,
     last: Duration,
+    /// Checks of calming commands that were made while it was locked, as far as they count still.
+    calming: u32,
+    /// When `calming` was right.
+    calming_at: Duration,
 }
 
 impl Failures {
     fn locked_for(&self, now: Duration) -> Option<Duration> {
         let end = self.last + LOCK;
         (self.count >= FAILURES && now < end).then(|| end.saturating_sub(now))
+    }
+
+    /// Takes one check for a calming command; `false` where there is none.
+    fn take_calming(&mut self, now: Duration) -> bool {
+        let pauses = now.saturating_sub(self.calming_at).as_secs() / CALMING_PAUSE.as_secs();
+        let over = u32::try_from(pauses).unwrap_or(u32::MAX);
+        if over > 0 {
+            self.calming = self.calming.saturating_sub(over);
+            self.calming_at = now;
+        }
+        let left = self.calming < CALMING_TRIES;
+        self.calming += u32::from(left);
+        left
     }
 }
 
@@ -80,8 +104,21 @@ impl LoginThrottle {
         if self.knows(now, login) { Admission::Known } else { Admission::Check }
     }
 
+    /// The same about a login that sends a command which only calms the machine: a lock leaves it
+    /// [`CALMING_TRIES`], and one more every [`CALMING_PAUSE`].
+    pub fn ask_calming(&mut self, now: Duration, login: &Login, address: IpAddr) -> Admission {
+        let client = Client::new(Some(&login.user), address);
+        if let Some(failures) = self.failures.get_mut(&client)
+            && let Some(left) = failures.locked_for(now)
+            && !failures.take_calming(now)
+        {
+            return Admission::Locked(left);
+        }
+        if self.knows(now, login) { Admission::Known } else { Admission::Check }
+    }
+
     /// Whether the password of `login` was right within the last [`KNOWN_FOR`].
-    fn knows(&self, now: Duration, login: &Login) -> bool {
+    pub fn knows(&self, now: Duration, login: &Login) -> bool {
         self.known.get(&self.fingerprint(login)).is_some_and(|&until| now < until)
     }
 
@@ -101,7 +138,12 @@ impl LoginThrottle {
         }
         // Made-up names must not push out a lock.
         let locked = |f: &Failures| f.locked_for(now).is_some();
-        let failures = self.failures.entry(client, locked, || Failures { count: 0, last: now });
+        let failures = self.failures.entry(client, locked, || Failures {
+            count: 0,
+            last: now,
+            calming: 0,
+            calming_at: now,
+        });
         if now.saturating_sub(failures.last) >= LOCK {
             failures.count = 0;
         }
@@ -205,6 +247,24 @@ mod tests {
         throttle.note(at(0), &right, HOME, true);
         fail(&mut throttle, at(1), "anna", 5);
         assert!(matches!(throttle.ask(at(2), &right, HOME), Admission::Locked(_)));
+    }
+
+    #[test]
+    fn a_lock_leaves_what_calms_the_machine_some_checks_and_a_right_one_lifts_it() {
+        let mut throttle = throttle();
+        let (right, wrong) = (Login::new("anna", "right"), Login::new("anna", "wrong"));
+        fail(&mut throttle, at(0), "anna", 5);
+        for _ in 0..CALMING_TRIES {
+            assert_eq!(throttle.ask_calming(at(1), &wrong, HOME), Admission::Check);
+            throttle.note(at(1), &wrong, HOME, false);
+        }
+        assert!(matches!(throttle.ask_calming(at(1), &right, HOME), Admission::Locked(_)));
+        assert!(matches!(throttle.ask(at(9), &right, HOME), Admission::Locked(_)));
+        let later = at(1) + CALMING_PAUSE;
+        assert_eq!(throttle.ask_calming(later, &right, HOME), Admission::Check, "one more");
+        assert!(matches!(throttle.ask_calming(later, &right, HOME), Admission::Locked(_)));
+        throttle.note(later, &right, HOME, true);
+        assert_eq!(throttle.ask(later, &right, HOME), Admission::Known, "it was right");
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //!
 //! The slow part, comparing a password with its hash, runs on a blocking thread, one at a time, so
 //! that passwords cost at most one core. Commands that only calm the machine have a lane of their
-//! own and never wait behind a password of somebody else.
+//! own where they name a user: they wait behind no made-up name and behind no password that was sent
+//! for anything else, and a lock leaves them some checks.
 
 mod pass;
 mod policy;
@@ -19,7 +20,7 @@ use crate::identity::Identity;
 use crate::refused::ServiceError;
 use arc_swap::ArcSwap;
 use policy::Policy;
-use queue::{Queue, lock};
+use queue::{Queue, Rank, lock};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -103,8 +104,8 @@ impl Access {
             tokens: ArcSwap::from_pointee(tokens),
             throttle: Mutex::new(LoginThrottle::new(key)),
             buckets: Mutex::new(Buckets::new(&security.limits)),
-            ordinary: Queue::new(),
-            calming: Queue::new(),
+            ordinary: Queue::default(),
+            calming: Queue::default(),
             started: Instant::now(),
             counts: Counts::default(),
             journal: OnceLock::new(),
@@ -141,6 +142,11 @@ impl Access {
     /// Whether logins are asked for at all.
     pub fn is_enabled(&self) -> bool {
         self.policy.load().security.enabled
+    }
+
+    /// Whether there are proxies that are believed for whom they speak.
+    pub fn has_proxies(&self) -> bool {
+        !self.security.trusted_proxies.is_empty()
     }
 
     /// How logins ended so far.
@@ -239,6 +245,10 @@ impl Access {
 
     /// Decides without comparing a password: `None` when that is needed.
     pub fn at_once(&self, arrival: &Arrival) -> Option<Result<Caller, ServiceError>> {
+        self.decide(arrival, Lane::Ordinary)
+    }
+
+    fn decide(&self, arrival: &Arrival, lane: Lane) -> Option<Result<Caller, ServiceError>> {
         if self.lost {
             return Some(Err(ServiceError::new(
                 RefusalCode::SecurityUnreadable,
@@ -257,7 +267,7 @@ impl Access {
                  \"Bearer\" with a token",
             ))),
             Credentials::Bearer(token) => Some(self.bearer(token, arrival.address)),
-            Credentials::Basic(login) => match self.ask(login, arrival.address) {
+            Credentials::Basic(login) => match self.ask(login, arrival.address, lane) {
                 Admission::Check => None,
                 Admission::Locked(left) => Some(Err(self.locked(left, login, arrival.address))),
                 Admission::Known => self.known(login, arrival.address).map(Ok),
@@ -274,21 +284,35 @@ impl Access {
         arrival: &Arrival,
         lane: Lane,
     ) -> Result<Caller, ServiceError> {
-        if let Some(decided) = self.at_once(arrival) {
-            return decided;
-        }
-        let queue = match lane {
-            Lane::Ordinary => &self.ordinary,
-            Lane::Calming => &self.calming,
-        };
-        let turn = queue.turn(arrival.address).await?;
-        // While waiting, the same login may have been proven, or the pair been locked.
-        if let Some(decided) = self.at_once(arrival) {
+        if let Some(decided) = self.decide(arrival, lane) {
             return decided;
         }
         let Credentials::Basic(login) = arrival.credentials.clone() else {
             return Err(ServiceError::internal());
         };
+        let is_user = self.policy.load().users.contains_key(&login.user);
+        let rank = if is_user { Rank::User } else { Rank::Stranger };
+        let queue = match (lane, rank) {
+            (Lane::Calming, Rank::User) => &self.calming,
+            (Lane::Calming, Rank::Stranger) | (Lane::Ordinary, _) => &self.ordinary,
+        };
+        let turn = queue.turn(arrival.address, rank).await?;
+        // While waiting, the same login may have been proven, or the pair been locked.
+        match lane {
+            Lane::Ordinary => {
+                if let Some(decided) = self.decide(arrival, lane) {
+                    return decided;
+                }
+            }
+            // What a lock leaves it has been taken already.
+            Lane::Calming => {
+                if lock(&self.throttle).knows(self.now(), &login)
+                    && let Some(caller) = self.known(&login, arrival.address)
+                {
+                    return Ok(caller);
+                }
+            }
+        }
         let (access, address) = (Arc::clone(self), arrival.address);
         // Whoever hangs up meanwhile has still tried: the outcome is noted in there.
         let check = tokio::task::spawn_blocking(move || {
@@ -313,7 +337,9 @@ impl Access {
             Credentials::Bearer(token) => {
                 self.bearer(token, arrival.address).unwrap_or_else(|_| stranger())
             }
-            Credentials::Basic(login) if self.ask(login, arrival.address) == Admission::Known => {
+            Credentials::Basic(login)
+                if self.ask(login, arrival.address, Lane::Ordinary) == Admission::Known =>
+            {
                 self.known(login, arrival.address).unwrap_or_else(stranger)
             }
             Credentials::None | Credentials::Basic(_) | Credentials::Malformed => stranger(),
@@ -358,8 +384,12 @@ impl Access {
         self.started.elapsed()
     }
 
-    fn ask(&self, login: &Login, address: IpAddr) -> Admission {
-        lock(&self.throttle).ask(self.now(), login, address)
+    fn ask(&self, login: &Login, address: IpAddr, lane: Lane) -> Admission {
+        let mut throttle = lock(&self.throttle);
+        match lane {
+            Lane::Ordinary => throttle.ask(self.now(), login, address),
+            Lane::Calming => throttle.ask_calming(self.now(), login, address),
+        }
     }
 
     /// The user of a login whose password was right; `None` when he is gone meanwhile.

@@ -1,6 +1,6 @@
 //! Locks, queues and what each login costs.
 
-use super::queue::WAITING_FROM_ONE;
+use super::queue::{Joined, Rank, WAITING};
 use super::*;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -68,17 +68,61 @@ async fn guesses_sent_at_the_same_time_are_locked_like_guesses_one_by_one() {
     assert_eq!(access.counts.failed.load(Ordering::Relaxed), 5, "passwords compared");
 }
 
+fn at(n: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, n))
+}
+
 #[tokio::test]
-async fn one_address_cannot_fill_the_queue_for_the_others() {
+async fn one_address_may_fill_the_queue_until_another_one_asks() {
     let access = access();
-    let address = arrival("anna", "right").address;
-    let places: Vec<_> = (0..WAITING_FROM_ONE).map(|_| access.ordinary.join(address)).collect();
-    assert!(places.iter().all(Result::is_ok));
-    assert_eq!(status(&access, "anna", "right").await, 429);
-    let elsewhere = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
-    assert!(access.ordinary.join(elsewhere).is_ok());
-    drop(places);
-    assert_eq!(status(&access, "anna", "right").await, 200);
+    let queue = &access.ordinary;
+    let turn = queue.join(at(1), Rank::User).unwrap_or_else(|_| panic!("nobody is there"));
+    let mut places: Vec<_> = (0..WAITING).map(|_| queue.join(at(1), Rank::User).unwrap()).collect();
+    assert!(queue.join(at(1), Rank::User).is_err());
+    let newcomer = queue.join(at(2), Rank::User).unwrap();
+    let Some(Joined::Waits(newest)) = places.pop() else { panic!("it waits") };
+    assert!(newest.await.is_err(), "the newest of the address with most has gone");
+    drop(turn);
+    let Joined::Waits(mut newcomer) = newcomer else { panic!("it waits") };
+    let turn = newcomer.try_recv().expect("it comes before an address that had its turn");
+    drop(turn);
+    let Joined::Waits(oldest) = places.remove(0) else { panic!("it waits") };
+    drop(oldest.await.unwrap());
+}
+
+#[tokio::test]
+async fn made_up_names_from_many_addresses_never_keep_a_user_waiting() {
+    let access = access();
+    let queue = &access.ordinary;
+    let turn = queue.join(at(1), Rank::Stranger).unwrap_or_else(|_| panic!("nobody is there"));
+    let strangers: Vec<_> =
+        (0..WAITING as u8).map(|n| queue.join(at(n), Rank::Stranger).unwrap()).collect();
+    assert!(queue.join(at(99), Rank::Stranger).is_err());
+    // Also from an address that strangers use.
+    let user = queue.join(at(1), Rank::User).unwrap();
+    drop(turn);
+    let Joined::Waits(mut user) = user else { panic!("it waits") };
+    assert!(user.try_recv().is_ok());
+    drop(strangers);
+}
+
+#[tokio::test]
+async fn wrong_guesses_and_made_up_names_do_not_keep_a_calming_command_out() {
+    let access = access();
+    let calm = async |user: &str, password: &str| {
+        let arrival = arrival(user, password);
+        access.authenticate(&arrival, Lane::Calming).await.map_or_else(|e| e.status(), |_| 200)
+    };
+    for _ in 0..5 {
+        assert_eq!(status(&access, "anna", "wrong").await, 401);
+    }
+    assert_eq!(status(&access, "anna", "right").await, 429, "locked for everything else");
+    // Strangers have taken every turn and every place.
+    let _turn = access.ordinary.join(at(1), Rank::Stranger).unwrap_or_else(|_| panic!());
+    let _strangers: Vec<_> =
+        (0..WAITING).map(|_| access.ordinary.join(at(1), Rank::Stranger).unwrap()).collect();
+    assert_eq!(calm("nobody", "right").await, 429, "it waits with its like");
+    assert_eq!(calm("anna", "right").await, 200);
 }
 
 #[tokio::test]
