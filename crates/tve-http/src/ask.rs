@@ -67,10 +67,3 @@ pub(crate) fn number<T: std::str::FromStr>(
 pub(crate) fn ok<T: serde::Serialize>(body: &T) -> Response {
     json(StatusCode::OK, view::json(body))
 }
-
-/// Runs what takes long on a thread that may be held up.
-pub(crate) async fn on_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal())
-}

@@ -2,8 +2,10 @@
 
 use crate::app::App;
 use crate::ask::{Answered, Asked, Page, Shared, asked, number, ok};
+use crate::files::LIST_KEPT;
+use crate::in_flight::{Allowance, Purpose};
 use crate::reply::{ApiError, success};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use serde_json::Value;
 use std::sync::Arc;
 use tve_access::Caller;
@@ -44,7 +46,12 @@ pub(crate) async fn run(
 }
 
 /// `GET /api/audit`.
-pub(crate) async fn page(State(app): Shared, query: Asked<Page>) -> Answered {
+pub(crate) async fn page(
+    State(app): Shared,
+    Extension(allowance): Extension<Allowance>,
+    query: Asked<Page>,
+) -> Answered {
+    let _kept = allowance.claim(LIST_KEPT, Purpose::Read)?;
     let query = asked(query)?;
     let page: u64 = number("page", &query.page, 0)?;
     let found = app.door.audit_page(page, PAGE_LINES).await?;

@@ -1,5 +1,6 @@
 //! Request bodies: how much is read, for how long, and finding an EMERGENCY_STOP in what is broken.
 
+use crate::in_flight::{Allowance, FREE, Grant, Purpose};
 use crate::reply::ApiError;
 use axum::body::Body;
 use axum::extract::Request;
@@ -19,14 +20,18 @@ pub(crate) struct Read {
     pub(crate) bytes: Vec<u8>,
     /// Why it is not all of it.
     pub(crate) fault: Option<ApiError>,
+    /// Leave to keep it.
+    _grant: Option<Grant>,
 }
 
 pub(crate) fn too_large() -> ApiError {
     ApiError::new(RefusalCode::BodyTooLarge, format!("a body may have {LIMIT} bytes"))
 }
 
-/// Reads a body up to [`LIMIT`].
-pub(crate) async fn read(mut body: Body) -> Read {
+/// Reads a body up to [`LIMIT`]. What is more than a command of the HMI takes `allowance`.
+pub(crate) async fn read(mut body: Body, allowance: Option<&Allowance>) -> Read {
+    let mut grant = None;
+    let _awaited = allowance.map(|allowance| allowance.seat.awaits_body());
     let deadline = tokio::time::Instant::now() + TIMEOUT;
     let mut bytes = Vec::new();
     let fault = loop {
@@ -49,6 +54,19 @@ pub(crate) async fn read(mut body: Body) -> Read {
         let Some(data) = frame.data_ref() else {
             continue;
         };
+        if bytes.len() + data.len() > FREE
+            && grant.is_none()
+            && let Some(allowance) = allowance
+        {
+            match allowance.claim(LIMIT, Purpose::Write) {
+                Ok(granted) => {
+                    grant = Some(granted);
+                    // As much as was granted, and no more on the way there.
+                    bytes.reserve_exact(LIMIT - bytes.len());
+                }
+                Err(fault) => break Some(fault),
+            }
+        }
         let room = LIMIT - bytes.len();
         if data.len() > room {
             bytes.extend_from_slice(&data[..room]);
@@ -56,12 +74,13 @@ pub(crate) async fn read(mut body: Body) -> Read {
         }
         bytes.extend_from_slice(data);
     };
-    Read { bytes, fault }
+    Read { bytes, fault, _grant: grant }
 }
 
 /// The JSON of a body; an empty one is `{}`.
 pub(crate) async fn json_body(request: Request) -> Result<Value, ApiError> {
-    let read = read(request.into_body()).await;
+    let (parts, body) = request.into_parts();
+    let read = read(body, parts.extensions.get()).await;
     match read.fault {
         Some(fault) => Err(fault),
         None => parse(&read.bytes),

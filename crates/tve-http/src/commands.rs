@@ -33,7 +33,7 @@ pub(crate) async fn control(
     // There while logins are asked for: who sends it is not shown yet.
     let arrival = parts.extensions.get::<Arrival>();
     let elsewhere = parts.extensions.get::<Elsewhere>();
-    let read = body::read(body).await;
+    let read = body::read(body, parts.extensions.get()).await;
     if body::asks_for_emergency_stop(&read.bytes) {
         let stop = Asked { kind: CommandKind::EmergencyStop, command: Ok(Command::EmergencyStop) };
         let (caller, command) = admit(&app, arrival, caller, Ok(stop)).await?;

@@ -52,7 +52,8 @@ pub(crate) async fn replace(
             ),
         );
     };
-    let read = body::read(request.into_body()).await;
+    let (parts, body) = request.into_parts();
+    let read = body::read(body, parts.extensions.get()).await;
     if let Some(fault) = read.fault {
         return refused(asked, fault);
     }

@@ -7,10 +7,13 @@
 use crate::app::App;
 use crate::ask::{Elsewhere, HeaderFault};
 use crate::body::{self, too_large};
+use crate::files::FILE_KEPT;
 use crate::front_body::FrontBody;
 use crate::gate::{self, Gate, Host, Origin};
 use crate::head;
+use crate::in_flight::{Allowance, Grant, InFlight, Purpose};
 use crate::metrics::MethodName;
+use crate::places::Seat;
 use crate::reply::{ApiError, JSON};
 use crate::routes::{Handler, Media, Operation, Route};
 use axum::Router;
@@ -41,12 +44,17 @@ use tve_runtime::access::{Access, Arrival, Lane, anybody, require};
 /// Where a proxy says for whom it speaks.
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// A reply of more bytes is kept for its client within the bound of all that is on its way.
+const LARGE: u64 = LARGE_BYTES as u64;
+const LARGE_BYTES: usize = 16 * 1024;
+
 /// What every connection shares.
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) gate: Gate,
     pub(crate) router: Router,
     pub(crate) sockets: crate::sockets::Service,
+    pub(crate) in_flight: Arc<InFlight>,
     /// `server.www` is set: paths beyond the API may be files.
     pub(crate) has_files: bool,
 }
@@ -57,6 +65,7 @@ pub(crate) struct Connection {
     pub(crate) front: Arc<Shared>,
     /// Where the client is.
     pub(crate) address: IpAddr,
+    pub(crate) seat: Arc<Seat>,
     /// It came by TLS.
     pub(crate) tls: bool,
 }
@@ -68,14 +77,15 @@ impl hyper::service::Service<Request<Incoming>> for Connection {
 
     fn call(&self, request: Request<Incoming>) -> Serving {
         let started = Instant::now();
+        self.seat.touch(started);
         let route = Route::of(request.uri().path(), self.front.has_files);
         let method = MethodName::of(request.method());
         let cors = self.front.gate.cors_origin(request.headers());
-        let work =
-            catch_unwind(AssertUnwindSafe(|| self.front.answer(route, self.address, request)))
-                .unwrap_or_else(|_| Work::refused(ApiError::internal()));
-        let (front, tls) = (Arc::clone(&self.front), self.tls);
-        Serving { work, front, route, method, started, cors, tls }
+        let work = catch_unwind(AssertUnwindSafe(|| self.front.answer(route, self, request)))
+            .unwrap_or_else(|_| Work::refused(ApiError::internal()));
+        let (front, seat, tls) = (Arc::clone(&self.front), Arc::clone(&self.seat), self.tls);
+        let yields = self.seat.has_had_its_turn();
+        Serving { work, front, seat, route, method, started, cors, tls, yields }
     }
 }
 
@@ -83,11 +93,14 @@ impl hyper::service::Service<Request<Incoming>> for Connection {
 pub(crate) struct Serving {
     work: Work,
     front: Arc<Shared>,
+    seat: Arc<Seat>,
     route: Route,
     method: MethodName,
     started: Instant,
     cors: Option<HeaderValue>,
     tls: bool,
+    /// Lets others go first, once.
+    yields: bool,
 }
 
 enum Work {
@@ -120,6 +133,10 @@ impl Future for Serving {
     type Output = Result<Response<FrontBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if std::mem::take(&mut self.yields) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let response = match &mut self.work {
             Work::Ready(response) => response.take(),
             Work::Routed(future) => {
@@ -134,10 +151,34 @@ impl Future for Serving {
         let tls = self.tls;
         let mut response = response
             .unwrap_or_else(|| ApiError::internal().into_response().map(FrontBody::Streamed));
+        if response.body().size_hint().lower() > LARGE || !response.extensions().is_empty() {
+            response = self.keep(response);
+        }
         seal(response.headers_mut(), self.cors.take(), tls);
         let (route, method, status) = (self.route, self.method, response.status());
         self.front.app.metrics.record(route as usize, method, status, self.started.elapsed());
         Poll::Ready(Ok(response))
+    }
+}
+
+impl Serving {
+    /// Sees to it that a large reply is kept within the bound of all that is on its way.
+    fn keep(&self, mut response: Response<FrontBody>) -> Response<FrontBody> {
+        let bytes = usize::try_from(response.body().size_hint().lower()).unwrap_or(usize::MAX);
+        let claimed = response.extensions_mut().remove::<Arc<Grant>>();
+        let grant = match (claimed, bytes) {
+            (Some(grant), _) => Ok(grant),
+            (None, ..=LARGE_BYTES) => return response,
+            (None, bytes) => {
+                // Files of the HMI are read piece by piece.
+                let kept = if self.route == Route::Static { bytes.min(FILE_KEPT) } else { bytes };
+                self.front.in_flight.claim(&self.seat, kept, Purpose::Read).map(Arc::new)
+            }
+        };
+        match grant {
+            Ok(grant) => response.map(|body| body.kept(grant)),
+            Err(error) => error.into_response().map(FrontBody::Streamed),
+        }
     }
 }
 
@@ -170,10 +211,10 @@ impl Shared {
     fn answer(
         self: &Arc<Self>,
         route: Route,
-        peer: IpAddr,
+        from: &Connection,
         mut request: Request<Incoming>,
     ) -> Work {
-        let operation = match self.judge(route, peer, &request) {
+        let operation = match self.judge(route, from.address, &request) {
             Ok(Passed { operation, fault, foreign }) => {
                 if foreign.is_some() {
                     let elsewhere = Elsewhere(gate::shown(request.headers()));
@@ -188,17 +229,20 @@ impl Shared {
             Err(Verdict::Refused(error)) => return Work::refused(error),
         };
         let access = self.app.door.access();
+        if access.has_proxies() {
+            from.seat.stand_for(arrival(access, from.address, request.headers()).address());
+        }
         if access.is_lost() && route == Route::Status {
             return Work::ready(cached(self.app.faults_body()));
         }
         if access.is_enabled() {
             if route == Route::Socket {
-                let pass = access.pass(&arrival(access, peer, request.headers()));
+                let pass = access.pass(&arrival(access, from.address, request.headers()));
                 request.extensions_mut().insert(pass);
             }
-            return self.admit(route, operation, peer, request);
+            return self.admit(route, operation, from, request);
         }
-        self.dispatch(operation, request, |_| anybody(peer))
+        self.dispatch(operation, request, &from.seat, |_| anybody(from.address))
     }
 
     /// Lets a request through that may pass, proving first who sends it where that is needed.
@@ -206,14 +250,15 @@ impl Shared {
         self: &Arc<Self>,
         route: Route,
         operation: &'static Operation,
-        peer: IpAddr,
+        from: &Connection,
         mut request: Request<Incoming>,
     ) -> Work {
         let access = self.app.door.access();
+        let (peer, seat) = (from.address, &from.seat);
         let need = operation.need;
         let Some(role) = access.role(need) else {
             let glance = |headers: &HeaderMap| access.glance(&arrival(access, peer, headers));
-            return self.dispatch(operation, request, glance);
+            return self.dispatch(operation, request, seat, glance);
         };
         let arrival = arrival(access, peer, request.headers());
         if need == Need::Commands {
@@ -221,17 +266,17 @@ impl Shared {
             let address = arrival.address();
             let caller = Caller { user: None, role: Role::Viewer, address, by_token: false };
             request.extensions_mut().insert(arrival);
-            return self.dispatch(operation, request, |_| caller);
+            return self.dispatch(operation, request, seat, |_| caller);
         }
         let what = route.row().path;
         match access.at_once(&arrival) {
             Some(Err(error)) => Work::refused(error.into()),
             Some(Ok(caller)) => match require(&caller, role, what) {
-                Ok(()) => self.dispatch(operation, request, |_| caller),
+                Ok(()) => self.dispatch(operation, request, seat, |_| caller),
                 Err(error) => Work::refused(error.into()),
             },
             None => {
-                let front = Arc::clone(self);
+                let (front, seat) = (Arc::clone(self), Arc::clone(seat));
                 Work::Routed(Box::pin(async move {
                     let proven =
                         front.app.door.access().authenticate(&arrival, Lane::Ordinary).await;
@@ -240,7 +285,9 @@ impl Shared {
                         Ok(caller)
                     });
                     match granted {
-                        Ok(caller) => front.dispatch(operation, request, |_| caller).finish().await,
+                        Ok(caller) => {
+                            front.dispatch(operation, request, &seat, |_| caller).finish().await
+                        }
                         Err(error) => {
                             ApiError::from(error).into_response().map(FrontBody::Streamed)
                         }
@@ -256,22 +303,22 @@ impl Shared {
         self: &Arc<Self>,
         operation: &Operation,
         mut request: Request<Incoming>,
+        seat: &Arc<Seat>,
         caller: impl FnOnce(&HeaderMap) -> Caller,
     ) -> Work {
         match operation.handler {
             Handler::Hot(body) => Work::ready(cached(body(&self.app))),
             Handler::Sockets => {
-                let reply = hyper::service::Service::call(&self.sockets, request);
+                let (front, allowance) = (Arc::clone(self), self.allowance(seat));
                 Work::Routed(Box::pin(async move {
-                    match reply.await {
-                        Ok(response) => response.map(|b| FrontBody::Streamed(Body::new(b))),
-                        Err(never) => match never {},
-                    }
+                    let answer = front.sockets.serve(request, allowance).await;
+                    answer.unwrap_or_else(ApiError::into_response).map(FrontBody::Streamed)
                 }))
             }
             Handler::Routed(_) | Handler::Page(_) | Handler::Files => {
                 let caller = caller(request.headers());
                 request.extensions_mut().insert(caller);
+                request.extensions_mut().insert(self.allowance(seat));
                 let reply = self.router.clone().call(request.map(Body::new));
                 Work::Routed(Box::pin(async move {
                     match reply.await {
@@ -281,6 +328,10 @@ impl Shared {
                 }))
             }
         }
+    }
+
+    fn allowance(&self, seat: &Arc<Seat>) -> Allowance {
+        Allowance { in_flight: Arc::clone(&self.in_flight), seat: Arc::clone(seat) }
     }
 
     /// The refusals that need nothing but the head of the request, in the order of the contract.

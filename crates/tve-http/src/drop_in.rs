@@ -57,7 +57,9 @@ fn page() -> String {
         let state = text(view::state_json(&snapshot, &tags, "simulator", &[], b"[]"));
         let permissives = text(view::json(&view::permissives(&snapshot, &tags)));
         let samples = Samples::of(&layout, &[layout.row(&snapshot)]);
-        let history = text(view::json(&view::history(&samples, &tags)[0]));
+        let mut history = Vec::new();
+        view::history(&samples, &tags, &view::Places::of(&layout, &tags), &mut history);
+        let history = text(history);
         let metrics = crate::metrics::machine_text(&snapshot, &tags);
         let events = sockets::told(&snapshot, &tags);
         for (what, body) in [

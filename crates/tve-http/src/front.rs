@@ -4,8 +4,10 @@ use crate::app::App;
 use crate::connection::Shared;
 use crate::error::FrontError;
 use crate::gate::Gate;
+use crate::in_flight::InFlight;
 use crate::listen::{self, check_files, check_reach};
 use crate::openapi;
+use crate::places::Places;
 use crate::routes::{self, Route};
 use crate::serve;
 use crate::sockets;
@@ -93,7 +95,11 @@ impl Front {
         let app = Arc::new(App::new(door, labels, openapi::document));
         let (stop, on_stop) = watch::channel(false);
         let (socket_service, io) = sockets::service(Arc::clone(&app));
+        let sessions = socket_service.sessions();
+        let evicted = Arc::clone(&app);
+        let places = Places::new(move || evicted.metrics.connection_refused());
         let shared = Arc::new(Shared {
+            in_flight: InFlight::new(),
             router: routes::router(Arc::clone(&app), server.www.as_deref()),
             gate: Gate::new(&server),
             sockets: socket_service,
@@ -101,8 +107,8 @@ impl Front {
             app: Arc::clone(&app),
         });
         let tasks = vec![
-            tokio::spawn(serve::serve(listener, tls.clone(), shared, on_stop.clone())),
-            tokio::spawn(sockets::broadcast(app, io, on_stop)),
+            tokio::spawn(serve::serve(listener, tls.clone(), shared, places, on_stop.clone())),
+            tokio::spawn(sockets::broadcast(app, io, sessions, on_stop)),
         ];
         Self { address, tls, stop, tasks }
     }

@@ -1,15 +1,20 @@
 //! The handlers that only read: pins, permissives, history, health, metrics.
 
-use crate::ask::{Answered, Asked, Shared, asked, number, ok, on_thread};
-use crate::reply::{ApiError, json};
+use crate::ask::{Answered, Asked, Shared, asked, number, ok};
+use crate::in_flight::{Allowance, Purpose};
+use crate::past::{self, Past};
+use crate::reply::{ApiError, JSON, json};
 use crate::view;
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
+use std::sync::Arc;
 use tve_api as api;
 use tve_control::RefusalCode;
+use tve_runtime::read_on_thread;
 
 /// Samples of a history reply without `points`.
 const HISTORY_NEWEST: usize = 1000;
@@ -43,7 +48,11 @@ pub(crate) struct HistoryQuery {
 }
 
 /// `GET /api/history/sensors`.
-pub(crate) async fn history(State(app): Shared, query: Asked<HistoryQuery>) -> Answered {
+pub(crate) async fn history(
+    State(app): Shared,
+    Extension(allowance): Extension<Allowance>,
+    query: Asked<HistoryQuery>,
+) -> Answered {
     let query = asked(query)?;
     let since: i64 = number("since", &query.since, 0)?;
     let points: usize = number("points", &query.points, HISTORY_NEWEST)?;
@@ -51,17 +60,18 @@ pub(crate) async fn history(State(app): Shared, query: Asked<HistoryQuery>) -> A
         let reason = format!("points must be 1 to {HISTORY_POINTS_MAX}, not {points}");
         return Err(ApiError::new(RefusalCode::InvalidQuery, reason));
     }
+    // Before anything is made: who finds no room costs nothing.
+    let grant = allowance.claim(past::kept(points), Purpose::Read)?;
     let all = query.since.is_empty() && query.points.is_empty();
-    let samples = if all {
-        app.door.history_newest(HISTORY_NEWEST).await?
+    let selection = if all {
+        app.door.history_newest(HISTORY_NEWEST)
     } else {
         app.door.history_since(since, points).await?
     };
-    let body = on_thread(move || {
-        let tags = app.tags(&app.door.newest());
-        view::json(&view::history(&samples, &tags))
-    });
-    Ok(json(StatusCode::OK, body.await?))
+    let mut response = Response::new(Body::new(Past::new(app, selection)));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.extensions_mut().insert(Arc::new(grant));
+    Ok(response)
 }
 
 /// `GET /health`.
@@ -84,12 +94,22 @@ pub(crate) async fn ready(State(app): Shared) -> Response {
     json(status, view::json(&body))
 }
 
+/// Bytes of a page of metrics, about.
+const METRICS_KEPT: usize = 64 * 1024;
+
 /// `GET /metrics`.
-pub(crate) async fn metrics(State(app): Shared) -> Response {
+pub(crate) async fn metrics(
+    State(app): Shared,
+    Extension(allowance): Extension<Allowance>,
+) -> Answered {
     const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    let mut response = crate::metrics::render(&app).into_response();
+    // It takes a millisecond, of which requests that only read the machine know nothing.
+    let grant = allowance.claim(METRICS_KEPT, Purpose::Read)?;
+    let page = read_on_thread(move || crate::metrics::render(&app)).await?;
+    let mut response = page.into_response();
     response.headers_mut().insert(CONTENT_TYPE, TEXT);
-    response
+    response.extensions_mut().insert(Arc::new(grant));
+    Ok(response)
 }
 
 /// `GET /openapi.json`.

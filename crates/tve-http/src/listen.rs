@@ -2,6 +2,7 @@
 
 use crate::error::FrontError;
 use crate::tls::Tls;
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +16,13 @@ pub(crate) const DEFAULT_LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 5000);
 /// at once when every panel of a plant starts, and the next one is told nothing for a second.
 const BACKLOG: u32 = 1024;
 
+/// Bytes that the kernel keeps for a client that does not read, which it doubles. By itself it would go
+/// up to some MiB, for each of thousands of connections.
+const KERNEL_SENDS: usize = 32 * 1024;
+
+/// Bytes that the kernel takes from a client before the service reads them, which it doubles, too.
+const KERNEL_TAKES: usize = 16 * 1024;
+
 /// The socket that was inherited, else one on `address`.
 pub(crate) fn listener(
     address: SocketAddr,
@@ -23,12 +31,18 @@ pub(crate) fn listener(
     insecure_open: bool,
 ) -> Result<TcpListener, FrontError> {
     let fault = |source| FrontError::Listen { address, source };
-    let Some(inherited) = inherited else {
-        return listen(address).map_err(fault);
+    let listener = match inherited {
+        None => listen(address).map_err(fault)?,
+        Some(inherited) => {
+            let address = inherited.local_addr().map_err(fault)?;
+            check_reach(address, config, insecure_open)?;
+            TcpListener::from_std(inherited).map_err(fault)?
+        }
     };
-    let address = inherited.local_addr().map_err(fault)?;
-    check_reach(address, config, insecure_open)?;
-    TcpListener::from_std(inherited).map_err(fault)
+    // Every connection gets the sizes of its listener.
+    set_socket_send_buffer_size(&listener, KERNEL_SENDS).map_err(|e| fault(e.into()))?;
+    set_socket_recv_buffer_size(&listener, KERNEL_TAKES).map_err(|e| fault(e.into()))?;
+    Ok(listener)
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {

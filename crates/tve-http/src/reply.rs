@@ -72,7 +72,9 @@ impl IntoResponse for ApiError {
         };
         let mut response = json(status, crate::view::json(&body));
         let headers = response.headers_mut();
-        if status == StatusCode::TOO_MANY_REQUESTS {
+        let code = self.inner.code();
+        let passes = matches!(code, RefusalCode::Overloaded | RefusalCode::TooManyConnections);
+        if status == StatusCode::TOO_MANY_REQUESTS || passes {
             // Whole seconds, and not too early.
             let wait = self.inner.retry_after();
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

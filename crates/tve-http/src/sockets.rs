@@ -6,11 +6,21 @@
 //! by the heartbeat. Sending never waits, so it delays nobody else.
 
 use crate::app::App;
+use crate::body;
+use crate::in_flight::Allowance;
 use crate::reply::ApiError;
+use crate::sessions::{Claim, Ends, Sessions};
+use crate::shares::Slot;
 use axum::body::Body;
 use axum::response::IntoResponse;
-use hyper::body::Incoming;
-use hyper::{Request, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{
+    CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use socketioxide::extract::SocketRef;
@@ -22,7 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tve_control::{RefusalCode, Snapshot};
@@ -31,19 +41,146 @@ use tve_runtime::{Published, stopped};
 use tve_tags::{Category, Tags, Value};
 
 /// Answers everything under /socket.io/.
-pub(crate) type Service = SocketIoService<NotFound>;
+type Library = SocketIoService<NotFound>;
 
 /// What the library asks for paths that are not its own.
 #[derive(Clone)]
-pub(crate) struct NotFound;
+struct NotFound;
 
-impl hyper::service::Service<Request<Incoming>> for NotFound {
+impl hyper::service::Service<Request<Full<Bytes>>> for NotFound {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Ready<Result<Response<Body>, Infallible>>;
 
-    fn call(&self, _: Request<Incoming>) -> Self::Future {
+    fn call(&self, _: Request<Full<Bytes>>) -> Self::Future {
         ready(Ok(ApiError::not_found("such path").into_response()))
+    }
+}
+
+/// Serves /socket.io/ in front of the library: bounds sessions and bodies.
+pub(crate) struct Service {
+    library: Library,
+    sessions: Arc<Sessions>,
+}
+
+/// Headers that the library reads. It keeps those of the request that opens a
+/// session as long as the session, so that it gets no others.
+const SEEN: [HeaderName; 5] =
+    [CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE];
+
+/// Longest start of a reply in which the name of its session is looked for.
+const OPEN_BYTES: usize = 1024;
+
+/// The value of a key of a query.
+fn queried<'q>(query: &'q str, key: &str) -> Option<&'q str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
+}
+
+/// The name of the session that a reply to polling opens.
+fn opened(body: &[u8]) -> Option<Sid> {
+    let text = std::str::from_utf8(body.get(..body.len().min(OPEN_BYTES))?).ok()?;
+    text.split_once("\"sid\":\"")?.1.split_once('"')?.0.parse().ok()
+}
+
+impl Service {
+    /// The sessions there are.
+    pub(crate) fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.sessions)
+    }
+
+    /// Answers a request over the connection at `seat`.
+    pub(crate) async fn serve(
+        &self,
+        request: Request<Incoming>,
+        allowance: Allowance,
+    ) -> Result<Response<Body>, ApiError> {
+        let (parts, body) = request.into_parts();
+        // A body has its deadline and its bound before the library sees any of it.
+        let mut bytes = Vec::new();
+        if !body.is_end_stream() {
+            let read = Box::pin(body::read(Body::new(body), Some(&allowance))).await;
+            if let Some(fault) = read.fault {
+                return Err(fault);
+            }
+            bytes = read.bytes;
+        }
+        let seat = &allowance.seat;
+        let query = parts.uri.query().unwrap_or_default();
+        let over_web_socket = queried(query, "transport") == Some("websocket");
+        let sid = queried(query, "sid").map(str::parse::<Sid>);
+        let claim = match (&parts.method, sid) {
+            (&Method::GET, None) => {
+                let connection = over_web_socket.then(|| seat.thrown_out().clone());
+                let now = Instant::now();
+                let (claim, ends) = self.sessions.open(now, seat.stands_at(), connection)?;
+                if let Ends::Polling(sid) = ends {
+                    self.end(sid).await;
+                }
+                Some(claim)
+            }
+            (&Method::GET, Some(Ok(sid))) => {
+                if over_web_socket && self.sessions.moves(sid, seat) {
+                    seat.becomes_socket();
+                }
+                None
+            }
+            _ => None,
+        };
+        let mut seen = Request::new(Full::new(Bytes::from(bytes)));
+        *seen.method_mut() = parts.method;
+        // A copy, so that nothing of the connection's buffer is kept as long as the session.
+        let uri = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        *seen.uri_mut() = uri.parse().map_err(|_| ApiError::not_found("such path"))?;
+        for name in SEEN {
+            if let Some(value) = parts.headers.get(&name)
+                && let Ok(copy) = HeaderValue::from_bytes(value.as_bytes())
+            {
+                seen.headers_mut().insert(name, copy);
+            }
+        }
+        let mut extensions = parts.extensions;
+        if let Some(upgrade) = extensions.remove::<hyper::upgrade::OnUpgrade>() {
+            seen.extensions_mut().insert(upgrade);
+        }
+        if let Some(pass) = extensions.remove::<Pass>() {
+            seen.extensions_mut().insert(pass);
+        }
+        if let Some(slot) = claim.as_ref().and_then(Claim::slot) {
+            seen.extensions_mut().insert(slot);
+        }
+        let response = match hyper::service::Service::call(&self.library, seen).await {
+            Ok(response) => response.map(Body::new),
+            Err(never) => match never {},
+        };
+        match (claim, response.status()) {
+            (Some(claim), StatusCode::SWITCHING_PROTOCOLS) => {
+                seat.becomes_socket();
+                seat.carry(claim);
+                Ok(response)
+            }
+            (Some(claim), StatusCode::OK) => {
+                let (parts, body) = response.into_parts();
+                let whole = Limited::new(body, OPEN_BYTES).collect().await;
+                let body = whole.map_err(|_| ApiError::internal())?.to_bytes();
+                if let Some(sid) = opened(&body) {
+                    claim.becomes(sid);
+                }
+                Ok(Response::from_parts(parts, Body::from(body)))
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// Tells the library in the client's stead that a session by polling is over.
+    async fn end(&self, sid: Sid) {
+        let mut close = Request::new(Full::new(Bytes::from_static(b"1")));
+        *close.method_mut() = Method::POST;
+        let Ok(uri) = format!("/socket.io/?EIO=4&transport=polling&sid={sid}").parse() else {
+            return;
+        };
+        *close.uri_mut() = uri;
+        // One that has gone meanwhile is over, too.
+        let _ = hyper::service::Service::call(&self.library, close).await;
     }
 }
 
@@ -60,7 +197,7 @@ const BUFFER: usize = 512;
 const MESSAGE_LIMIT: usize = 4096;
 
 /// Time that a client has to join after it has connected.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 const UPDATE: &str = "io_update";
 const SNAPSHOT: &str = "snapshot";
@@ -107,7 +244,8 @@ pub(crate) fn told(snapshot: &Snapshot, tags: &Tags) -> String {
 
 /// Builds the service.
 pub(crate) fn service(app: Arc<App>) -> (Service, SocketIo) {
-    let (service, io) = SocketIo::builder()
+    let sessions = Sessions::new();
+    let (library, io) = SocketIo::builder()
         .max_buffer_size(BUFFER)
         .ws_max_message_size(MESSAGE_LIMIT)
         .ws_max_frame_size(MESSAGE_LIMIT)
@@ -118,20 +256,32 @@ pub(crate) fn service(app: Arc<App>) -> (Service, SocketIo) {
     let admit = async move |socket: SocketRef| {
         may_listen(&door, &socket).then_some(()).ok_or(RefusalCode::LoginFailed.name())
     };
+    let known = Arc::clone(&sessions);
     let joined = async move |socket: SocketRef| {
         app.metrics.socket_connected();
-        socket.on_disconnect(async move || app.metrics.socket_gone());
+        let slot = socket.req_parts().extensions.get::<Slot>().copied();
+        if let Some(slot) = slot {
+            known.joined(slot);
+        }
+        socket.on_disconnect(async move || {
+            app.metrics.socket_gone();
+            if let Some(slot) = slot {
+                known.left(slot);
+            }
+        });
     };
     io.ns("/", joined.with(admit));
-    (service, io)
+    (Service { library, sessions }, io)
 }
 
 fn may_listen(app: &App, socket: &SocketRef) -> bool {
     app.door.access().still_reads(socket.req_parts().extensions.get::<Pass>())
 }
 
-/// Disconnects those whose login has ended since they connected.
-fn review(app: &App, io: &SocketIo) {
+/// Disconnects those whose login has ended since they connected, and forgets sessions that are over.
+fn review(app: &App, io: &SocketIo, sessions: &Sessions) {
+    let live: BTreeSet<_> = io.sockets().into_iter().map(|socket| socket.id).collect();
+    sessions.review(Instant::now(), |sid| live.contains(&sid));
     for socket in io.sockets().into_iter().filter(|s| !may_listen(app, s)) {
         // A full buffer has no room for the good-bye; then the next review tries again.
         let _ = socket.disconnect();
@@ -145,7 +295,12 @@ fn send<T: Serialize>(socket: &SocketRef, event: &str, payload: &T) -> bool {
 }
 
 /// Tells clients what changes until `stop` turns true.
-pub(crate) async fn broadcast(app: Arc<App>, io: SocketIo, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn broadcast(
+    app: Arc<App>,
+    io: SocketIo,
+    sessions: Arc<Sessions>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut changes = app.door.changes();
     let mut reviews = interval(REVIEW);
     reviews.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -154,7 +309,7 @@ pub(crate) async fn broadcast(app: Arc<App>, io: SocketIo, mut stop: watch::Rece
         let newest = tokio::select! {
             newest = changes.next() => newest,
             _ = reviews.tick() => {
-                review(&app, &io);
+                review(&app, &io, &sessions);
                 continue;
             }
             () = stopped(&mut stop) => return,

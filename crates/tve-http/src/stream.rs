@@ -1,5 +1,6 @@
-//! A connection that gives up on a client that does not read.
+//! A connection that gives up on a client that does not read, and has a place as long as it lasts.
 
+use crate::places::Place;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -7,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// Longest time without a byte taken by a client that has bytes to read. A wireless tablet that
 /// roams needs a few seconds.
@@ -17,11 +19,25 @@ pub(crate) struct Impatient<S> {
     stream: S,
     /// Runs while a write waits.
     patience: Option<Pin<Box<Sleep>>>,
+    place: Place,
+    /// Once the connection has become a socket: the library holds it then, and it can only be ended
+    /// from here.
+    end: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 impl<S> Impatient<S> {
-    pub(crate) const fn new(stream: S) -> Self {
-        Self { stream, patience: None }
+    pub(crate) const fn new(stream: S, place: Place) -> Self {
+        Self { stream, patience: None, place, end: None }
+    }
+
+    /// Whether a socket was thrown out.
+    fn has_ended(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.place.seat().is_socket() {
+            return false;
+        }
+        let token = self.place.seat().thrown_out();
+        let end = self.end.get_or_insert_with(|| Box::pin(token.clone().cancelled_owned()));
+        end.as_mut().poll(cx).is_ready()
     }
 
     /// Passes the outcome of a write on, or ends the waiting for it.
@@ -46,6 +62,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.has_ended(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
@@ -87,12 +106,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::places::Places;
+    use std::net::{IpAddr, Ipv4Addr};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    fn place() -> Place {
+        Places::new(|| ()).take(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_does_not_read_is_given_up() {
         let (ours, theirs) = duplex(4);
-        let mut stream = Impatient::new(ours);
+        let mut stream = Impatient::new(ours, place());
         stream.write_all(b"1234").await.unwrap();
         let error = stream.write_all(b"5").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -109,8 +134,21 @@ mod tests {
                 theirs.read_exact(&mut byte).await.unwrap();
             }
         });
-        let mut stream = Impatient::new(ours);
+        let mut stream = Impatient::new(ours, place());
         stream.write_all(b"12345678").await.unwrap();
         reader.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_thrown_out_ends_while_it_waits_to_be_read() {
+        let (ours, _theirs) = duplex(4);
+        let place = place();
+        let seat = std::sync::Arc::clone(place.seat());
+        seat.becomes_socket();
+        let mut stream = Impatient::new(ours, place);
+        let reader = tokio::spawn(async move { stream.read_u8().await });
+        tokio::task::yield_now().await;
+        seat.throw_out();
+        assert_eq!(reader.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
 }

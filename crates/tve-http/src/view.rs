@@ -6,7 +6,7 @@ use tve_api as api;
 use tve_config::Config;
 use tve_control::{AlarmRecord, Mode, Severity, Snapshot, Status};
 use tve_hal::Pull;
-use tve_recorder::{JournalEntry, Sample, Samples};
+use tve_recorder::{JournalEntry, Layout, Sample, Samples};
 use tve_tags::{Place, Tag, Tags, Value};
 use tve_units::Bcm;
 
@@ -252,15 +252,32 @@ pub(crate) fn permissives(snapshot: &Snapshot, tags: &Tags) -> api::Permissives 
     }
 }
 
-/// The elements of `GET /api/history/sensors`.
-pub(crate) fn history(samples: &Samples, tags: &Tags) -> Vec<api::HistorySample> {
-    let layout = samples.layout();
-    // Where the values of each place stand in a sample.
-    let places = Place::ALL.map(|place| {
-        let tags = tags.group(place).tags.iter();
-        tags.map(|tag| layout.index(*tag)).collect::<Vec<_>>()
-    });
-    samples.iter().map(|sample| history_sample(&sample, tags, &places)).collect()
+/// Where the values of each place stand in a sample.
+pub(crate) struct Places(Vec<Vec<Option<usize>>>);
+
+impl Places {
+    pub(crate) fn of(layout: &Layout, tags: &Tags) -> Self {
+        let of = |place| {
+            let tags = tags.group(place).tags.iter();
+            tags.map(|tag| layout.index(*tag)).collect::<Vec<_>>()
+        };
+        Self(Place::ALL.map(of).into())
+    }
+}
+
+/// Appends the elements of `GET /api/history/sensors` that show `samples`, with commas between them.
+pub(crate) fn history(samples: &Samples, tags: &Tags, places: &Places, text: &mut Vec<u8>) {
+    for (i, sample) in samples.iter().enumerate() {
+        if i > 0 {
+            text.push(b',');
+        }
+        if let Err(error) =
+            serde_json::to_writer(&mut *text, &history_sample(&sample, tags, &places.0))
+        {
+            tracing::error!(%error, "a sample could not be serialised");
+            text.extend_from_slice(b"null");
+        }
+    }
 }
 
 /// The values of one place in a sample.

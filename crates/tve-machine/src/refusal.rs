@@ -201,8 +201,10 @@ codes! {
     Internal = "INTERNAL", Internal;
     /// More commands than the controller takes.
     QueueFull = "QUEUE_FULL", Unavailable;
-    /// More connections than the service holds.
+    /// More sockets than the service holds.
     TooManyConnections = "TOO_MANY_CONNECTIONS", Unavailable;
+    /// Clients have more on the way than the service keeps for them.
+    Overloaded = "OVERLOADED", Unavailable;
     /// The machine does not answer.
     Hardware = "HARDWARE", Unavailable;
     /// The disk cannot be read or written.

@@ -2,12 +2,12 @@
 
 use crate::LoggingSettings;
 use crate::blackbox::Tape;
-use crate::history::Samples;
+use crate::history::{History, Samples, Selection};
 use crate::inbox::Inbox;
 use crate::row::Row;
 use crate::shared::{RecorderStatus, Shared, lock};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, RwLockReadGuard};
 use tve_config::Config;
 use tve_control::{AlarmEvent, Controller, LoggingHealth, Snapshot};
 use tve_units::Micros;
@@ -142,14 +142,24 @@ impl RecorderHandle {
     }
 
     /// The newest `n` samples of the history, oldest first.
-    pub fn history_newest(&self, n: usize) -> Samples {
-        self.shared.history.read().unwrap_or_else(PoisonError::into_inner).newest(n)
+    pub fn history_newest(&self, n: usize) -> Selection {
+        self.history().newest(n)
     }
 
     /// The samples since `since_ms` (Unix, ms), oldest first, decimated to at most `points` in such
     /// a way that the lowest and highest reading of each zone survive.
-    pub fn history_since(&self, since_ms: i64, points: usize) -> Samples {
-        self.shared.history.read().unwrap_or_else(PoisonError::into_inner).since(since_ms, points)
+    pub fn history_since(&self, since_ms: i64, points: usize) -> Selection {
+        self.history().since(since_ms, points)
+    }
+
+    /// The samples of `selection` from its place `from` on, at most `most`; those that have left the
+    /// history since are missing.
+    pub fn samples(&self, selection: &Selection, from: usize, most: usize) -> Samples {
+        self.history().samples(selection, from, most)
+    }
+
+    fn history(&self) -> RwLockReadGuard<'_, History> {
+        self.shared.history.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -93,18 +93,40 @@ impl Sample<'_> {
     }
 }
 
+/// Which samples of the history a reply shows, oldest first, by how many were taken before each. A
+/// fifteenth of the samples themselves, so that many can wait for clients that read slowly.
+#[derive(Debug, Clone, Default)]
+pub struct Selection(Vec<u32>);
+
+impl Selection {
+    /// Bytes of one sample in a selection.
+    pub const BYTES: usize = size_of::<u32>();
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// A ring of samples in the order in which they were taken.
 #[derive(Debug)]
 pub(crate) struct History {
     layout: Arc<Layout>,
     chunks: VecDeque<Vec<u8>>,
     len: usize,
+    /// Samples that have left.
+    gone: u32,
 }
 
 impl History {
     /// An empty one.
     pub(crate) const fn new(layout: Arc<Layout>) -> Self {
-        Self { layout, chunks: VecDeque::new(), len: 0 }
+        Self { layout, chunks: VecDeque::new(), len: 0, gone: 0 }
     }
 
     /// Adds the newest sample.
@@ -133,7 +155,9 @@ impl History {
         if self.len >= CAPACITY + CHUNK
             && let Some(oldest) = self.chunks.pop_front()
         {
-            self.len -= oldest.len() / self.layout.stride();
+            let left = oldest.len() / self.layout.stride();
+            self.len -= left;
+            self.gone = self.gone.wrapping_add(left as u32);
         }
     }
 
@@ -145,36 +169,62 @@ impl History {
     fn last(&self, n: usize) -> impl Iterator<Item = &[u8]> {
         let stride = self.layout.stride();
         let samples = self.chunks.iter().flat_map(move |chunk| chunk.chunks_exact(stride));
-        samples.skip(self.len.saturating_sub(n.min(CAPACITY)))
+        samples.skip(self.before_last(n))
+    }
+
+    /// Samples that are older than the newest `n` of the last 24 h.
+    fn before_last(&self, n: usize) -> usize {
+        self.len.saturating_sub(n.min(CAPACITY))
     }
 
     /// The newest `n` samples, oldest first.
-    pub(crate) fn newest(&self, n: usize) -> Samples {
-        Samples::new(&self.layout, self.last(n))
+    pub(crate) fn newest(&self, n: usize) -> Selection {
+        Selection((self.before_last(n)..self.len).map(|at| self.name(at)).collect())
     }
 
     /// The samples with a label of `since_ms` (Unix, ms) or later, oldest first, decimated to at
     /// most `points`.
     ///
     /// The labels are searched one by one: a wall clock that was set back leaves them unordered.
-    pub(crate) fn since(&self, since_ms: i64, points: usize) -> Samples {
-        let found = self.iter().filter(|s| layout::label(s).get() >= since_ms).collect();
-        Samples::new(&self.layout, decimate(&self.layout, found, points).into_iter())
+    pub(crate) fn since(&self, since_ms: i64, points: usize) -> Selection {
+        let first = self.before_last(CAPACITY);
+        let found = self.iter().enumerate();
+        let found = found.filter(|(_, sample)| layout::label(sample).get() >= since_ms);
+        let found = found.map(|(at, sample)| (self.name(first + at), sample)).collect();
+        Selection(decimate(&self.layout, found, points))
+    }
+
+    /// The samples of `selection` from its place `from` on, at most `most`; those that have left
+    /// since are missing.
+    pub(crate) fn samples(&self, selection: &Selection, from: usize, most: usize) -> Samples {
+        let stride = self.layout.stride();
+        let chosen = selection.0.iter().skip(from).take(most);
+        let packed = chosen.filter_map(|&name| {
+            let at = name.wrapping_sub(self.gone) as usize;
+            let start = at % CHUNK * stride;
+            self.chunks.get(at / CHUNK)?.get(start..start + stride)
+        });
+        Samples::new(&self.layout, packed)
+    }
+
+    /// How many samples were taken before the one at `at`.
+    fn name(&self, at: usize) -> u32 {
+        self.gone.wrapping_add(at as u32)
     }
 }
 
 /// At most `points` of `samples`: those with the lowest and the highest reading of each zone in
 /// buckets of equal count, in their order. A bucket without any reading keeps its first sample, so
 /// that a gap shows. Fewer points than a bucket keeps give the newest samples instead.
-fn decimate<'a>(layout: &Layout, samples: Vec<&'a [u8]>, points: usize) -> Vec<&'a [u8]> {
+fn decimate(layout: &Layout, samples: Vec<(u32, &[u8])>, points: usize) -> Vec<u32> {
     if samples.len() <= points {
-        return samples;
+        return samples.into_iter().map(|(name, _)| name).collect();
     }
     // Lowest and highest of each zone.
     let kept_per_bucket = (2 * layout.zones().len()).max(1);
     let buckets = points / kept_per_bucket;
     if buckets == 0 {
-        return samples[samples.len() - points..].to_vec();
+        return samples[samples.len() - points..].iter().map(|(name, _)| *name).collect();
     }
     let mut kept = Vec::with_capacity(points);
     for b in 0..buckets {
@@ -189,14 +239,15 @@ fn decimate<'a>(layout: &Layout, samples: Vec<&'a [u8]>, points: usize) -> Vec<&
         }
         picked.sort_unstable();
         picked.dedup();
-        kept.extend(picked.into_iter().filter_map(|i| bucket.get(i).copied()));
+        kept.extend(picked.into_iter().filter_map(|i| bucket.get(i).map(|(name, _)| *name)));
     }
     kept
 }
 
 /// Places of the lowest and the highest of a value.
-fn extremes(layout: &Layout, bucket: &[&[u8]], value: usize) -> [Option<usize>; 2] {
-    let read = |(i, sample): (usize, &&[u8])| layout.value(sample, value).map(|t| (i, t));
+fn extremes(layout: &Layout, bucket: &[(u32, &[u8])], value: usize) -> [Option<usize>; 2] {
+    let read =
+        |(i, (_, sample)): (usize, &(u32, &[u8]))| layout.value(sample, value).map(|t| (i, t));
     let readings = || bucket.iter().enumerate().filter_map(read);
     let low = readings().min_by(|a, b| a.1.total_cmp(&b.1));
     let high = readings().max_by(|a, b| a.1.total_cmp(&b.1));

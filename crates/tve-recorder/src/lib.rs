@@ -49,7 +49,7 @@ pub use disk::{Disk, RealDisk};
 pub use error::RecorderError;
 pub use folder::{Naming, RunFile, RunList};
 pub use handle::RecorderHandle;
-pub use history::{Sample, Samples};
+pub use history::{Sample, Samples, Selection};
 pub use journal::{AlarmHistory, JournalEntry, JournalState, load_journal};
 pub use layout::Layout;
 pub use row::Row;

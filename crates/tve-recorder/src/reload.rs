@@ -104,7 +104,7 @@ mod tests {
     fn read(bytes: &[u8], now_ms: i64) -> Samples {
         let mut history = History::new(layout());
         read_rows(&layout(), bytes, &mut history, WallMillis::new(now_ms)).unwrap();
-        history.newest(CAPACITY)
+        history.all(&history.newest(CAPACITY))
     }
 
     /// What a folder with one run gives.
@@ -113,7 +113,7 @@ mod tests {
         std::fs::write(dir.path().join("run_20231114_221320.csv"), run).unwrap();
         let mut history = History::new(layout());
         reload(&layout(), &mut history, dir.path(), WallMillis::new(START + 60_000)).unwrap();
-        history.newest(CAPACITY)
+        history.all(&history.newest(CAPACITY))
     }
 
     fn temp(sample: &Sample<'_>, sensor: usize) -> Option<f64> {

@@ -146,7 +146,7 @@ impl Access {
 
     /// Whether there are proxies that are believed for whom they speak.
     pub fn has_proxies(&self) -> bool {
-        !self.security.trusted_proxies.is_empty()
+        !self.policy.load().security.trusted_proxies.is_empty()
     }
 
     /// How logins ended so far.
@@ -421,7 +421,7 @@ impl Access {
         if !right {
             tracing::warn!(user = login.user, %address, "a login failed");
         }
-        let outcome = match (right, self.ask(login, address)) {
+        let outcome = match (right, self.ask(login, address, Lane::Ordinary)) {
             (true, _) => LoginOutcome::Ok,
             (false, Admission::Locked(_)) => LoginOutcome::LockedOut,
             (false, Admission::Known | Admission::Check) => LoginOutcome::Failed,

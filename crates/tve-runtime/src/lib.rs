@@ -29,7 +29,7 @@ mod stop;
 pub mod tokens;
 
 pub use confirm_file::{ConfirmError, confirm};
-pub use door::{Asked, Changes, ConfigChange, Door, Expected, Veto, tag};
+pub use door::{Asked, Changes, ConfigChange, Door, Expected, Veto, read_on_thread, tag};
 pub use error::StartError;
 pub use options::{Options, default_data_dir};
 pub use refused::ServiceError;

@@ -52,6 +52,11 @@ impl ServiceError {
         status_of(self.refusal.code.class())
     }
 
+    /// The code.
+    pub fn code(&self) -> RefusalCode {
+        self.refusal.code
+    }
+
     /// The code, as clients read it.
     pub fn msg(&self) -> Cow<'static, str> {
         self.refusal.msg()
@@ -67,7 +72,7 @@ impl ServiceError {
         &self.errors
     }
 
-    /// When to come back, for 429; 1 s or more.
+    /// When to come back, for 429 and for what passes; 1 s or more.
     pub fn retry_after(&self) -> Duration {
         self.retry_after
     }

@@ -64,8 +64,8 @@ fn strange(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
 }
 
-/// Reads one answer by its Content-Length, status line and headers apart from the body, and makes
-/// nothing of either; one to HEAD has a length and no body.
+/// Reads one answer by its Content-Length or in chunks, status line and headers apart from the body,
+/// and makes nothing of either; one to HEAD has a length and no body.
 ///
 /// # Errors
 /// When the stream ends before the answer does, or the answer is none of HTTP/1.
@@ -87,8 +87,9 @@ pub async fn read_raw(
     let head = String::from_utf8(bytes).map_err(|_| strange("a head that is no text"))?;
     let length = match value_of(&head, "content-length") {
         Some(length) => length.parse().map_err(|_| strange("no length"))?,
-        None if value_of(&head, "transfer-encoding").is_some() => {
-            return Err(strange("a body in chunks, which this client does not read"));
+        None if has_body && value_of(&head, "transfer-encoding").is_some() => {
+            let body = read_chunks(stream, body).await?;
+            return Ok((head, body));
         }
         None => 0,
     };
@@ -98,6 +99,39 @@ pub async fn read_raw(
         }
     }
     Ok((head, body))
+}
+
+/// Reads a body in chunks, of which `bytes` have arrived.
+async fn read_chunks(
+    stream: &mut (impl AsyncRead + Unpin),
+    mut bytes: Vec<u8>,
+) -> io::Result<Vec<u8>> {
+    let (mut body, mut at) = (Vec::new(), 0);
+    loop {
+        let end = bytes[at..].windows(2).position(|w| w == b"\r\n").map(|end| at + end);
+        let length = match end {
+            Some(end) => {
+                let digits = std::str::from_utf8(&bytes[at..end]);
+                let length = digits.ok().and_then(|d| usize::from_str_radix(d, 16).ok());
+                Some((end + 2, length.ok_or_else(|| strange("a chunk without a length"))?))
+            }
+            None => None,
+        };
+        match length {
+            Some((start, length)) if bytes.len() >= start + length + 2 => {
+                body.extend_from_slice(&bytes[start..start + length]);
+                at = start + length + 2;
+                if length == 0 {
+                    return Ok(body);
+                }
+            }
+            Some(_) | None => {
+                if stream.read_buf(&mut bytes).await? == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+        }
+    }
 }
 
 /// Reads one answer as [`read_raw`] does.

@@ -82,7 +82,7 @@ routes! {
     /// Everything, with the configuration.
     Status = Here "/api/status" [
         get(Read, Hot(App::status_body),
-            told("The machine and its whole configuration.", Json("Status"), &[])),
+            told("The machine and its whole configuration.", Json("Status"), &[503])),
     ];
     /// A command.
     Control = Here "/api/control" [
@@ -196,7 +196,7 @@ routes! {
     History = Here "/api/history/sensors" [
         get(Read, Routed(to!(handlers::history)),
             told("The past: the newest 1000 samples, or `points` since `since`, oldest first.",
-                JsonList("HistorySample"), &[400])
+                JsonList("HistorySample"), &[400, 503])
                 .asks(&[
                     ("since", "Oldest sample, milliseconds since the Unix epoch."),
                     ("points", "Most samples, 1 to 86400; more are thinned so that extremes stay."),
@@ -215,12 +215,12 @@ routes! {
     /// Figures for Prometheus.
     Metrics = Here "/metrics" [
         get(Read, Routed(to!(handlers::metrics)),
-            told("Figures for Prometheus.", Bytes("text/plain"), &[])),
+            told("Figures for Prometheus.", Bytes("text/plain"), &[503])),
     ];
     /// This API.
     OpenApi = Here "/openapi.json" [
         get(Read, Routed(to!(handlers::openapi_document)),
-            told("This document.", Bytes("application/json"), &[])),
+            told("This document.", Bytes("application/json"), &[503])),
     ];
     /// Events.
     Socket = Under "/socket.io/" [

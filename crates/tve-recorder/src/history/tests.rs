@@ -27,6 +27,13 @@ fn filled(n: i64) -> History {
     history
 }
 
+impl History {
+    /// The samples of a selection.
+    pub(crate) fn all(&self, selection: &Selection) -> Samples {
+        self.samples(selection, 0, usize::MAX)
+    }
+}
+
 fn temp(sample: &Sample<'_>, sensor: usize) -> Option<f64> {
     let tag = Tag::SensorTemperature(Sensor::at(sensor));
     sample.value(sample.layout.index(tag).unwrap())
@@ -53,7 +60,7 @@ fn a_sample_takes_64_bytes_and_keeps_what_the_charts_show() {
     snapshot.pwm[3] = Duty::clamped(62.5);
     let mut history = empty();
     history.push(&layout.row(&snapshot));
-    let samples = history.newest(1);
+    let samples = history.all(&history.newest(1));
     let s = samples.iter().next().unwrap();
     let by = |tag| s.value(layout.index(tag).unwrap());
     let zones = |of: fn(Zone) -> Tag| [0, 1].map(|i| by(of(Zone::at(i))).unwrap());
@@ -84,7 +91,7 @@ fn the_lowest_and_highest_of_each_of_four_zones_survive_decimation() {
             _ => at(t, 0, 200.0),
         });
     }
-    let shown = history.since(0, 80);
+    let shown = history.all(&history.since(0, 80));
     assert!(shown.len() <= 80, "{}", shown.len());
     for zone in 0..4 {
         assert!(shown.iter().any(|s| temp(&s, zone + 1) == Some(263.0)), "peak of {zone}");
@@ -96,7 +103,7 @@ fn the_lowest_and_highest_of_each_of_four_zones_survive_decimation() {
 #[test]
 fn the_newest_come_oldest_first() {
     let history = filled(2000);
-    let newest = labels(&history.newest(1000));
+    let newest = labels(&history.all(&history.newest(1000)));
     assert_eq!((newest.len(), newest[0], newest[999]), (1000, 1_000_000, 1_999_000));
     assert_eq!(filled(3).newest(1000).len(), 3);
 }
@@ -104,7 +111,7 @@ fn the_newest_come_oldest_first() {
 #[test]
 fn it_holds_24_hours_and_no_more_memory_than_that() {
     let history = filled(CAPACITY.cast_signed() as i64 + 5000);
-    let all = history.since(i64::MIN, usize::MAX);
+    let all = history.all(&history.since(i64::MIN, usize::MAX));
     assert_eq!((all.len(), labels(&all)[0]), (CAPACITY, 5_000_000));
     assert!(history.chunks.len() <= CAPACITY / CHUNK + 1);
     assert_eq!(history.newest(usize::MAX).len(), CAPACITY);
@@ -118,7 +125,7 @@ fn a_peak_of_one_second_of_either_zone_survives_decimation() {
     for t in 0..500 {
         history.push(&sample(100_002 + t, 200.0, 180.0));
     }
-    let shown = history.since(0, 400);
+    let shown = history.all(&history.since(0, 400));
     assert!(shown.len() <= 400 && shown.len() >= 100, "{}", shown.len());
     assert!(shown.iter().any(|s| temp(&s, 1) == Some(263.0)));
     assert!(shown.iter().any(|s| temp(&s, 2) == Some(120.0)));
@@ -133,7 +140,7 @@ fn since_and_points_bound_the_answer() {
     for points in [0, 1, 3, 4, 5, 17, 999, 1000, 5000] {
         assert!(history.since(0, points).len() <= points, "{points}");
     }
-    assert_eq!(labels(&history.since(0, 2))[1], 999_000);
+    assert_eq!(labels(&history.all(&history.since(0, 2)))[1], 999_000);
     assert!(history.since(i64::MAX, 50).is_empty());
 }
 
@@ -144,4 +151,23 @@ fn a_gap_in_the_readings_still_shows() {
         history.push(&temps(t, [Some(20.0), None, None, Some(30.0)]));
     }
     assert_eq!(history.since(0, 8).len(), 2);
+}
+
+#[test]
+fn a_selection_that_is_read_late_lacks_what_has_left_and_shows_nothing_else() {
+    let mut history = filled(CAPACITY.cast_signed() as i64 + 300);
+    let chosen = history.since(0, usize::MAX);
+    assert_eq!(chosen.len(), CAPACITY);
+    let piece = history.samples(&chosen, 1000, 3);
+    assert_eq!(labels(&piece), [1_300_000, 1_301_000, 1_302_000]);
+    for t in 0..2000 {
+        history.push(&sample(200_000 + t, 200.0, 180.0));
+    }
+    assert!(labels(&history.samples(&chosen, 0, 300)).is_empty(), "they have left");
+    let rest = labels(&history.all(&chosen));
+    assert_eq!(rest.last(), Some(&((CAPACITY.cast_signed() as i64 + 299) * 1000)));
+    assert!(
+        rest.windows(2).all(|pair| pair[1] == pair[0] + 1000),
+        "in their order, without others"
+    );
 }

@@ -1,6 +1,6 @@
 //! What lies in the data folder: run files, incidents, the audit journal.
 
-use super::{Door, on_thread};
+use super::{Door, read_on_thread};
 use crate::refused::ServiceError;
 use std::fs::File;
 use std::io;
@@ -21,7 +21,7 @@ pub(super) fn unreadable(error: &io::Error) -> ServiceError {
 pub(super) async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, ServiceError> {
-    on_thread(work).await?.map_err(|error| unreadable(&error))
+    read_on_thread(work).await?.map_err(|error| unreadable(&error))
 }
 
 impl Door {

@@ -24,8 +24,9 @@ use crate::runner::{AlarmBook, AlarmPages, CommandSender, LoopStats, Newest, Pub
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
 use tve_audit::{AuditHandle, AuditStatus};
-use tve_recorder::{RecorderHandle, RecorderStatus, Samples};
+use tve_recorder::{RecorderHandle, RecorderStatus, Samples, Selection};
 
 /// The service behind its door.
 pub(crate) struct Service {
@@ -118,12 +119,8 @@ impl Door {
     }
 
     /// The newest `n` samples of the history, oldest first.
-    ///
-    /// # Errors
-    /// 500 when the work was cut off.
-    pub async fn history_newest(&self, n: usize) -> Result<Samples, ServiceError> {
-        let recorder = self.0.recorder.clone();
-        on_thread(move || recorder.history_newest(n)).await
+    pub fn history_newest(&self, n: usize) -> Selection {
+        self.0.recorder.history_newest(n)
     }
 
     /// The samples since `since_ms` (milliseconds since 1970), oldest first, thinned to `points` so
@@ -135,10 +132,38 @@ impl Door {
         &self,
         since_ms: i64,
         points: usize,
-    ) -> Result<Samples, ServiceError> {
+    ) -> Result<Selection, ServiceError> {
         let recorder = self.0.recorder.clone();
-        on_thread(move || recorder.history_since(since_ms, points)).await
+        read_on_thread(move || recorder.history_since(since_ms, points)).await
     }
+
+    /// The samples of `selection` from its place `from` on, at most `most`; those that have left the
+    /// history since are missing.
+    pub fn samples(&self, selection: &Selection, from: usize, most: usize) -> Samples {
+        self.0.recorder.samples(selection, from, most)
+    }
+}
+
+/// Reads that run on threads at a time. The others are for passwords and changes, which must not wait
+/// behind whatever can be read by anybody.
+const READS: usize = 2;
+
+static READ_TURNS: Semaphore = Semaphore::const_new(READS);
+
+/// Runs what reads for long on a thread that may be held up, by turns.
+///
+/// # Errors
+/// 500 when the work was cut off.
+pub async fn read_on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ServiceError> {
+    // Nobody closes the semaphore. The turn lasts as long as the work, also for a client that has gone.
+    let turn = READ_TURNS.acquire().await;
+    on_thread(move || {
+        let _turn = turn;
+        work()
+    })
+    .await
 }
 
 /// Runs what takes long on a thread that may be held up.
