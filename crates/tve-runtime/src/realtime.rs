@@ -3,7 +3,9 @@
 //! Real-time scheduling is a privilege. Where it is not granted the threads of the loop ask for what
 //! every thread may have, a short slice, and the threads of the front give way to them.
 
+use rustix::mm::{MlockAllFlags, mlockall, munlockall};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The control thread: above every ordinary thread, below the kernel's interrupt threads (50).
 pub(crate) const CONTROL: i32 = 40;
@@ -27,7 +29,6 @@ const SHORT_SLICE_NS: u64 = 100_000;
 /// # Errors
 /// A sentence with the call that the system refused and what would allow it.
 pub(crate) fn precede(priority: i32, realtime: bool) -> Result<bool, String> {
-    use rustix::mm::{MlockAllFlags, mlockall};
     if !realtime {
         shorten_slice();
         return Ok(false);
@@ -39,10 +40,32 @@ pub(crate) fn precede(priority: i32, realtime: bool) -> Result<bool, String> {
              LimitRTPRIO={GUARD}"
         )
     })?;
-    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT).map_err(
-        |e| format!("mlockall was refused: {e}; grant CAP_IPC_LOCK or LimitMEMLOCK=infinity"),
-    )?;
+    lock_pages().map_err(|e| {
+        format!("mlockall was refused: {e}; grant CAP_IPC_LOCK or LimitMEMLOCK=infinity")
+    })?;
+    PAGES_LOCKED.store(true, Ordering::Release);
     Ok(true)
+}
+
+/// Whether pages that were touched stay resident.
+static PAGES_LOCKED: AtomicBool = AtomicBool::new(false);
+
+fn lock_pages() -> rustix::io::Result<()> {
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
+}
+
+/// Runs what gives pages back to the system, which takes none that are locked. They are unlocked for
+/// the milliseconds that it takes.
+pub fn with_pages_unlocked(work: impl FnOnce()) {
+    let locked = PAGES_LOCKED.load(Ordering::Acquire);
+    if locked && let Err(error) = munlockall() {
+        tracing::warn!(%error, "pages cannot be unlocked, so that none are given back");
+        return;
+    }
+    work();
+    if locked && let Err(error) = lock_pages() {
+        tracing::error!(%error, "pages cannot be locked again: the control loop may have to wait for them");
+    }
 }
 
 /// Whether the system would make a thread real-time.

@@ -94,6 +94,7 @@ impl From<Serve> for Options {
 /// Exit code 0 when it was told to stop.
 pub(crate) fn run(args: Serve) -> anyhow::Result<ExitCode> {
     memory::give_large_blocks_back();
+    memory::give_back_what_is_free();
     start_logging();
     raise_descriptor_limit();
     // Where the control thread cannot be real-time, those that serve requests wait for it.
