@@ -56,7 +56,7 @@ async fn notes(rig: &Rig) -> Vec<Value> {
 async fn what_can_blind_a_trip_waits_for_a_second_person_with_the_role() {
     let (rig, token) = rig().await;
     let engineer = basic("engineer", "right");
-    let code = code(&beta(&rig, 3900.0, &engineer).await);
+    let code = code(&beta(&rig, 3974.0, &engineer).await);
     assert_eq!((beta_now(&rig).await, notes(&rig).await.len()), (3950.0, 0), "nothing yet");
     for (login, code, status) in [
         (&engineer, code.as_str(), 409),
@@ -72,7 +72,7 @@ async fn what_can_blind_a_trip_waits_for_a_second_person_with_the_role() {
     assert_eq!(beta_now(&rig).await, 3950.0);
     let answer = confirm(&rig, &code, &basic("other", "right")).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    assert_eq!((beta_now(&rig).await, notes(&rig).await.len()), (3900.0, 1));
+    assert_eq!((beta_now(&rig).await, notes(&rig).await.len()), (3974.0, 1));
     assert_eq!(confirm(&rig, &code, &basic("other", "right")).await.status, 404, "once");
 
     // Until somebody has seen it, on every client.
@@ -160,10 +160,10 @@ async fn the_console_confirms_by_a_command_of_its_own() {
     let (done, said) = tve("AAAAAA".into()).await.unwrap();
     assert!(!done && said.contains("NOT_FOUND"), "{said}");
     // A token may ask; the console is another one.
-    let code = code(&beta(&rig, 3900.0, &bearer(&token)).await);
+    let code = code(&beta(&rig, 3974.0, &bearer(&token)).await);
     let (done, said) = tve(code).await.unwrap();
     assert!(done, "{said}");
-    assert_eq!((beta_now(&rig).await, notes(&rig).await.len()), (3900.0, 1));
+    assert_eq!((beta_now(&rig).await, notes(&rig).await.len()), (3974.0, 1));
     rig.running.stop().await.unwrap();
 }
 
@@ -193,9 +193,9 @@ async fn the_stop_button_of_the_panel_confirms_when_it_is_pressed_anew_and_held(
         options.sim_scenario = Some(scenario);
     })
     .await;
-    code(&beta(&rig, 3900.0, &basic("engineer", "right")).await);
+    code(&beta(&rig, 3974.0, &basic("engineer", "right")).await);
     let began = Instant::now();
-    while beta_now(&rig).await != 3900.0 {
+    while beta_now(&rig).await != 3974.0 {
         assert!(began.elapsed() < PATIENCE, "never");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -207,8 +207,8 @@ async fn the_stop_button_of_the_panel_confirms_when_it_is_pressed_anew_and_held(
 #[tokio::test]
 async fn without_logins_it_is_taken_and_stands_as_a_note_also_after_a_restart() {
     let rig = Rig::start().await;
-    assert_eq!(beta(&rig, 3900.0, "").await.status, 200);
-    assert_eq!(beta_now(&rig).await, 3900.0);
+    assert_eq!(beta(&rig, 3974.0, "").await.status, 200);
+    assert_eq!(beta_now(&rig).await, 3974.0);
     let note = notes(&rig).await.remove(0);
     assert_eq!((&note["severity"], &note["acknowledged"]), (&json!("WARNING"), &json!(false)));
     assert_eq!(rig.state().await["status"], "READY");
