@@ -25,8 +25,9 @@ const WORTH_TRIMMING: u64 = 20 * 1024 * 1024;
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
-/// Looks that are left out after one that found nothing to give back: what is there is in use.
-const REST: u32 = 20;
+/// Looks that are left out after one that found nothing to give back: what is there is in use. A minute
+/// after a flood everything must be given back.
+const REST: u32 = 2;
 
 /// Gives memory back to the system, some seconds after it has become free: the allocator keeps what
 /// thousands of connections have left behind, for thousands to come.
