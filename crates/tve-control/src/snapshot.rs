@@ -10,7 +10,7 @@ use tve_units::{Bcm, Celsius, Duty, Micros, Rpm, WallMillis};
 
 /// Most alarms that can be active at once: each code is active at most once for each thing of its
 /// [`Scope`](crate::Scope), and a dozen of them is about zones.
-pub const MAX_ACTIVE_ALARMS: usize = 160;
+pub const MAX_ACTIVE_ALARMS: usize = 144;
 
 /// What the machine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

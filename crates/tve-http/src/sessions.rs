@@ -1,7 +1,7 @@
 //! The bound on Socket.IO sessions, and what of a request the library gets to see.
 //!
 //! A session by polling belongs to no connection: the library forgets one that nobody has joined after
-//! [`CONNECT_LIMIT`](crate::sockets::CONNECT_LIMIT), and one whose client is silent by its heartbeat.
+//! [`CONNECT_LIMIT`], and one whose client is silent by its heartbeat.
 //! A session over a WebSocket lives as long as its connection, which keeps its place. One address may
 //! have all there are; a newcomer of another one makes the address with most give one up.
 

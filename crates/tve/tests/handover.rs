@@ -4,16 +4,33 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
+/// Held while programs are written and run: a program that another test starts meanwhile inherits
+/// the file that is being written, and a file that anybody may write to cannot be run (ETXTBSY).
+static ALONE: Mutex<()> = Mutex::new(());
+
+struct Folder(
+    TempDir,
+    #[expect(dead_code, reason = "released with the folder")] MutexGuard<'static, ()>,
+);
+
+impl Folder {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
 /// A folder with a copy of `tve`, and with a program beside it that prints what it was given.
-fn folder() -> TempDir {
+fn folder() -> Folder {
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     fs::copy(env!("CARGO_BIN_EXE_tve"), folder.path().join("tve")).unwrap();
     let stand_in = folder.path().join("tve-prove");
     fs::write(&stand_in, "#!/bin/sh\necho asked \"$@\"\nexit 3\n").unwrap();
     fs::set_permissions(stand_in, fs::Permissions::from_mode(0o755)).unwrap();
-    folder
+    Folder(folder, alone)
 }
 
 fn tve(folder: &Path, arguments: &[&str]) -> Output {

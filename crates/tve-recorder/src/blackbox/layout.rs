@@ -19,7 +19,7 @@ use tve_units::Micros;
 
 /// The fingerprint of the layout that [`FORMAT`] stands for.
 const FINGERPRINT: (u32, &str) =
-    (2, "cafd36fbdc6e2dfe066c795e0cec93f81ef7dca60d8087705231859537e63d1c");
+    (2, "4c8b182e1f38860994bcc66a93e15a19dd6f2102e1f69db9df896a8c21147963");
 
 /// The JSON text of a value with every number and truth `0` and every text `""`: names and nesting
 /// are left.

@@ -24,7 +24,7 @@ const SECONDS: f64 = 4.0;
 const LEFT_KIB: u64 = 4 * 1024;
 /// What the program itself takes more while it is not optimised, KiB.
 const LARGER_KIB: u64 = 8 * 1024;
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 /// Time in which an honest client is answered, and by a build whose libraries are not optimised.
 const HONEST: Duration = Duration::from_secs(1);
 const HONEST_UNOPTIMISED: Duration = Duration::from_secs(8);
@@ -97,7 +97,7 @@ impl Hoard {
                 let post = "POST /api/control HTTP/1.1\r\nHost: localhost\r\n\
                     Content-Type: application/json\r\nContent-Length: 65000\r\n\r\n";
                 stream.write_all(post.as_bytes()).await?;
-                stream.write_all(&[b' '; 64_999]).await?;
+                stream.write_all(&vec![b' '; 64_999]).await?;
                 count();
                 until_closed(stream).await
             }
