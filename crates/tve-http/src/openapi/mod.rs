@@ -3,7 +3,7 @@
 mod commands;
 mod tags;
 
-use crate::routes::{Content, Docs, IfMatch, Media, Operation as Row, Route, Verb};
+use crate::routes::{Content, Docs, IfMatch, Operation as Row, Route, Verb};
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -175,12 +175,10 @@ fn describe_operation(path: &str, row: &Row, docs: &Docs) -> Operation {
     };
     if let Some(name) = docs.body {
         let content = || ContentBuilder::new().schema(Some(reference(name))).build();
-        let mut request = RequestBodyBuilder::new()
+        // What pages of ours may also send as text/plain is no part of what clients are told.
+        let request = RequestBodyBuilder::new()
             .required(Some(Required::True))
             .content("application/json", content());
-        if row.media == Media::JsonOrText {
-            request = request.content("text/plain", content());
-        }
         operation = operation.request_body(Some(request.build()));
     }
     // A foreign Host is refused on every route.
