@@ -15,6 +15,7 @@ mod queue;
 
 pub use pass::Pass;
 pub(crate) use policy::has_admin;
+pub use policy::unusable;
 
 use crate::identity::Identity;
 use crate::refused::ServiceError;
@@ -27,8 +28,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tve_access::{
-    Admission, Buckets, Caller, Client, Credentials, Login, LoginThrottle, Need, PasswordHash,
-    Role, Token, TokenBook, Verdict, address_of, table,
+    Admission, Buckets, Caller, Client, Credentials, Login, LoginThrottle, Need, Role, Token,
+    TokenBook, Verdict, address_of, table,
 };
 use tve_audit::{AuditHandle, Event, LoginOutcome, TokenChange};
 use tve_config::Security;
@@ -487,15 +488,6 @@ pub fn require(caller: &Caller, needed: Role, what: &str) -> Result<(), ServiceE
         RefusalCode::RoleTooLow,
         format!("{what} needs the role {needed}; this login is {role}"),
     ))
-}
-
-/// Users of the configuration who cannot log in, one sentence each.
-pub fn unusable(security: &Security) -> Vec<String> {
-    let fault = |(name, user): (&String, &tve_config::User)| {
-        let fault = PasswordHash::parse(&user.hash).err()?;
-        Some(format!("security.users.{name}: nobody can log in with this, because it {fault}"))
-    };
-    security.users.iter().filter_map(fault).collect()
 }
 
 #[cfg(test)]

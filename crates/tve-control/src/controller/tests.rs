@@ -3,6 +3,7 @@
 mod alarms;
 mod commands;
 mod coolers;
+mod detached;
 mod idle;
 mod motion;
 mod sensors;

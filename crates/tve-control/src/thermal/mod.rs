@@ -18,6 +18,7 @@ mod repeats;
 mod runaway;
 mod ssr;
 mod stillness;
+mod tuning;
 mod unseen;
 mod watch;
 mod zone;
@@ -31,8 +32,8 @@ use crate::alarm::{AlarmCode, Cause, HeatFault};
 use crate::alarms::{Finding, Latches};
 use crate::command::Mode;
 use crate::sensors::{HeatContext, Readings};
-use crate::tune::{TuneMethod, TuneResult, TuneStatus, TuneView};
-use autotune::{APPROACH_CALM, APPROACH_TRUST, Autotune, Progress, TuneDrive, approach_gains};
+use crate::tune::{TuneStatus, TuneView};
+use autotune::Autotune;
 use balance::HeatBalance;
 use cross_wiring::{CrossWiringDetector, PULSE, ZoneView};
 use repeats::Repeats;
@@ -196,37 +197,6 @@ impl Thermal {
         HeatContext { heated: true, duty, missed }
     }
 
-    const fn tune(&self) -> Option<&Autotune> {
-        match &self.mode {
-            HeatMode::Tuning(tune) => Some(tune),
-            HeatMode::Auto | HeatMode::Manual => None,
-        }
-    }
-
-    fn tune_of(&self, zone: Zone) -> Option<&Autotune> {
-        self.tune().filter(|tune| tune.zone == zone)
-    }
-
-    pub(crate) const fn is_tuning(&self) -> bool {
-        self.tune().is_some()
-    }
-
-    /// Setpoint of the tune of a zone, °C, while one runs.
-    pub(crate) fn tune_setpoint(&self, zone: Zone) -> Option<f64> {
-        self.tune_of(zone).map(|tune| tune.setpoint)
-    }
-
-    pub(crate) const fn tune_result(&self) -> Option<TuneResult> {
-        self.tuned.result
-    }
-
-    pub(crate) fn shown_tune(&self) -> TuneView {
-        match self.tune() {
-            Some(tune) => TuneView { status: tune.status(), cycle: tune.cycle(), ..self.tuned },
-            None => self.tuned,
-        }
-    }
-
     /// From the PID to the operator, see [`ZoneControl::take_in_hand`].
     pub(crate) fn enter_manual(&mut self, config: &MachineConfig) {
         for zone in self.ids() {
@@ -241,28 +211,6 @@ impl Thermal {
             zone.set_manual(Duty::ZERO);
         }
         self.mode = HeatMode::Auto;
-    }
-
-    /// From the PID of one zone to its tune.
-    pub(crate) fn enter_tuning(
-        &mut self,
-        now: Micros,
-        zone: Zone,
-        setpoint: Celsius,
-        method: TuneMethod,
-    ) {
-        self.zones[zone].hand_over();
-        self.mode = HeatMode::Tuning(Autotune::new(zone, setpoint.get(), method, now));
-        self.tuned = TuneView::default();
-    }
-
-    /// From the tune back to the PID, which takes over its duty.
-    pub(crate) fn leave_tuning(&mut self, status: TuneStatus) {
-        if let HeatMode::Tuning(tune) = self.mode {
-            self.zones[tune.zone].hand_over();
-            self.tuned.status = status;
-            self.mode = HeatMode::Auto;
-        }
     }
 
     pub(crate) fn set_target(&mut self, zone: Zone, target: Celsius) {
@@ -450,45 +398,6 @@ impl Thermal {
                 (duty, finding)
             }
         }
-    }
-
-    fn tune_duty(
-        &mut self,
-        mut tune: Autotune,
-        readings: &Readings<'_>,
-        max: f64,
-        model: Model,
-    ) -> f64 {
-        let zone = tune.zone;
-        let Some(pv) = readings.mean(zone) else {
-            return 0.0;
-        };
-        let duty = match tune.drive() {
-            TuneDrive::Pid => {
-                let gain = self.monitors[zone].gain(pv, 60);
-                let law = Law {
-                    gains: approach_gains(&model.zone),
-                    holding: APPROACH_TRUST,
-                    waiting: APPROACH_TRUST,
-                    integrate: gain.is_none_or(|gain| gain.abs() < APPROACH_CALM),
-                };
-                self.zones[zone].closed(zone, readings, tune.setpoint, law, max, model)
-            }
-            TuneDrive::Relay(duty) => {
-                self.zones[zone].open();
-                duty
-            }
-        };
-        match tune.advance(readings.now(), pv, duty) {
-            Progress::Running => self.mode = HeatMode::Tuning(tune),
-            Progress::Failed => self.leave_tuning(TuneStatus::Failed),
-            Progress::Done(result) => {
-                self.tuned.cycle = tune.cycle();
-                self.tuned.result = Some(result);
-                self.leave_tuning(TuneStatus::Done);
-            }
-        }
-        duty
     }
 
     /// Once: the gains were made for another law.

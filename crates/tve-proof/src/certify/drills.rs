@@ -1,18 +1,19 @@
 //! Drills: what must hold and is no single fault with a time bound.
 
+mod heat;
 mod motion;
 
 use super::case::{Case, tripped};
 use super::states::{State, WORKING, reach};
 use crate::rig::Rig;
-use crate::subject::{Subject, fit_contactor};
+use crate::subject::Subject;
 use serde_json::{Value, json};
 use tve_control::{
     AlarmCode, Cause, Controller, RefusalCode, Restored, RestoredAlarm, Unclean, UnreadName,
     lenient_json, parse_control, parse_gpio, parse_tune_start,
 };
-use tve_hal::{MachineKind, Names, Outputs, Signal, Zone};
-use tve_sim::{FaultKind, SimPowers};
+use tve_hal::{MachineKind, Names, Outputs, Signal};
+use tve_sim::FaultKind;
 use tve_units::{Micros, WallMillis};
 
 /// One drill.
@@ -85,14 +86,14 @@ pub(crate) static DRILLS: &[Drill] = &[
         fault: "a dead heater, cleared and asked for again",
         expected: "HEATER_NOT_HEATING, then with ZONE_LOCKED, until RELEASE_ZONE, across a restart",
         states: &[Holding],
-        run: lock_and_release,
+        run: heat::lock_and_release,
     },
     Drill {
         id: "contactor-welded",
         fault: "a contactor with an auxiliary contact welds",
         expected: "CONTACTOR_WELDED, TRIP, in 1 s from the next start of heat or trip on, no heat before",
         states: &[Cold, Idle, Holding],
-        run: contactor_welded,
+        run: heat::contactor_welded,
     },
     Drill {
         id: "feed-first",
@@ -438,80 +439,6 @@ fn emergency_at_any_tick(subject: &Subject, state: State) -> Result<String, Stri
         }
     }
     Ok(format!("{} moments", TICKS * 4))
-}
-
-fn lock_and_release(subject: &Subject, state: State) -> Result<String, String> {
-    /// The zone cools out of its band, and the alarm's own time.
-    const FOUND_S: f64 = 400.0;
-    let mut rig = reach(subject, state, false);
-    let zone = Zone::at(0);
-    let heat = subject.every_zone(WORKING);
-    rig.inject(FaultKind::HeaterDead(zone), None);
-    for locked in [false, true] {
-        let _ = rig.command("SET_TARGET", &heat);
-        rig.run_for(FOUND_S);
-        let latched = |code| rig.journal().iter().any(|alarm| alarm.record.code == code);
-        if !latched(AlarmCode::HeaterNotHeating) || latched(AlarmCode::ZoneLocked) != locked {
-            return Err(format!("the {} time", if locked { "second" } else { "first" }));
-        }
-        let cleared = rig.command("CLEAR_ALARM", &Value::Null).is_ok();
-        if cleared == locked {
-            return Err("CLEAR_ALARM".to_owned());
-        }
-    }
-    rig.restart(None, false);
-    rig.run_for(2.0);
-    if rig.command("SET_TARGET", &heat).is_ok() {
-        return Err("the lock did not survive the restart".to_owned());
-    }
-    let name = subject.zone_names()[0];
-    let release = json!({"zone": name, "reason": "heater band replaced"});
-    rig.command("RELEASE_ZONE", &release).map_err(|refusal| refusal.to_string())?;
-    rig.command("SET_TARGET", &heat).map_err(|refusal| refusal.to_string())?;
-    Ok(String::new())
-}
-
-fn contactor_welded(subject: &Subject, state: State) -> Result<String, String> {
-    let mut config = subject.config().clone();
-    fit_contactor(&mut config);
-    let mut rig = reach(&subject.with(config), state, false);
-    if rig.controller.machine().signals.pin(Signal::ContactorFeedback).is_none() {
-        return Err("no pin is free for the auxiliary contact".to_owned());
-    }
-    rig.inject(FaultKind::ContactorWelded, None);
-    rig.run_for(2.0);
-    if rig.journal().iter().any(|alarm| alarm.record.code == AlarmCode::ContactorWelded) {
-        return Err("raised while the contactor is closed anyway".to_owned());
-    }
-    let (name, value) = match state {
-        Cold | Idle => ("SET_TARGET", subject.every_zone(WORKING)),
-        Heating | Holding | Running | Tuning | Stopping | Manual | Alarm => {
-            ("EMERGENCY_STOP", Value::Null)
-        }
-    };
-    rig.command(name, &value).map_err(|refusal| refusal.to_string())?;
-    let end = rig.now() + Micros::from_secs_f64(AlarmCode::ContactorWelded.row().within_s);
-    while rig.now() < end {
-        if rig.tick().heaters.iter().any(|on| *on) {
-            return Err("heated through a contactor that is not proved".to_owned());
-        }
-    }
-    if !rig.journal().iter().any(|alarm| alarm.record.code == AlarmCode::ContactorWelded) {
-        return Err(format!("not raised within 1 s of {name}"));
-    }
-    if rig.command("CLEAR_ALARM", &Value::Null).is_ok() {
-        return Err("cleared while it is closed".to_owned());
-    }
-    rig.machine.clear_faults();
-    rig.run_for(1.0);
-    rig.command("CLEAR_ALARM", &Value::Null).map_err(|refusal| refusal.to_string())?;
-    let heat = subject.every_zone(WORKING);
-    rig.command("SET_TARGET", &heat).map_err(|refusal| refusal.to_string())?;
-    rig.run_for(60.0);
-    if !rig.journal().is_empty() || rig.snapshot().heater_duty.iter().all(|duty| duty.is_zero()) {
-        return Err("no heat through a contactor that follows".to_owned());
-    }
-    Ok(String::new())
 }
 
 fn converted_gains(subject: &Subject, state: State) -> Result<String, String> {

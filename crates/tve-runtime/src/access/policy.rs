@@ -42,3 +42,12 @@ impl Policy {
 pub(crate) fn has_admin(security: &Security) -> bool {
     !security.enabled || Policy::of(security).users.values().any(|user| user.role == Role::Admin)
 }
+
+/// Users of the configuration who cannot log in, one sentence each.
+pub fn unusable(security: &Security) -> Vec<String> {
+    let fault = |(name, user): (&String, &tve_config::User)| {
+        let fault = PasswordHash::parse(&user.hash).err()?;
+        Some(format!("security.users.{name}: nobody can log in with this, because it {fault}"))
+    };
+    security.users.iter().filter_map(fault).collect()
+}
